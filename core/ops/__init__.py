@@ -1,0 +1,1 @@
+"""The hand-written operators: torch tensors in, torch tensors out."""
