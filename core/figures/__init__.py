@@ -1,0 +1,1 @@
+"""Tensors in, plotly figures out."""

@@ -1,0 +1,110 @@
+"""Curves, bars and histograms: numbers that change along an axis."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+
+# Okabe and Ito's palette, without its yellow, which vanishes on a light page, and without black.
+SERIES = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"]
+DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "solid"]  # so that lines differ without their colour too
+GRID = "rgba(125, 131, 140, 0.25)"
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What an axis says, and how it counts."""
+
+    title: str = ""
+    log: bool = False
+    range: tuple[float, float] | None = None
+
+
+def lines(
+    series: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    x: Axis,
+    y: Axis,
+    *,
+    title: str = "",
+    height: int = 300,
+    targets: Mapping[str, float] | None = None,
+    markers: bool = False,
+) -> go.Figure:
+    """One line for each named pair of x and y; `targets` are horizontal lines that they should reach."""
+    figure = go.Figure(layout=_layout(title, x, y, height))
+    for i, (name, (xs, ys)) in enumerate(series.items()):
+        figure.add_trace(
+            go.Scatter(
+                x=_short(xs),
+                y=_short(ys),
+                name=name,
+                mode="lines+markers" if markers else "lines",
+                line={"color": SERIES[i % len(SERIES)], "dash": DASHES[i % len(DASHES)], "width": 2},
+            )
+        )
+    for name, value in (targets or {}).items():
+        figure.add_hline(
+            y=value,
+            line={"color": "#7D838C", "dash": "dot", "width": 1.5},
+            annotation={"text": name, "font": {"size": 11, "color": "#7D838C"}, "yanchor": "bottom"},
+        )
+    return figure
+
+
+def bars(
+    series: Mapping[str, tuple[Sequence, Sequence[float]]],
+    x: Axis,
+    y: Axis,
+    *,
+    title: str = "",
+    height: int = 300,
+    overlay: bool = False,
+) -> go.Figure:
+    """Bars for each named pair of places and heights: side by side, or over each other for histograms."""
+    figure = go.Figure(layout=_layout(title, x, y, height))
+    for i, (name, (xs, ys)) in enumerate(series.items()):
+        figure.add_trace(
+            go.Bar(x=list(xs), y=_short(ys), name=name, marker={"color": SERIES[i % len(SERIES)]},
+                   opacity=0.65 if overlay else 1)
+        )  # fmt: skip
+    return figure.update_layout(barmode="overlay" if overlay else "group", bargap=0.05 if overlay else 0.2)
+
+
+def _short(values: Sequence) -> np.ndarray:
+    """Four digits are what a curve shows; more would only travel."""
+    array = np.asarray(values)
+    if array.dtype.kind != "f":
+        return array
+    with np.errstate(all="ignore"):
+        digits = 10.0 ** (4 - np.ceil(np.log10(np.abs(np.where(array == 0, 1, array)))))
+        return np.where(np.isfinite(array), np.round(array * digits) / digits, array)
+
+
+def _axis(axis: Axis) -> dict:
+    return {
+        "title": {"text": axis.title, "font": {"size": 12}},
+        "type": "log" if axis.log else None,
+        "range": axis.range,
+        "gridcolor": GRID,
+        "zerolinecolor": GRID,
+        "fixedrange": True,
+        "automargin": True,
+    }
+
+
+def _layout(title: str, x: Axis, y: Axis, height: int) -> dict:
+    return {
+        "template": None,
+        "height": height,
+        "margin": {"l": 50, "t": 56 if title else 30, "r": 16, "b": 40},
+        "title": {"text": title, "font": {"size": 14}, "x": 0, "xref": "container", "y": 0.99, "yanchor": "top"},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "xaxis": _axis(x),
+        "yaxis": _axis(y),
+        "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "font": {"size": 12}},
+        "showlegend": True,
+        "dragmode": False,
+        "hovermode": "closest",
+    }

@@ -1,0 +1,327 @@
+"""A tensor as a heatmap with its numbers in the cells, and with cells that can be picked.
+
+A tensor of rank 3 or 4 is laid out as small multiples on one pair of axes: leading indices become a grid of
+matrices with a gap between them. One trace draws all of them, one invisible trace of markers takes the clicks.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+
+import numpy as np
+import plotly.graph_objects as go
+import torch
+
+from core.figures import colour
+from core.figures.colour import Scale
+
+Index = tuple[int, ...]
+
+MARGIN_LEFT, MARGIN_TOP, MARGIN_RIGHT, MARGIN_BOTTOM = 30, 46, 8, 8
+LEADING_LABEL = 16  # pixels for the label over the first matrix of a tensor of rank 3 or 4
+LARGEST_CELL, SMALLEST_CELL = 46, 7
+GAP = 1  # cells between two matrices of one tensor; the upper one's label stands in it
+SMALLEST_TEXT = 9.0  # points: below this a number is noise
+
+
+@dataclass(frozen=True)
+class Montage:
+    """Where each element of a tensor of rank 0 to 4 is drawn: (..., row, column) on one grid of cells."""
+
+    shape: tuple[int, ...]
+
+    @property
+    def matrix(self) -> tuple[int, int]:
+        """Rows and columns of one matrix."""
+        rows = self.shape[-2] if len(self.shape) >= 2 else 1
+        columns = self.shape[-1] if len(self.shape) >= 1 else 1
+        return rows, columns
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """How many matrices stand below each other and side by side."""
+        down = self.shape[-3] if len(self.shape) >= 3 else 1
+        across = self.shape[-4] if len(self.shape) >= 4 else 1
+        return down, across
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """Rows and columns of the whole picture, gaps included."""
+        (rows, columns), (down, across) = self.matrix, self.grid
+        return down * (rows + GAP) - GAP, across * (columns + GAP) - GAP
+
+    def corner(self, leading: Index) -> tuple[int, int]:
+        """Row and column of the first cell of the matrix with these leading indices."""
+        rows, columns = self.matrix
+        down = leading[-1] if leading else 0
+        across = leading[-2] if len(leading) >= 2 else 0
+        return down * (rows + GAP), across * (columns + GAP)
+
+    def place(self, index: Index) -> tuple[int, int]:
+        """Row and column of the cell that draws the element at `index`."""
+        top, left = self.corner(index[:-2])
+        row = index[-2] if len(index) >= 2 else 0
+        column = index[-1] if index else 0
+        return top + row, left + column
+
+    def leading_indices(self) -> Iterable[Index]:
+        """The leading indices of all matrices: `()` for rank 2 and below."""
+        return product(*(range(size) for size in self.shape[:-2]))
+
+
+@dataclass(frozen=True)
+class Outline:
+    """Cells to draw a border around."""
+
+    cells: Sequence[Index]
+    colour: str = colour.PICKED
+    width: float = 3
+    dash: str = "solid"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A tensor to draw, and how."""
+
+    name: str  # the letter in hover texts: x[0, 1] = 3
+    values: torch.Tensor
+    scale: Scale
+    title: str = ""
+    outlines: Sequence[Outline] = ()
+    texts: Sequence[str] | None = None  # one for each element, instead of its value
+    muted: Sequence[Index] = ()  # cells that are there only by padding
+    pickable: bool = False
+    origin: Index = (0, 0)  # index written at the first row and column: (-1, -1) with a padding of 1
+    leading_names: Sequence[str] = field(default=())  # what the leading dimensions are: ("n", "c")
+
+
+def cell_size(shapes: Iterable[Sequence[int]], width: int = 900, height: int = 400) -> int:
+    """The side of a square cell, in pixels, with which tensors of these shapes fit side by side."""
+    montages = [Montage(tuple(shape)) for shape in shapes]
+    across = sum(m.cells[1] for m in montages)
+    down = max(m.cells[0] for m in montages)
+    free = width - len(montages) * (MARGIN_LEFT + MARGIN_RIGHT + 28)
+    side = min(free / max(across, 1), (height - MARGIN_TOP - MARGIN_BOTTOM) / max(down, 1))
+    return int(min(max(side, SMALLEST_CELL), LARGEST_CELL))
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number as short as it can be said: 19, -0.25, 1.2e-5, nan."""
+    if math.isnan(value) or math.isinf(value):
+        return str(value).replace("inf", "∞")
+    if value == int(value) and abs(value) < 10**6:
+        return str(int(value))
+    return f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e")
+
+
+def draw(picture: Picture, cell: int = 32) -> go.Figure:
+    """The picture as a plotly figure with square cells of `cell` pixels, row 0 on top."""
+    montage = Montage(tuple(picture.values.shape))
+    figure = go.Figure(_cells(picture, montage, cell), layout=_layout(picture, montage, cell))
+    if picture.pickable:
+        figure.add_trace(_pick_markers(picture, montage, cell))
+    return figure
+
+
+def _flat(values: torch.Tensor) -> list[float]:
+    return values.detach().double().flatten().tolist()
+
+
+def _labels(picture: Picture, digits: int = 3) -> list[str]:
+    if picture.texts is not None:
+        return list(picture.texts)
+    return [number(value, digits) for value in _flat(picture.values)]
+
+
+def _fitting_labels(picture: Picture, cell: int) -> tuple[list[str], float]:
+    """The labels with as many digits as the cells hold at a readable size; size 0 where two are too many."""
+    for digits in (3, 2):
+        labels = _labels(picture, digits)
+        size = _text_size(labels, cell)
+        if size:
+            break
+    return labels, size
+
+
+def _indices(shape: Sequence[int]) -> list[Index]:
+    return list(product(*(range(size) for size in shape)))
+
+
+def _cells(picture: Picture, montage: Montage, cell: int) -> go.Heatmap:
+    colours = np.full(montage.cells, np.nan, dtype=np.float32)
+    texts = np.full(montage.cells, "", dtype=object)
+    labels, size = _fitting_labels(picture, cell)
+    for index, value, label in zip(_indices(montage.shape), _flat(picture.values), labels, strict=True):
+        colours[montage.place(index)] = np.clip(value, picture.scale.low, picture.scale.high)
+        texts[montage.place(index)] = label
+    for index in picture.muted:
+        colours[montage.place(index)] = np.nan
+    return go.Heatmap(
+        z=np.round(colours, 4),
+        text=texts if size else None,
+        texttemplate="%{text}" if size else None,
+        textfont={"size": size, "color": colour.INK} if size else None,
+        hoverinfo="skip" if picture.pickable else None,
+        hovertemplate=None if picture.pickable else "%{text}<extra></extra>" if size else "%{z}<extra></extra>",
+        colorscale=_spread(picture.scale.colours),
+        zmin=picture.scale.low,
+        zmax=picture.scale.high,
+        showscale=False,
+        xgap=1 if cell >= 12 else 0,
+        ygap=1 if cell >= 12 else 0,
+    )
+
+
+def _spread(colours: list[str]) -> list[tuple[float, str]]:
+    return [(i / (len(colours) - 1), c) for i, c in enumerate(colours)]
+
+
+def _text_size(labels: Sequence[str], cell: int) -> float:
+    """The largest size at which every label fits its cell; 0 where that is too small to read."""
+    longest = max((len(label) for label in labels), default=1) or 1
+    size = min(15.0, cell * 0.45, cell * 0.94 / (0.58 * longest))
+    return size if size >= SMALLEST_TEXT else 0.0
+
+
+def _pick_markers(picture: Picture, montage: Montage, cell: int) -> go.Scatter:
+    """Invisible squares over the cells: a heatmap itself reports no click."""
+    indices = _indices(montage.shape)
+    places = [montage.place(index) for index in indices]
+    shown = {"marker": {"opacity": 0}}
+    return go.Scatter(
+        x=[column for _, column in places],
+        y=[row for row, _ in places],
+        customdata=[",".join(map(str, index)) for index in indices],
+        text=[number(v, 6) for v in _flat(picture.values)],
+        mode="markers",
+        marker={"symbol": "square", "size": cell, "opacity": 0},
+        selected=shown,
+        unselected=shown,
+        hovertemplate=f"{picture.name}[%{{customdata}}] = %{{text}}<extra></extra>",
+        showlegend=False,
+    )
+
+
+def _layout(picture: Picture, montage: Montage, cell: int) -> dict:
+    rows, columns = montage.cells
+    top = MARGIN_TOP + (LEADING_LABEL if len(montage.shape) > 2 else 0)
+    axis = {"showgrid": False, "zeroline": False, "showline": False, "ticks": "", "fixedrange": True}
+    return {
+        "template": None,
+        "width": columns * cell + MARGIN_LEFT + MARGIN_RIGHT,
+        "height": rows * cell + top + MARGIN_BOTTOM,
+        "margin": {"l": MARGIN_LEFT, "t": top, "r": MARGIN_RIGHT, "b": MARGIN_BOTTOM, "pad": 0},
+        "title": {
+            "text": picture.title,
+            "font": {"size": 14},
+            "x": 0,
+            "xref": "container",
+            "y": 0.99,
+            "yanchor": "top",
+            "yref": "container",
+        },
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "xaxis": axis
+        | _ticks(montage, 1, picture.origin[1], cell)
+        | {"side": "top", "range": [-0.5, columns - 0.5], "constrain": "domain"},
+        "yaxis": axis
+        | _ticks(montage, 0, picture.origin[0], cell)
+        | {"range": [rows - 0.5, -0.5], "scaleanchor": "x", "constrain": "domain"},
+        "shapes": [s for outline in picture.outlines for s in _border(outline, montage)]
+        + [s for index in picture.muted for s in _hatch(montage.place(index))],
+        "annotations": _leading_labels(picture, montage),
+        "dragmode": False,
+        "clickmode": "event+select" if picture.pickable else "event",
+        "showlegend": False,
+    }
+
+
+def _ticks(montage: Montage, dimension: int, origin: int, cell: int) -> dict:
+    """Indices on the axis, thinned where they would touch."""
+    size, count = montage.matrix[dimension], montage.grid[dimension]
+    step = max(1, math.ceil(18 / cell))
+    places = [(block * (size + GAP) + i, i + origin) for block in range(count) for i in range(0, size, step)]
+    return {
+        "tickmode": "array",
+        "tickvals": [place for place, _ in places],
+        "ticktext": [str(i) for _, i in places],
+        "tickfont": {"size": 10, "color": colour.MUTED},
+    }
+
+
+def _border(outline: Outline, montage: Montage) -> list[dict]:
+    places = [montage.place(index) for index in outline.cells]
+    line = {"color": outline.colour, "width": outline.width, "dash": outline.dash}
+    return [
+        {
+            "type": "rect",
+            "x0": left - 0.5,
+            "y0": top - 0.5,
+            "x1": right + 0.5,
+            "y1": bottom + 0.5,
+            "line": line,
+        }
+        for top, left, bottom, right in _rectangles(places)
+    ]
+
+
+def _rectangles(places: Sequence[tuple[int, int]]) -> list[tuple[int, int, int, int]]:
+    """One rectangle if the cells fill one, else one for each cell."""
+    if not places:
+        return []
+    rows, columns = [r for r, _ in places], [c for _, c in places]
+    top, left, bottom, right = min(rows), min(columns), max(rows), max(columns)
+    if len(set(places)) == (bottom - top + 1) * (right - left + 1):
+        return [(top, left, bottom, right)]
+    return [(r, c, r, c) for r, c in places]
+
+
+def _hatch(place: tuple[int, int]) -> list[dict]:
+    """A dotted frame: the cell is padding, not data."""
+    row, column = place
+    line = {"color": colour.MUTED, "width": 1, "dash": "dot"}
+    return [
+        {
+            "type": "rect",
+            "x0": column - 0.46,
+            "y0": row - 0.46,
+            "x1": column + 0.46,
+            "y1": row + 0.46,
+            "line": line,
+            "layer": "below",
+        }
+    ]
+
+
+def _leading_labels(picture: Picture, montage: Montage) -> list[dict]:
+    if len(montage.shape) <= 2:
+        return []
+    names = list(picture.leading_names) or [""] * (len(montage.shape) - 2)
+    labels = []
+    for leading in montage.leading_indices():
+        top, left = montage.corner(leading)
+        text = ", ".join(f"{name}={i}" if name else str(i) for name, i in zip(names, leading, strict=True))
+        first = top == 0
+        labels.append(
+            {
+                "text": text,
+                "x": left - 0.5,
+                "y": top - 0.5,
+                "xanchor": "left",
+                "yanchor": "bottom",
+                "yshift": LEADING_LABEL if first else 0,
+                "showarrow": False,
+                "font": {"size": 11, "color": colour.MUTED},
+            }
+        )
+    return labels
+
+
+def describe(picture: Picture, limit: int = 16) -> str:
+    """What a screen reader says: the name, the shape and the first numbers."""
+    shape = "×".join(map(str, picture.values.shape)) or "one number"
+    texts = _labels(picture)
+    listed = ", ".join(texts[:limit]) + (", …" if len(texts) > limit else "")
+    return f"{picture.title or picture.name}, {shape}: {listed}"

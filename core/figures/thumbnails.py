@@ -1,0 +1,46 @@
+"""The topics' pictures in small, for the home page: each a run of the topic's own operator on a small input."""
+
+import plotly.graph_objects as go
+import torch
+
+from core.figures import colour
+from core.figures.heatmap import Picture, draw
+from core.ops.convolution import conv2d
+from core.ops.dropout import dropout as drop
+
+CELL = 15
+
+
+def _small(values: torch.Tensor, scale: colour.Scale) -> go.Figure:
+    return draw(Picture("x", values, scale), CELL).update_layout(
+        margin={"l": 4, "t": 4, "r": 4, "b": 4},
+        width=values.shape[-1] * CELL + 8,
+        height=values.shape[-2] * CELL + 8,
+        xaxis_showticklabels=False,
+        yaxis_showticklabels=False,
+    )
+
+
+def _wave(rows: int = 7, columns: int = 16) -> torch.Tensor:
+    x, y = torch.meshgrid(torch.linspace(-2, 2, columns), torch.linspace(-1, 1, rows), indexing="xy")
+    return torch.sin(2 * x) * torch.cos(2 * y)
+
+
+def layout() -> go.Figure:
+    """Storage addresses of a permuted tensor."""
+    addresses = torch.arange(112).reshape(16, 7).permute(1, 0)
+    return _small(addresses, colour.identity(112))
+
+
+def convolution() -> go.Figure:
+    """The Sobel edges of a wave."""
+    sobel = torch.tensor([[1.0, 0, -1], [2, 0, -2], [1, 0, -1]])
+    edges = conv2d(_wave()[None, None], sobel[None, None], padding=1)[0, 0]
+    return _small(edges, colour.signed(edges))
+
+
+def dropout() -> go.Figure:
+    """A wave after dropout."""
+    torch.manual_seed(0)
+    kept = drop(_wave(), p=0.5)
+    return _small(kept, colour.signed(kept))

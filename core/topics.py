@@ -1,0 +1,55 @@
+"""The registry: every topic of the app, in the order of the navigation. Nothing else lists topics or operators."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+
+from core.figures import thumbnails
+from core.ops import convolution, dropout
+from core.ops.operator import Operator
+
+SECTIONS = ("Memory", "Products and picks", "Autograd and state", "Scores and losses", "Layers", "Training")
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One page of the app."""
+
+    name: str  # the page's file, pages/<name>.py, and its address
+    title: str
+    section: str  # one of SECTIONS
+    icon: str
+    question: str  # what the page answers, in one line
+    thumbnail: Callable[[], go.Figure]  # its picture in small, from a run of its own
+    operators: tuple[Operator, ...] = ()
+
+
+TOPICS: tuple[Topic, ...] = (
+    Topic(
+        "layout",
+        "Memory layout",
+        "Memory",
+        ":material/memory:",
+        "Where do a tensor's numbers lie in memory, and what do `view`, `permute` and the others really change?",
+        thumbnails.layout,
+    ),
+    Topic(
+        "convolution",
+        "Convolution",
+        "Layers",
+        ":material/filter_center_focus:",
+        "Which numbers make one output of `conv2d`, and which outputs does one input reach?",
+        thumbnails.convolution,
+        convolution.OPERATORS,
+    ),
+    Topic(
+        "dropout",
+        "Dropout",
+        "Layers",
+        ":material/blur_on:",
+        "What does dropout set to zero, why does it scale the rest, and what comes back in the gradient?",
+        thumbnails.dropout,
+        dropout.OPERATORS,
+    ),
+)

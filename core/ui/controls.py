@@ -1,0 +1,178 @@
+"""Controls that live in the address bar.
+
+Every control's `key` is its parameter's name in the URL. A value in the URL that the control cannot take gives
+the default, and a sentence under the control that says so.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import streamlit as st
+
+from core.ui import link
+
+T = TypeVar("T")
+Index = tuple[int, ...]
+
+WIDTH = 190  # pixels of a control in a row: four beside each other on a projector, one on a phone
+FEW = 5  # up to so many options are shown side by side
+REFUSED = "_refused"  # where session state keeps what the URL asked for in vain: {key: sentence}
+LONGEST_QUOTE = 40  # characters of a refused value that are quoted back
+LARGEST_SEED = 9999
+
+
+def row(name: str = "main") -> Any:
+    """A row of controls, which wraps where it is narrow and which a link can hide."""
+    return st.container(horizontal=True, gap="medium", vertical_alignment="top", key=f"controls-{name}")
+
+
+def slider(
+    key: str,
+    label: str,
+    low: float,
+    high: float,
+    default: float,
+    *,
+    step: float | None = None,
+    help: str | None = None,
+    width: int = WIDTH,
+) -> Any:
+    """A slider from `low` to `high`; integers stay integers. A range of one value is said, not shown."""
+    default = min(max(default, low), high)
+    if low == high:
+        st.markdown(f"{label}  \n**{low}** (the only choice here)", width=width)
+        return low
+    clamp_stored(key, low, high)
+
+    def draw(**bound: Any) -> Any:
+        return st.slider(label, low, high, default, step, help=help, width=width, **bound)
+
+    return remembered(key, default, f"a number from {low:g} to {high:g}", draw, width)
+
+
+def number(key: str, label: str, low: int, high: int, default: int, *, help: str | None = None) -> int:
+    """A whole number typed or stepped, for ranges too wide for a slider."""
+    clamp_stored(key, low, high)
+
+    def draw(**bound: Any) -> int:
+        return int(st.number_input(label, low, high, default, 1, help=help, width=WIDTH, **bound))
+
+    return remembered(key, default, f"a whole number from {low} to {high}", draw, WIDTH)
+
+
+def seed(default: int = 0) -> int:
+    """The seed of everything random on the page."""
+    return number(
+        "seed", "Seed", 0, LARGEST_SEED, default, help="The same seed draws the same numbers, here and elsewhere."
+    )
+
+
+def choice(
+    key: str,
+    label: str,
+    options: Sequence[T],
+    default: T | None = None,
+    *,
+    help: str | None = None,
+    format: Callable[[T], str] = str,
+    width: int | None = None,
+) -> T:
+    """One of several options (the first by default): side by side when they are few, a list when they are many."""
+    first: T = options[0] if default is None else default
+    if st.session_state.get(key, first) not in options:
+        del st.session_state[key]
+
+    def draw(**bound: Any) -> T:
+        if len(options) <= FEW:
+            return st.segmented_control(
+                label, options, default=first, required=True, format_func=format, help=help,
+                width=width or "content", **bound,
+            )  # fmt: skip
+        return st.selectbox(
+            label, options, options.index(first), format_func=format, help=help, width=width or WIDTH, **bound
+        )
+
+    return remembered(key, first, "one of " + ", ".join(map(format, options)), draw, width or WIDTH, format)
+
+
+def toggle(key: str, label: str, default: bool = False, *, help: str | None = None) -> bool:
+    """A switch."""
+
+    def draw(**bound: Any) -> bool:
+        return st.toggle(label, default, help=help, width="content", **bound)
+
+    return remembered(key, default, "true or false", draw, WIDTH, lambda on: str(on).lower())
+
+
+def text(
+    key: str, label: str, default: str = "", *, longest: int = 400, help: str | None = None,
+    placeholder: str | None = None, width: int | None = None,
+) -> str:  # fmt: skip
+    """A line of text; whoever reads it says what is wrong with it."""
+
+    def draw(**bound: Any) -> str:
+        return st.text_input(
+            label, default, longest, help=help, placeholder=placeholder, width=width or "stretch", **bound
+        )
+
+    return remembered(key, default, f"at most {longest} characters", draw, width or WIDTH)
+
+
+def cell(key: str, label: str, shape: Sequence[int], default: str = "") -> Index | None:
+    """The index of a picked cell, typed here or clicked in a picture; None where none is picked.
+
+    A remembered cell outside the present shape counts as none, and comes back when the shape holds it again.
+    """
+    hint = "0, 0" if len(shape) == 2 else ", ".join("0" * len(shape))
+    typed = text(key, label, default, longest=40, placeholder=f"click a cell, or type {hint}", width=WIDTH)
+    if not typed.strip():
+        return None
+    try:
+        index = tuple(int(part) for part in typed.split(","))
+    except ValueError:
+        st.caption(f":orange[`{quoted(typed)}` is not an index: write whole numbers with commas, as in `{hint}`.]")
+        return None
+    if len(index) != len(shape) or not all(0 <= i < n for i, n in zip(index, shape, strict=True)):
+        limits = ", ".join(f"0…{n - 1}" for n in shape)
+        st.caption(f":orange[There is no cell `{quoted(typed)}`: the tensor's indices are {limits}.]")
+        return None
+    return index
+
+
+def remembered(
+    key: str, default: T, allowed: str, draw: Callable[..., T], width: int, format: Callable[[T], str] = str
+) -> T:
+    """Draw a control bound to the URL, and under it what the URL asked for in vain."""
+    asked = st.query_params.get(key) if key not in st.session_state else None
+    refused = st.session_state.setdefault(REFUSED, {})
+    with st.container(width=width if key in refused or asked is not None else "content", gap="xxsmall"):
+        value = draw(key=key, bind="query-params", disabled=link.locked(key))
+        if asked is not None and value == default and not means(asked, format(default)):
+            refused[key] = f"The link asked for `{quoted(asked)}`. This takes {allowed}."
+        elif value != default:
+            refused.pop(key, None)
+        if key in refused:
+            st.caption(f":orange[:material/link_off: {refused[key]}]")
+    return value
+
+
+def means(asked: str, value: str) -> bool:
+    """Whether two spellings say the same value: 1 and 1.0, true and True."""
+    try:
+        return math.isclose(float(asked), float(value))
+    except ValueError:
+        return asked.strip().lower() == value.lower()
+
+
+def quoted(text: str) -> str:
+    """A short harmless quotation of what somebody put into a URL."""
+    plain = "".join(c for c in text if c.isprintable() and c not in "`$[]\\")
+    return plain if len(plain) <= LONGEST_QUOTE else plain[: LONGEST_QUOTE - 1] + "…"
+
+
+def clamp_stored(key: str, low: float, high: float) -> None:
+    """Keep a remembered value inside a range that another control has narrowed since."""
+    stored = st.session_state.get(key)
+    if stored is not None and not low <= stored <= high:
+        st.session_state[key] = min(max(stored, low), high)

@@ -1,0 +1,71 @@
+"""Show plotly figures: alone, or side by side as an equation; and report the cell that the reader picked."""
+
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from core.figures.heatmap import Picture, cell_size, describe, draw
+
+CONFIG = {"displayModeBar": False, "responsive": False}
+
+
+def show(figure: go.Figure, alt: str, *, key: str | None = None, stretch: bool = False) -> None:
+    """One figure, with what it shows said in words for a screen reader."""
+    st.plotly_chart(
+        figure,
+        width="stretch" if stretch else "content",
+        key=key,
+        alt=alt[:1000],
+        config=CONFIG,
+        theme="streamlit",
+    )
+
+
+def pickable(figure: go.Figure, alt: str, *, key: str, cell_key: str) -> None:
+    """One figure whose cells can be picked: a click writes the cell's index into the control `cell_key`."""
+
+    def take() -> None:
+        points = st.session_state[key]["selection"]["points"]
+        if points and points[0].get("customdata") is not None:
+            picked = points[0]["customdata"]
+            st.session_state[cell_key] = picked if isinstance(picked, str) else picked[0]
+
+    st.plotly_chart(
+        figure, width="content", key=key, alt=alt[:1000], config=CONFIG, theme="streamlit",
+        on_select=take, selection_mode="points",
+    )  # fmt: skip
+
+
+def equation(
+    *parts: Picture | str,
+    picks: Mapping[str, str] | None = None,
+    height: int = 400,
+    cell: int | None = None,
+    name: str = "equation",
+) -> None:
+    """Pictures side by side in reading order with signs between them, all with cells of one size.
+
+    `picks` gives, for the name of a pickable picture, the key of the control that holds its picked cell.
+    """
+    pictures = [part for part in parts if isinstance(part, Picture)]
+    side = cell or cell_size([picture.values.shape for picture in pictures], height=height)
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        for part in parts:
+            if isinstance(part, str):
+                st.markdown(f"### {part}", width="content")
+            else:
+                _one(part, side, (picks or {}).get(part.name), f"{name} {part.name}")
+
+
+def _one(picture: Picture, side: int, cell_key: str | None, key: str) -> None:
+    figure, alt = draw(picture, side), describe(picture)
+    if cell_key and picture.pickable:
+        pickable(figure, alt, key=key, cell_key=cell_key)
+    else:
+        show(figure, alt, key=key)
+
+
+def many(pictures: Sequence[Picture], *, cell: int | None = None, name: str = "many") -> None:
+    """Pictures that wrap onto as many lines as they need, all with cells of one size."""
+    equation(*pictures, cell=cell or 28, name=name)

@@ -1,0 +1,40 @@
+"""The app's start: everything imported and warmed once a process, and the navigation."""
+
+import gc
+import importlib
+import pkgutil
+
+import streamlit as st
+import torch
+
+import core
+from core.topics import SECTIONS, TOPICS
+
+
+@st.cache_resource(show_spinner=False)
+def warm() -> None:
+    """Import all that any page needs, run some of it once, and freeze the heap.
+
+    Streamlit collects the whole heap after every rerun. With torch imported that takes longer than a page
+    takes to draw; once frozen, what start-up allocated is never looked at again.
+    """
+    torch.set_num_threads(1)  # forty readers would otherwise start forty pools of threads
+    for module in pkgutil.walk_packages(core.__path__, "core."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    for topic in TOPICS:
+        topic.thumbnail().to_json()
+    gc.collect()
+    gc.freeze()
+
+
+def navigation() -> st.Page:
+    """The sections and pages in the side bar; returns the page that the address names."""
+    pages = {"": [st.Page("pages/home.py", title="Start here", icon=":material/home:", default=True)]}
+    for section in SECTIONS:
+        topics = [topic for topic in TOPICS if topic.section == section]
+        if topics:
+            pages[section] = [
+                st.Page(f"pages/{t.name}.py", title=t.title, icon=t.icon, url_path=t.name) for t in topics
+            ]
+    return st.navigation(pages, expanded=True)

@@ -1,0 +1,65 @@
+"""What the browser tests do over and over: open a page, wait until it rests, click a cell, read a picture."""
+
+import json
+
+from playwright.sync_api import Locator, Page
+
+
+def open_page(page: Page, address: str) -> None:
+    page.goto(address)
+    page.wait_for_selector("[data-testid=stMain] .js-plotly-plot .main-svg", timeout=60_000)
+    rest(page)
+
+
+def rest(page: Page) -> None:
+    """Wait until the script has run and nothing on the page is stale."""
+    page.wait_for_function(
+        """() => {
+            const app = document.querySelector('[data-testid=stApp]');
+            return app && app.getAttribute('data-test-script-state') === 'notRunning'
+                && !document.querySelector('[data-stale=true]');
+        }""",
+        timeout=30_000,
+    )
+    page.wait_for_timeout(250)
+
+
+def chart(page: Page, key: str) -> Locator:
+    """The chart with this key."""
+    return page.locator(f".st-key-{key.replace(' ', '-')} .js-plotly-plot").first
+
+
+def click_cell(page: Page, key: str, row: int, column: int) -> None:
+    """Click the cell at this place of a pickable picture."""
+    place = chart(page, key).evaluate(
+        """(plot, [row, column]) => {
+            plot.scrollIntoView({block: 'center'});
+            const {xaxis, yaxis} = plot._fullLayout, box = plot.getBoundingClientRect();
+            return [box.x + xaxis._offset + xaxis.l2p(column), box.y + yaxis._offset + yaxis.l2p(row)];
+        }""",
+        [row, column],
+    )
+    page.mouse.move(*place)
+    page.mouse.click(*place)
+    rest(page)
+
+
+def drawn(page: Page, key: str) -> str:
+    """What a chart draws: data and shapes, as text to compare."""
+    return chart(page, key).evaluate(
+        "plot => JSON.stringify([plot.data.map(t => [t.z, t.text, t.y]), plot.layout.shapes])"
+    )
+
+
+def numbers(page: Page, key: str) -> list:
+    """The texts in the cells of a heatmap."""
+    return json.loads(chart(page, key).evaluate("plot => JSON.stringify(plot.data[0].text)"))
+
+
+def move_slider(page: Page, key: str, presses: int = 1) -> None:
+    """Move a slider by this many steps (to the left if negative)."""
+    thumb = page.locator(f".st-key-{key} [role=slider]").first
+    thumb.focus()
+    for _ in range(abs(presses)):
+        page.keyboard.press("ArrowRight" if presses > 0 else "ArrowLeft")
+    rest(page)
