@@ -1,0 +1,230 @@
+"""Removing duplicates: Python's set, torch.unique and numpy.unique, and which of them sorts.
+
+A set is a hash table: each item is looked for at slot hash(item) mod table size (and nearby slots, if taken), and a
+walk over the set visits the slots in order. Small integers hash to themselves, so that {3, 1, 2} looks sorted; {8, 1},
+with a table of 8 slots, does not. torch.unique and numpy.unique sort and drop what equals its left neighbour.
+"""
+
+import sys
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.ops.claim import Claim
+from core.ops.operator import Call, Operator
+
+# ---- torch.unique by sort and neighbour comparison -------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class UniqueSteps:
+    """How the unique values of a row come about."""
+
+    order: Tensor  # (n,) which item stands at each place once sorted
+    sorted: Tensor  # (n, ...) the items in that order
+    is_first: Tensor  # (n,) True where an item differs from its left neighbour
+    inverse: Tensor  # (n,) for each input item, its place among the unique values
+    counts: Tensor  # (u,)
+    output: Tensor  # (u, ...)
+
+
+def unique_steps(items: Tensor) -> UniqueSteps:
+    """Unique items along dimension 0: numbers, or whole sub-tensors compared number by number from the left."""
+    rows = items.reshape(len(items), -1) if items.numel() else items.new_empty(len(items), 0)  # (n, numbers an item)
+    order = _lexicographic_order(rows)
+    ordered = rows[order]
+    is_first = torch.ones_like(order, dtype=torch.bool)
+    is_first[1:] = (ordered[1:] != ordered[:-1]).any(dim=1)
+    place = is_first.cumsum(0) - 1  # (n,) at each sorted place, how many different items stand before it
+    inverse = torch.empty_like(order)
+    inverse[order] = place
+    starts = is_first.nonzero().squeeze(1)  # (u,)
+    counts = torch.diff(starts, append=starts.new_tensor([len(order)]))
+    in_order = items[order]
+    return UniqueSteps(order, in_order, is_first, inverse, counts, in_order[is_first])
+
+
+def _lexicographic_order(rows: Tensor) -> Tensor:
+    """Sort by the last column first and by the first column last; stable sorts keep what is already in order."""
+    order = torch.arange(len(rows), device=rows.device)
+    for column in reversed(range(rows.shape[1])):
+        order = order[rows[order, column].sort(stable=True).indices]
+    return order
+
+
+def unique(
+    input: Tensor,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
+) -> Tensor | tuple[Tensor, ...]:
+    """The different values of input in ascending order; with dim, the different sub-tensors along it.
+
+    Returns the output, then, where asked for, the inverse (output[inverse] is input; input's shape, or (n,) with dim)
+    and the counts. The result is sorted even with sorted=False, as torch's is. A NaN differs from every other NaN;
+    0 and −0 are one value.
+
+    Does not follow torch in two points: with dim, NaN comes last and the rest stays sorted and merged (torch's order is
+    then undefined), and a gradient flows back to the first of each value (torch's backward raises).
+    TypeError where input is not a tensor, sorted not a bool or dim not an int, IndexError for a dim out of range,
+    RuntimeError where sub-tensors along dim are empty, NotImplementedError for complex numbers.
+    """
+    _check(input, sorted, dim)
+    items = input.reshape(-1) if dim is None else input.movedim(dim, 0)
+    steps = unique_steps(items)
+    inverse = steps.inverse.reshape(input.shape) if dim is None else steps.inverse
+    output = steps.output if dim is None else steps.output.movedim(0, dim)
+    asked = (output, inverse if return_inverse else None, steps.counts if return_counts else None)
+    results = tuple(result for result in asked if result is not None)
+    return results if len(results) > 1 else output
+
+
+def _check(input: Tensor, sorted: bool, dim: int | None) -> None:
+    if not isinstance(input, Tensor):
+        raise TypeError(f"input must be a tensor, but got {type(input).__name__}")
+    if not isinstance(sorted, bool):
+        raise TypeError(f"sorted must be a bool, but got {sorted!r}")
+    if input.is_complex():
+        raise NotImplementedError(f"input must hold real numbers, which have an order, but is {input.dtype}")
+    if dim is not None:
+        _check_dim(input, dim)
+
+
+def _check_dim(input: Tensor, dim: int) -> None:
+    if isinstance(dim, bool) or not isinstance(dim, int):
+        raise TypeError(f"dim must be an int or None, but got {dim!r}")
+    if not -input.ndim <= dim < input.ndim:
+        raise IndexError(f"dim must lie in [-{input.ndim}, {input.ndim}), the dimensions of input, but got {dim}")
+    rest = [size for d, size in enumerate(input.shape) if d != dim % input.ndim]
+    if 0 in rest:
+        raise RuntimeError(f"dim {dim} of input with shape {tuple(input.shape)} has sub-tensors without elements")
+
+
+# ---- set against unique ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SetOrder:
+    """Why a set of these items is walked through in the order it is."""
+
+    order: tuple[Hashable, ...]  # as list(set(items)) gives it
+    hashes: tuple[int, ...]  # of each, in that order
+    slots: tuple[int, ...]  # hash mod table size: where each was first looked for
+    table_size: int
+    is_sorted: bool
+
+
+def set_order(items: Sequence[Hashable]) -> SetOrder:
+    """The set of items as CPython keeps it: the table's size is read off its memory (16 bytes a slot)."""
+    unordered = set(items)
+    order = tuple(unordered)
+    beyond_the_first_eight = (sys.getsizeof(unordered) - sys.getsizeof(set())) // 16
+    table_size = max(8, beyond_the_first_eight)
+    hashes = tuple(hash(item) for item in order)
+    slots = tuple(h % table_size for h in hashes)
+    return SetOrder(order, hashes, slots, table_size, is_sorted=list(order) == sorted_items(order))
+
+
+def sorted_items(items: Sequence[Hashable]) -> list[Hashable]:
+    """The items in ascending order."""
+    return sorted(items)  # type: ignore[type-var]
+
+
+@dataclass(frozen=True)
+class Deduplicated:
+    """The same numbers without duplicates, three ways."""
+
+    by_set: tuple[float, ...]
+    by_torch: UniqueSteps
+    by_numpy: tuple[float, ...]
+    first_seen: tuple[float, ...]  # dict.fromkeys keeps the order of first appearance
+
+
+def deduplicate(numbers: Sequence[float]) -> Deduplicated:
+    """Put the numbers through set, torch.unique (by our steps), numpy.unique and dict.fromkeys."""
+    return Deduplicated(
+        by_set=tuple(set(numbers)),
+        by_torch=unique_steps(torch.tensor(numbers)),
+        by_numpy=tuple(np.unique(np.array(numbers)).tolist()),
+        first_seen=tuple(dict.fromkeys(numbers)),
+    )
+
+
+# ---- what is said about sets -----------------------------------------------------------------------------------
+
+
+def set_sorts(items: Sequence[Hashable] = (8, 1)) -> Claim:
+    """The tutorial's «duplicates removed, and sorted», on the items given."""
+    found = set_order(items)
+    return Claim(
+        says="A set removes duplicates and sorts.",
+        holds=found.is_sorted,
+        facts={"list(set(items))": list(found.order), "hash mod table size": list(found.slots)},
+        rather="A set has no order to rely on: it is walked in the order of hash slots. "
+        "Small integers hash to themselves, so that a few of them look sorted; sorted(set(items)) sorts.",
+    )
+
+
+def set_compares_tensors_by_value() -> Claim:
+    """Two equal tensors in a set, in a list, and through torch.unique."""
+    a, b = torch.tensor(1.0), torch.tensor(1.0)
+    return Claim(
+        says="A set of tensors drops the equal ones.",
+        holds=len({a, b}) == 1,
+        facts={
+            "bool(a == b)": bool(a == b),
+            "hash(a) == hash(b)": hash(a) == hash(b),
+            "len({a, b})": len({a, b}),
+            "len({a.item(), b.item()})": len({a.item(), b.item()}),
+            "len(torch.unique(torch.stack([a, b])))": len(torch.unique(torch.stack([a, b]))),
+        },
+        rather="A tensor hashes by identity, so that a set keeps both; use torch.unique, or numbers from .item().",
+    )
+
+
+def nan_is_one_value() -> Claim:
+    """Two NaNs through set, torch.unique and numpy.unique."""
+    first, second = float("nan"), float("nan")
+    counts = {
+        "set": len({first, second}),
+        "set, twice the same object": len({first, first}),
+        "torch.unique": len(torch.unique(torch.tensor([first, second]))),
+        "numpy.unique": len(np.unique(np.array([first, second]))),
+    }
+    return Claim(
+        says="NaN counts as one value.",
+        holds=all(count == 1 for count in counts.values()),
+        facts=counts,
+        rather="NaN equals nothing, itself included: torch keeps each, numpy merges them (equal_nan=True), "
+        "a set tells objects apart and merges only the same one.",
+    )
+
+
+CLAIMS: tuple[Callable[[], Claim], ...] = (set_sorts, set_compares_tensors_by_value, nan_is_one_value)
+
+# ---- operator --------------------------------------------------------------------------------------------------
+
+
+def _make_call(size: int, dtype: torch.dtype, device: torch.device, seed: int) -> Call:
+    generator = torch.Generator().manual_seed(seed)
+    numbers = torch.randint(max(size // 4, 2), (size,), generator=generator)
+    return Call((numbers.to(device, dtype),), {"return_inverse": True, "return_counts": True})
+
+
+OPERATORS = (
+    Operator(
+        mirrors="torch.unique",
+        manual=unique,
+        torch=torch.unique,
+        make_call=_make_call,
+        sizes=(1_000, 30_000, 1_000_000),
+        size_meaning="n: numbers, about n/4 different ones; inverse and counts returned",
+        bytes_moved=lambda n, itemsize: n * (itemsize + 8) + n // 4 * (itemsize + 8),
+        operations=lambda n: n * max(n.bit_length(), 1),  # comparisons of a sort
+        differentiable=False,
+    ),
+)
