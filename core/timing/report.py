@@ -1,0 +1,85 @@
+"""A result as plain text: a line for each operator, size and tier, with its ratio to torch."""
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+from core.ops.operator import Operator
+from core.timing.results import Measurement, Ratio, Result, label, ratios
+
+HEAD = ("operator", "size", "tier", "time", "÷ torch", "spread", "target", "of limit", "memory ÷ torch", "")
+LEFT_ALIGNED = (0, 2, 9)
+
+
+def seconds(value: float) -> str:
+    """Three digits and the unit that suits: "12.3 µs"."""
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if value >= scale:
+            return f"{value / scale:.3g} {unit}"
+    return f"{value / 1e-9:.3g} ns"
+
+
+def table(result: Result, operators: Sequence[Operator]) -> str:
+    """The whole result, its limits and its settings on top. `operators` give the targets."""
+    found = {(r.operator, r.size, r.tier): r for r in ratios(result)}
+    targets = {op.mirrors: (op.sizes[-1], op.target_ratio) for op in operators}
+    rows: list[tuple[str, ...]] = []
+    for name, group in itertools.groupby(result.measurements, key=lambda m: m.operator):
+        measured = list(group)
+        if len({(m.status, m.detail) for m in measured}) == 1 and measured[0].status != "ok":
+            rows.append(_untimed(measured[0], "all", "all", ""))
+            continue
+        rows += [
+            _row(m, found.get((name, m.size, m.tier)), _target(m, *targets.get(name, (0, None)))) for m in measured
+        ]
+    return "\n".join([label(result), *_notes(result), "", *columns(HEAD, rows, LEFT_ALIGNED)])
+
+
+def _target(m: Measurement, size: int, ratio: float | None) -> str:
+    """Targets hold for the manual version at the largest size, on the CPU."""
+    return f"{ratio:.2f}" if ratio is not None and m.tier == "manual" and m.size == size else ""
+
+
+def _notes(result: Result) -> Iterator[str]:
+    machine = result.machine
+    if machine.load is not None and machine.load > machine.cores / 2:
+        yield f"others were computing too (load {machine.load:g} on {machine.cores} cores): expect a wide spread"
+    if result.limits:
+        moved, done = result.limits.bytes_per_s / 1e9, result.limits.operations_per_s / 1e9
+        yield f"limits measured in this run: copy {moved:.4g} GB/s, matmul {done:.4g} GFLOP/s"
+
+
+def _row(m: Measurement, ratio: Ratio | None, target: str) -> tuple[str, ...]:
+    if m.median_s is None:
+        return _untimed(m, str(m.size), m.tier, target)
+    share = f"{m.limit_share:.0%}" if m.limit_share is not None else ""
+    times = (f"{ratio.ratio:.2f}", f"{ratio.low:.2f}–{ratio.high:.2f}") if ratio else ("", "")
+    memory = f"{ratio.memory:.2f}" if ratio and ratio.memory is not None else ""
+    return (_short(m), str(m.size), m.tier, seconds(m.median_s), *times, target, share, memory, "; ".join(_apart(m)))
+
+
+def _untimed(m: Measurement, size: str, tier: str, target: str) -> tuple[str, ...]:
+    return (_short(m), size, tier, "", "", "", target, "", "", f"{m.status}: {m.detail}")
+
+
+def _short(m: Measurement) -> str:
+    return m.operator.removeprefix("torch.nn.functional.")
+
+
+def _apart(m: Measurement) -> Iterator[str]:
+    """What is measured apart from the time of a call."""
+    if m.compile_s is not None:
+        yield f"compiled in {seconds(m.compile_s)}"
+    if m.kernels_s is not None and m.unsynchronised_s is not None:
+        yield f"kernels {seconds(m.kernels_s)}, unsynchronised clock {seconds(m.unsynchronised_s)}"
+
+
+def columns(head: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> list[str]:
+    """Lines with every column as wide as its widest entry; numbers to the right, the columns of `left` to the left."""
+    lines = [head, *rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    return [
+        "  ".join(
+            cell.ljust(w) if i in left else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    ]

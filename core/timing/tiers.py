@@ -1,0 +1,89 @@
+"""The tiers of an operator as things to run: their inputs, a first call to compare with torch's, the timed call."""
+
+import contextlib
+import itertools
+import math
+import warnings
+from collections.abc import Iterator
+
+import torch
+import torch.compiler.config
+
+from core.ops.operator import Call, Operator
+from core.timing import calls, devices
+from core.timing.measure import Once
+from core.timing.settings import Settings
+
+MOST_INPUT_SETS = 16  # inputs too small to overflow the cache with so many sets stay in it, as they do in use
+
+Outcome = tuple[list[torch.Tensor], list[torch.Tensor | None]]  # outputs and gradients
+
+
+def inputs(operator: Operator, size: int, settings: Settings, leaves: frozenset[int]) -> list[Call]:
+    """One set of inputs, or so many that a set is out of the cache before its turn comes again."""
+
+    def made(k: int) -> Call:
+        call = operator.make_call(size, settings.torch_dtype, settings.torch_device, settings.seed + k)
+        return calls.prepared(call, leaves)
+
+    first = made(0)
+    held = sum(tensor.numel() * tensor.element_size() for tensor in calls.arguments(first))
+    sets = math.ceil(devices.last_level_cache(settings.device) / max(held, 1)) + 1
+    return [first, *(made(k) for k in range(1, sets))] if sets <= MOST_INPUT_SETS else [first]
+
+
+def outcome(function: calls.Function, call: Call, leaves: frozenset[int], seed: int) -> Outcome:
+    """Results on a copy of the inputs, so that a version that writes to them leaves them as they were."""
+    copy = calls.prepared(call, leaves, copy=True)
+    torch.manual_seed(seed)
+    return calls.evaluate(function, copy)
+
+
+def function(operator: Operator, tier: str) -> calls.Function:
+    """What the tier calls."""
+    if tier == "compiled":
+        torch.compiler.reset()  # or the sizes timed before count against the limit of recompilations
+        return torch.compile(operator.manual, dynamic=False)
+    tiers = {"manual": operator.manual, "torch": operator.torch, "textbook": operator.textbook_tier}
+    function = tiers[tier]
+    assert function is not None  # Settings.tiers_of left it out otherwise
+    return function
+
+
+@contextlib.contextmanager
+def compiling_afresh() -> Iterator[None]:
+    """Without what earlier runs left on the disk, so that the time to compile is the time to compile."""
+    patch = torch.compiler.config.patch  # type: ignore[attr-defined]  # put there when torch is imported
+    with warnings.catch_warnings(), patch(force_disable_caches=True):
+        warnings.filterwarnings("ignore", message="dynamo_pgo force disabled")
+        yield
+
+
+def comparison(operator: Operator, tier: str, settings: Settings, ours: Outcome, theirs: Outcome) -> calls.Comparison:
+    """Values, then gradients. A random operator off the CPU or compiled draws other numbers: their distribution."""
+    eps = calls.precision(settings.torch_device, settings.torch_dtype)
+    values = calls.compared("values", ours[0], theirs[0], eps)
+    gradients = calls.compared("gradients", ours[1], theirs[1], eps)
+    if values.right and gradients.right:
+        return values
+    if operator.random and (tier == "compiled" or settings.torch_device.type != "cpu"):
+        return calls.distributions(ours[0], theirs[0])
+    return gradients if values.right else values
+
+
+def once(function: calls.Function, inputs: list[Call], outputs: list[torch.Tensor]) -> Once:
+    """One timed call: forward on the next set of inputs, and backward where outputs with a gradient are given."""
+    ends = [output for output in outputs if output.requires_grad]
+    weights = calls.weights_for(ends)
+    turns = itertools.cycle([(c.args, c.kwargs, [t for t in calls.arguments(c) if t.requires_grad]) for c in inputs])
+
+    def forward() -> object:
+        args, kwargs, _ = next(turns)
+        return function(*args, **kwargs)
+
+    def forward_and_backward() -> object:
+        args, kwargs, wanted = next(turns)
+        results = [output for output in calls.results(function(*args, **kwargs)) if output.requires_grad]
+        return torch.autograd.grad(results, wanted, weights, allow_unused=True)
+
+    return forward_and_backward if ends else forward
