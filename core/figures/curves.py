@@ -5,11 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
+import torch
 
 # Okabe and Ito's palette, without its yellow, which vanishes on a light page, and without black.
 SERIES = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"]
 DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "solid"]  # so that lines differ without their colour too
 GRID = "rgba(125, 131, 140, 0.25)"
+
+Values = Sequence[float] | np.ndarray | torch.Tensor
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class Axis:
 
 
 def lines(
-    series: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    series: Mapping[str, tuple[Values, Values]],
     x: Axis,
     y: Axis,
     *,
@@ -43,17 +46,16 @@ def lines(
                 line={"color": SERIES[i % len(SERIES)], "dash": DASHES[i % len(DASHES)], "width": 2},
             )
         )
+    reach = [float(x) for xs, _ in series.values() for x in (xs[0], xs[-1]) if len(xs)]
     for name, value in (targets or {}).items():
-        figure.add_hline(
-            y=value,
-            line={"color": "#7D838C", "dash": "dot", "width": 1.5},
-            annotation={"text": name, "font": {"size": 11, "color": "#7D838C"}, "yanchor": "bottom"},
-        )
+        ends = [min(reach), max(reach)]
+        line = {"color": "#7D838C", "dash": "dot", "width": 2}
+        figure.add_trace(go.Scatter(x=ends, y=[value, value], name=name, mode="lines", line=line))
     return figure
 
 
 def bars(
-    series: Mapping[str, tuple[Sequence, Sequence[float]]],
+    series: Mapping[str, tuple[Sequence, Values]],
     x: Axis,
     y: Axis,
     *,
@@ -71,7 +73,7 @@ def bars(
     return figure.update_layout(barmode="overlay" if overlay else "group", bargap=0.05 if overlay else 0.2)
 
 
-def _short(values: Sequence) -> np.ndarray:
+def _short(values: Values) -> np.ndarray:
     """Four digits are what a curve shows; more would only travel."""
     array = np.asarray(values)
     if array.dtype.kind != "f":
@@ -85,6 +87,7 @@ def _axis(axis: Axis) -> dict:
     return {
         "title": {"text": axis.title, "font": {"size": 12}},
         "type": "log" if axis.log else None,
+        "dtick": 1 if axis.log else None,
         "range": axis.range,
         "gridcolor": GRID,
         "zerolinecolor": GRID,

@@ -1,11 +1,11 @@
 """A tensor as a heatmap with its numbers in the cells, and with cells that can be picked.
 
-A tensor of rank 3 or 4 is laid out as small multiples on one pair of axes: leading indices become a grid of
+A tensor of rank 3 or more is laid out as small multiples on one pair of axes: leading indices become a grid of
 matrices with a gap between them. One trace draws all of them, one invisible trace of markers takes the clicks.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -18,16 +18,20 @@ from core.figures.colour import Scale
 
 Index = tuple[int, ...]
 
-MARGIN_LEFT, MARGIN_TOP, MARGIN_RIGHT, MARGIN_BOTTOM = 30, 46, 8, 8
+MARGIN_LEFT, MARGIN_TOP, MARGIN_RIGHT, MARGIN_BOTTOM = 24, 46, 4, 8
 LEADING_LABEL = 16  # pixels for the label over the first matrix of a tensor of rank 3 or 4
 LARGEST_CELL, SMALLEST_CELL = 46, 7
+SIGN_WIDTH = 42  # pixels between two pictures for the sign, its gaps included
 GAP = 1  # cells between two matrices of one tensor; the upper one's label stands in it
-SMALLEST_TEXT = 9.0  # points: below this a number is noise
+SMALLEST_TEXT = 10.0  # points: below this a number is noise
 
 
 @dataclass(frozen=True)
 class Montage:
-    """Where each element of a tensor of rank 0 to 4 is drawn: (..., row, column) on one grid of cells."""
+    """Where each element of a tensor is drawn: (..., row, column) on one grid of cells.
+
+    The last leading dimension runs down, all those before it run across.
+    """
 
     shape: tuple[int, ...]
 
@@ -42,8 +46,7 @@ class Montage:
     def grid(self) -> tuple[int, int]:
         """How many matrices stand below each other and side by side."""
         down = self.shape[-3] if len(self.shape) >= 3 else 1
-        across = self.shape[-4] if len(self.shape) >= 4 else 1
-        return down, across
+        return down, math.prod(self.shape[:-3])
 
     @property
     def cells(self) -> tuple[int, int]:
@@ -55,7 +58,9 @@ class Montage:
         """Row and column of the first cell of the matrix with these leading indices."""
         rows, columns = self.matrix
         down = leading[-1] if leading else 0
-        across = leading[-2] if len(leading) >= 2 else 0
+        across = 0
+        for i, size in zip(leading[:-1], self.shape, strict=False):
+            across = across * size + i
         return down * (rows + GAP), across * (columns + GAP)
 
     def place(self, index: Index) -> tuple[int, int]:
@@ -96,12 +101,12 @@ class Picture:
     leading_names: Sequence[str] = field(default=())  # what the leading dimensions are: ("n", "c")
 
 
-def cell_size(shapes: Iterable[Sequence[int]], width: int = 900, height: int = 400) -> int:
+def cell_size(shapes: Iterable[Sequence[int]], width: int = 890, height: int = 400) -> int:
     """The side of a square cell, in pixels, with which tensors of these shapes fit side by side."""
     montages = [Montage(tuple(shape)) for shape in shapes]
     across = sum(m.cells[1] for m in montages)
     down = max(m.cells[0] for m in montages)
-    free = width - len(montages) * (MARGIN_LEFT + MARGIN_RIGHT + 28)
+    free = width - len(montages) * (MARGIN_LEFT + MARGIN_RIGHT) - (len(montages) - 1) * SIGN_WIDTH
     side = min(free / max(across, 1), (height - MARGIN_TOP - MARGIN_BOTTOM) / max(down, 1))
     return int(min(max(side, SMALLEST_CELL), LARGEST_CELL))
 
@@ -128,16 +133,31 @@ def _flat(values: torch.Tensor) -> list[float]:
     return values.detach().double().flatten().tolist()
 
 
-def _labels(picture: Picture, digits: int = 3) -> list[str]:
+def decimals(value: float, places: int) -> str:
+    """A number rounded to so many decimals. An exact 0 is "0", a rounded one keeps its decimals: "0.00"."""
+    if not math.isfinite(value) or value == int(value) or abs(value) >= 1000:
+        return number(value, 2)
+    return f"{value:.{places}f}"
+
+
+SPELLINGS: tuple[Callable[[float], str], ...] = (  # from the most exact to the shortest
+    number,
+    lambda value: decimals(value, 2),
+    lambda value: decimals(value, 1),
+    lambda value: number(value, 1),
+)
+
+
+def _labels(picture: Picture, spelling: Callable[[float], str] = number) -> list[str]:
     if picture.texts is not None:
         return list(picture.texts)
-    return [number(value, digits) for value in _flat(picture.values)]
+    return [spelling(value) for value in _flat(picture.values)]
 
 
 def _fitting_labels(picture: Picture, cell: int) -> tuple[list[str], float]:
-    """The labels with as many digits as the cells hold at a readable size; size 0 where two are too many."""
-    for digits in (3, 2):
-        labels = _labels(picture, digits)
+    """The labels as exact as the cells hold at a readable size; size 0 where even the shortest do not fit."""
+    for spelling in SPELLINGS:
+        labels = _labels(picture, spelling)
         size = _text_size(labels, cell)
         if size:
             break

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
+from torch import device, dtype
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,11 @@ class Operator:
     mirrors: str  # the dotted name of the library's function: "torch.nn.functional.conv2d"
     manual: Callable[..., Any]
     torch: Callable[..., Any]
-    make_call: Callable[[int, torch.dtype, torch.device, int], Call]  # (size, dtype, device, seed)
+    make_call: Callable[[int, dtype, device, int], Call]  # (size, dtype, device, seed)
     sizes: tuple[int, ...]  # ascending: small, medium, large (more are welcome)
     size_meaning: str  # "n: input of shape (8, 16, n, n)"
     bytes_moved: Callable[[int, int], int]  # (size, bytes an element): inputs read once, outputs written once
-    operations: Callable[
-        [int], int
-    ]  # arithmetic operations of the definition, a multiply-add counting as two
+    operations: Callable[[int], int]  # arithmetic operations of the definition, a multiply-add counting as two
     textbook: Callable[..., Any] | None = None
     textbook_call: Callable[..., Any] | None = None
     target_ratio: float | None = None  # manual ÷ torch aimed at, on the CPU, at the largest size

@@ -6,6 +6,7 @@ the default, and a sentence under the control that says so.
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -15,11 +16,40 @@ from core.ui import link
 T = TypeVar("T")
 Index = tuple[int, ...]
 
+
+@dataclass(frozen=True)
+class Setting:
+    """What a control of this page stands at, for the link that shares the page and for the way back."""
+
+    label: str
+    value: Any
+    default: Any
+    text: str  # the value as it stands in a URL
+
+
 WIDTH = 190  # pixels of a control in a row: four beside each other on a projector, one on a phone
-FEW = 5  # up to so many options are shown side by side
+FEW = 4  # up to so many options are shown side by side
+SETTINGS = "_settings"  # where session state keeps this page's settings: {key: Setting}
 REFUSED = "_refused"  # where session state keeps what the URL asked for in vain: {key: sentence}
 LONGEST_QUOTE = 40  # characters of a refused value that are quoted back
 LARGEST_SEED = 9999
+
+
+def forget() -> None:
+    """Start a page afresh: its controls note themselves as they are drawn."""
+    st.session_state[SETTINGS] = {}
+
+
+def settings() -> dict[str, Setting]:
+    """What the controls drawn so far stand at, by their keys."""
+    return st.session_state.setdefault(SETTINGS, {})
+
+
+def reset() -> None:
+    """Put every control of the page back to its default; the seed stays. To be called before they are drawn."""
+    for key, setting in settings().items():
+        if key != "seed" and not link.locked(key):
+            st.session_state[key] = setting.default
 
 
 def row(name: str = "main") -> Any:
@@ -48,7 +78,7 @@ def slider(
     def draw(**bound: Any) -> Any:
         return st.slider(label, low, high, default, step, help=help, width=width, **bound)
 
-    return remembered(key, default, f"a number from {low:g} to {high:g}", draw, width)
+    return remembered(key, label, default, f"a number from {low:g} to {high:g}", draw, width)
 
 
 def number(key: str, label: str, low: int, high: int, default: int, *, help: str | None = None) -> int:
@@ -58,7 +88,7 @@ def number(key: str, label: str, low: int, high: int, default: int, *, help: str
     def draw(**bound: Any) -> int:
         return int(st.number_input(label, low, high, default, 1, help=help, width=WIDTH, **bound))
 
-    return remembered(key, default, f"a whole number from {low} to {high}", draw, WIDTH)
+    return remembered(key, label, default, f"a whole number from {low} to {high}", draw, WIDTH)
 
 
 def seed(default: int = 0) -> int:
@@ -77,14 +107,15 @@ def choice(
     help: str | None = None,
     format: Callable[[T], str] = str,
     width: int | None = None,
+    few: int = FEW,
 ) -> T:
-    """One of several options (the first by default): side by side when they are few, a list when they are many."""
+    """One of several options (the first by default): side by side up to `few`, a list when they are more."""
     first: T = options[0] if default is None else default
     if st.session_state.get(key, first) not in options:
         del st.session_state[key]
 
     def draw(**bound: Any) -> T:
-        if len(options) <= FEW:
+        if len(options) <= few:
             return st.segmented_control(
                 label, options, default=first, required=True, format_func=format, help=help,
                 width=width or "content", **bound,
@@ -93,7 +124,7 @@ def choice(
             label, options, options.index(first), format_func=format, help=help, width=width or WIDTH, **bound
         )
 
-    return remembered(key, first, "one of " + ", ".join(map(format, options)), draw, width or WIDTH, format)
+    return remembered(key, label, first, "one of " + ", ".join(map(format, options)), draw, width or WIDTH, format)
 
 
 def toggle(key: str, label: str, default: bool = False, *, help: str | None = None) -> bool:
@@ -102,7 +133,7 @@ def toggle(key: str, label: str, default: bool = False, *, help: str | None = No
     def draw(**bound: Any) -> bool:
         return st.toggle(label, default, help=help, width="content", **bound)
 
-    return remembered(key, default, "true or false", draw, WIDTH, lambda on: str(on).lower())
+    return remembered(key, label, default, "true or false", draw, WIDTH, lambda on: str(on).lower())
 
 
 def text(
@@ -116,7 +147,7 @@ def text(
             label, default, longest, help=help, placeholder=placeholder, width=width or "stretch", **bound
         )
 
-    return remembered(key, default, f"at most {longest} characters", draw, width or WIDTH)
+    return remembered(key, label, default, f"at most {longest} characters", draw, width or WIDTH)
 
 
 def cell(key: str, label: str, shape: Sequence[int], default: str = "") -> Index | None:
@@ -131,19 +162,19 @@ def cell(key: str, label: str, shape: Sequence[int], default: str = "") -> Index
     try:
         index = tuple(int(part) for part in typed.split(","))
     except ValueError:
-        st.caption(f":orange[`{quoted(typed)}` is not an index: write whole numbers with commas, as in `{hint}`.]")
+        complain(f"`{quoted(typed)}` is not an index: write whole numbers with commas, as in `{hint}`.")
         return None
     if len(index) != len(shape) or not all(0 <= i < n for i, n in zip(index, shape, strict=True)):
         limits = ", ".join(f"0…{n - 1}" for n in shape)
-        st.caption(f":orange[There is no cell `{quoted(typed)}`: the tensor's indices are {limits}.]")
+        complain(f"There is no cell `{quoted(typed)}`: the tensor's indices are {limits}.")
         return None
     return index
 
 
 def remembered(
-    key: str, default: T, allowed: str, draw: Callable[..., T], width: int, format: Callable[[T], str] = str
+    key: str, label: str, default: T, allowed: str, draw: Callable[..., T], width: int, format: Callable[[T], str] = str
 ) -> T:
-    """Draw a control bound to the URL, and under it what the URL asked for in vain."""
+    """Draw a control bound to the URL, note what it stands at, and say what the URL asked for in vain."""
     asked = st.query_params.get(key) if key not in st.session_state else None
     refused = st.session_state.setdefault(REFUSED, {})
     with st.container(width=width if key in refused or asked is not None else "content", gap="xxsmall"):
@@ -153,8 +184,19 @@ def remembered(
         elif value != default:
             refused.pop(key, None)
         if key in refused:
-            st.caption(f":orange[:material/link_off: {refused[key]}]")
+            complain(refused[key], "link_off")
+    note(key, label, value, default, format(value))
     return value
+
+
+def note(key: str, label: str, value: Any, default: Any, text: str | None = None) -> None:
+    """Note what a control stands at, for the link and for the way back."""
+    settings()[key] = Setting(label, value, default, str(value) if text is None else text)
+
+
+def complain(sentence: str, icon: str = "error") -> None:
+    """Say under a control what is wrong with what it was given."""
+    st.markdown(f":orange[:material/{icon}:] :small[{sentence}]")
 
 
 def means(asked: str, value: str) -> bool:

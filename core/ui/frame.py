@@ -2,20 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import streamlit as st
 
 from core.topics import TOPICS, Topic
-from core.ui import code, link
+from core.ui import code, controls, link, pictures, predict, share, start, take_away
 
 T = TypeVar("T")
 REFUSALS = (ValueError, RuntimeError, IndexError, TypeError, NotImplementedError)
 
 STYLE = """<style>
-.stMainBlockContainer { padding: 2.2rem 2rem 4rem; max-width: 1500px; }
+.stMainBlockContainer { padding: 2rem 1.75rem 4rem; max-width: 1500px; }
 .stMainBlockContainer h1 { padding: 0 0 .1rem; }
-@media (max-width: 640px) { .stMainBlockContainer { padding: 3.2rem .8rem 3rem; } }
+@media (max-width: 640px) { .stMainBlockContainer { padding: 4.2rem .8rem 3rem; } }
 @media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important; } }
 </style>"""
 
@@ -24,7 +24,8 @@ html { font-size: 125%; }
 .stSidebar, [data-testid="stSidebarCollapsedControl"], [data-testid="stExpandSidebarButton"] { display: none; }
 </style>"""
 
-HIDE_CONTROLS = "<style>.st-key-controls { display: none; }</style>"
+HIDE_CONTROLS = "<style>[class*='st-key-controls-'] { display: none; }</style>"
+HIDDEN_AS = {"Walk through": "walk", "Take away": "take-away"}  # where a tab's word in a link is not its name
 
 
 @dataclass(frozen=True)
@@ -35,13 +36,27 @@ class Pitfall:
     refute: Callable[[], None]
 
 
-def open_topic(name: str) -> Topic:
-    """The top of a topic's page: its title and its one-line question."""
+def page(name: str, lesson: Callable[[Topic], None]) -> None:
+    """A topic's page: its title and question, the lesson itself, and the buttons that share and reset it.
+
+    The lesson is a fragment: a control that moves runs it again, and nothing around it.
+    """
     topic = next(topic for topic in TOPICS if topic.name == name)
+    start.by_the_front_door()
     style()
-    st.title(topic.title, anchor=False)
-    st.markdown(topic.question)
-    return topic
+
+    @st.fragment
+    def body() -> None:
+        controls.forget()
+        pictures.forget()
+        top = st.container(horizontal=True, vertical_alignment="center", gap="small")
+        top.title(topic.title, anchor=False, width="stretch")
+        st.markdown(topic.question)
+        lesson(topic)
+        with top:
+            share.buttons()
+
+    body()
 
 
 def style() -> None:
@@ -62,14 +77,31 @@ def attempt(key: str, build: Callable[[], T]) -> T | None:
     return result
 
 
-def below(topic: Topic, *, pitfalls: Sequence[Pitfall] = (), **_: Any) -> None:
+def below(
+    topic: Topic,
+    *,
+    pitfalls: Sequence[Pitfall] = (),
+    walk: Callable[[], None] | None = None,
+    questions: Sequence[predict.Draw] = (),
+    take: Callable[[], take_away.TakeAway] | None = None,
+) -> None:
     """Everything under the pictures, one tab each; only the open one is computed."""
-    parts: dict[str, Callable[[], None]] = {
-        "Pitfalls": lambda: show_pitfalls(pitfalls),
-        "Code": lambda: code.show(topic.operators),
-    }
-    names = [name for name in parts if not link.hidden(name.lower().replace(" ", "-"))]
-    for name, tab in zip(names, st.tabs(names, key="tab", on_change="rerun", bind="query-params"), strict=True):
+    parts: dict[str, Callable[[], None]] = {}
+    if pitfalls:
+        parts["Pitfalls"] = lambda: show_pitfalls(pitfalls)
+    if walk:
+        parts["Walk through"] = walk
+    if questions:
+        parts["Predict"] = lambda: predict.show(topic.name, questions)
+    if topic.operators:
+        parts["Code"] = lambda: code.show(topic.operators)
+    if take:
+        parts["Take away"] = lambda: take_away.show(topic.name, take())
+    names = [name for name in parts if not link.hidden(HIDDEN_AS.get(name, name.lower()))]
+    if not names:
+        return
+    tabs = st.tabs(names, key="tab", on_change="rerun", bind="query-params")
+    for name, tab in zip(names, tabs, strict=True):
         if tab.open:
             with tab:
                 parts[name]()

@@ -1,11 +1,16 @@
-"""What a link can ask of a page besides its controls: parts to hide, controls to lock, larger type.
+"""The address of a page: what a link can ask besides the controls, and the link that shows what is on screen.
 
-`?hide=code,answers&lock=p,seed&projector=1`. Unknown words are ignored, so that an old link still opens.
+`?hide=code,answers&lock=p,seed&projector=1` hides parts, locks controls and enlarges the type. Unknown words are
+ignored, so that an old link still opens.
 """
+
+from collections.abc import Collection
+from urllib.parse import urlencode
 
 import streamlit as st
 
-PARTS = ("controls", "pitfalls", "predict", "code", "timing", "take-away", "answers")
+PARTS = ("controls", "pitfalls", "walk", "predict", "code", "timing", "take-away", "answers")
+LONG = 2000  # characters: some programs cut a longer link
 
 
 def _words(name: str) -> set[str]:
@@ -25,3 +30,22 @@ def locked(key: str) -> bool:
 def projector() -> bool:
     """Whether the link asks for larger type and no side bar."""
     return st.query_params.get("projector") in ("1", "true")
+
+
+def address(
+    base: str,
+    settings: dict[str, str],
+    *,
+    hide: Collection[str] = (),
+    lock: Collection[str] = (),
+    projector: bool = False,
+) -> str:
+    """The link to the page at `base` with these settings, and with what a teacher wants hidden and locked."""
+    asked = dict(settings)
+    if hide:
+        asked["hide"] = ",".join(hide)
+    if lock:
+        asked["lock"] = ",".join(lock)
+    if projector:
+        asked["projector"] = "1"
+    return base + ("?" + urlencode(asked) if asked else "")

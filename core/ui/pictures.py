@@ -1,20 +1,33 @@
 """Show plotly figures: alone, or side by side as an equation; and report the cell that the reader picked."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from core.figures.heatmap import Picture, cell_size, describe, draw
 
+DRAWN = "_drawn"  # where session state keeps the figures of this page, to be taken away: {name: figure}
 CONFIG = {"displayModeBar": False, "responsive": False}
 
 
-def show(figure: go.Figure, alt: str, *, key: str | None = None, stretch: bool = False) -> None:
+def forget() -> None:
+    """Start a page afresh: its figures note themselves as they are shown."""
+    st.session_state[DRAWN] = {}
+
+
+def drawn() -> dict[str, go.Figure]:
+    """The figures shown so far on this page, by name."""
+    return st.session_state.setdefault(DRAWN, {})
+
+
+def show(figure: go.Figure, alt: str, *, key: str, width: int | Literal["content", "stretch"] = "content") -> None:
     """One figure, with what it shows said in words for a screen reader."""
+    drawn()[key] = figure
     st.plotly_chart(
         figure,
-        width="stretch" if stretch else "content",
+        width=width,
         key=key,
         alt=alt[:1000],
         config=CONFIG,
@@ -31,6 +44,7 @@ def pickable(figure: go.Figure, alt: str, *, key: str, cell_key: str) -> None:
             picked = points[0]["customdata"]
             st.session_state[cell_key] = picked if isinstance(picked, str) else picked[0]
 
+    drawn()[key] = figure
     st.plotly_chart(
         figure, width="content", key=key, alt=alt[:1000], config=CONFIG, theme="streamlit",
         on_select=take, selection_mode="points",
@@ -50,10 +64,10 @@ def equation(
     """
     pictures = [part for part in parts if isinstance(part, Picture)]
     side = cell or cell_size([picture.values.shape for picture in pictures], height=height)
-    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
         for part in parts:
             if isinstance(part, str):
-                st.markdown(f"### {part}", width="content")
+                st.markdown(f"### {part}" if part else "&emsp;", width="content")
             else:
                 _one(part, side, (picks or {}).get(part.name), f"{name} {part.name}")
 

@@ -10,6 +10,19 @@ import torch
 import core
 from core.topics import SECTIONS, TOPICS
 
+navigated: set[bool] = set()  # holds True once this process has called st.navigation
+
+
+def by_the_front_door() -> None:
+    """Start again through app.py where Streamlit has run a page's file by itself.
+
+    Until the first st.navigation of a process, a link straight to a page makes Streamlit take the folder `pages`
+    for the navigation, and run the file without app.py.
+    """
+    if not navigated:
+        navigation()
+        st.rerun()
+
 
 @st.cache_resource(show_spinner=False)
 def warm() -> None:
@@ -30,6 +43,7 @@ def warm() -> None:
 
 def navigation() -> st.Page:
     """The sections and pages in the side bar; returns the page that the address names."""
+    navigated.add(True)
     pages = {"": [st.Page("pages/home.py", title="Start here", icon=":material/home:", default=True)]}
     for section in SECTIONS:
         topics = [topic for topic in TOPICS if topic.section == section]

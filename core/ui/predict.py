@@ -1,0 +1,129 @@
+"""Predict, then look: questions whose answers the code computes for the reader's own settings."""
+
+import math
+import random
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core.ui import controls, link
+
+ANSWERS = "_answers"  # where session state keeps them: {Mark: Answer}; nothing outlasts the session
+LONGEST_ANSWER = 100
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question, its answer as the code computed it, and why it is so.
+
+    With `options` the reader picks one, otherwise types numbers, a shape or a word; numbers count as right within
+    `tolerance` of the answer, relative to it.
+    """
+
+    ask: str
+    answer: str
+    why: str
+    options: tuple[str, ...] = ()
+    tolerance: float = 0.01
+    picture: Callable[[], None] | None = None  # draws the explanation
+
+    def accepts(self, given: str) -> bool:
+        """Whether an answer says the same as the right one, however it is spelt."""
+        ours, theirs = numbers(self.answer), numbers(given)
+        if ours is not None and theirs is not None:
+            return len(ours) == len(theirs) and all(
+                math.isclose(a, b, rel_tol=self.tolerance, abs_tol=self.tolerance / 100)
+                or (math.isnan(a) and math.isnan(b))
+                for a, b in zip(ours, theirs, strict=True)
+            )
+        return self.answer.strip().casefold() == given.strip().casefold()
+
+
+Mark = tuple[str, int, int]  # page, number of the question, draw
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The reader's first answer to a question."""
+
+    ask: str
+    given: str
+    right: bool
+
+
+Draw = Callable[[random.Random], Question]  # makes a question about what is on screen
+
+
+def numbers(text: str) -> list[float] | None:
+    """The numbers of an answer such as `3, 4`, `(3, 4)`, `[3 4]` or `-0.25`; None if it is anything else."""
+    bare = re.sub(r"torch\.Size|[()\[\]]", " ", text).replace(",", " ").replace("×", " ").replace("−", "-")
+    try:
+        found = [float(part) for part in bare.split()]
+    except ValueError:
+        return None
+    return found or None
+
+
+def show(page: str, draws: Sequence[Draw]) -> None:
+    """The questions of a page, each hidden from its answer until the reader commits to one; and the score."""
+    with controls.row("questions"):
+        draw = controls.number("draw", "Draw", 0, 999, 0, help="Another number, other questions. A link keeps it.")
+        if not link.locked("draw"):
+            st.button("New questions", icon=":material/casino:", on_click=redraw)
+        st.markdown(score(), width="content")
+    for number, make in enumerate(draws):
+        question = make(random.Random(f"{page} {number} {draw}"))
+        with st.container(border=True):
+            one(question, (page, number, draw))
+
+
+def redraw() -> None:
+    """Move on to the next draw."""
+    st.session_state["draw"] = (st.session_state.get("draw", 0) + 1) % 1000
+
+
+def one(question: Question, mark: Mark) -> None:
+    """One question: ask, take an answer, then say whether it was right, and why."""
+    name = "answer " + " ".join(map(str, mark))
+    st.markdown(f"**{question.ask}**")
+    with st.form(name, border=False), st.container(horizontal=True, vertical_alignment="center"):
+        if question.options:
+            given = st.radio("Your answer", question.options, index=None, horizontal=True, key=f"{name} given",
+                             label_visibility="collapsed", width="content")  # fmt: skip
+        else:
+            given = st.text_input("Your answer", max_chars=LONGEST_ANSWER, key=f"{name} given", width=260,
+                                  label_visibility="collapsed", placeholder="your answer")  # fmt: skip
+        committed = st.form_submit_button("Commit")
+    answers: dict[Mark, Answer] = st.session_state.setdefault(ANSWERS, {})
+    if mark in answers and answers[mark].ask != question.ask:
+        del answers[mark]  # the settings have changed, and with them the question
+    if committed and not given:
+        st.caption(":orange[Give an answer first.]")
+    elif committed and given and mark not in answers:  # the first answer counts
+        answers[mark] = Answer(question.ask, given, question.accepts(given))
+    if mark in answers:
+        reveal(question, answers[mark])
+
+
+def reveal(question: Question, answer: Answer) -> None:
+    """Right or wrong, and the explanation; only the commitment where a teacher keeps the answers back."""
+    said = controls.quoted(answer.given)
+    if link.hidden("answers"):
+        st.info(f"You said **{said}**. The answers are kept back for now.")
+        return
+    if answer.right:
+        st.success(f"Right: **{question.answer}**. {question.why}", icon=":material/check:")
+    else:
+        st.error(f"You said {said}; it is **{question.answer}**. {question.why}", icon=":material/close:")
+    if question.picture:
+        question.picture()
+
+
+def score() -> str:
+    """How many first answers were right, over all pages of this session."""
+    answers: dict[Mark, Answer] = st.session_state.get(ANSWERS, {})
+    if not answers or link.hidden("answers"):
+        return f"{len(answers)} answered"
+    return f"Score: **{sum(answer.right for answer in answers.values())} of {len(answers)}**"

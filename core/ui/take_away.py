@@ -1,0 +1,64 @@
+"""Take away: a script and a notebook that make the numbers on screen, the tensors, and the pictures."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import plotly.graph_objects as go
+import streamlit as st
+import torch
+
+from core.tensors.files import to_npy
+from core.tensors.script import Script, to_notebook, to_python
+from core.ui import pictures
+
+
+@dataclass(frozen=True)
+class TakeAway:
+    """What a page gives to take home: the script of what is on screen, and its tensors by name."""
+
+    script: Script
+    tensors: Mapping[str, torch.Tensor] = field(default_factory=dict)
+
+
+def show(page: str, take: TakeAway) -> None:
+    """The downloads; each file is built when it is asked for."""
+    program = to_python(take.script)
+    with st.container(horizontal=True, gap="small"):
+        file("Python script", f"{page}.py", program, "text/x-python", ":material/code:")
+        file("Notebook", f"{page}.ipynb", to_notebook(take.script), "application/x-ipynb+json", ":material/book:")
+        for name, tensor in take.tensors.items():
+            file(f"{name}.npy", f"{page}-{name}.npy", to_npy(tensor), "application/octet-stream", ":material/grid_on:")
+    st.caption("The script needs torch alone. Run it: it prints the numbers that are on screen now.")
+    with st.expander("The script"):
+        st.code(program, language="python", height=420)
+    picture(page, pictures.drawn())
+
+
+def file(label: str, name: str, data: str | bytes, mime: str, icon: str) -> None:
+    """One download."""
+    st.download_button(label, data, name, mime, icon=icon, on_click="ignore", key=f"take {name}")
+
+
+def picture(page: str, drawn: Mapping[str, go.Figure]) -> None:
+    """One of the pictures on the page, as an interactive HTML file, or as PNG or SVG by its camera button."""
+    if not drawn:
+        return
+    st.markdown("**Pictures**")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.selectbox("Picture", list(drawn), key="take_picture", width=260)
+        kind = st.segmented_control(
+            "Camera button saves", ["png", "svg"], default="png", required=True, key="take_kind"
+        )
+        figure = drawn[name]
+        st.download_button(
+            "Interactive HTML", lambda: figure.to_html(include_plotlyjs=True), f"{page}.html", "text/html",
+            icon=":material/html:", on_click="ignore", key="take html",
+        )  # fmt: skip
+    config = {
+        "displayModeBar": True,
+        "displaylogo": False,
+        "modeBarButtons": [["toImage"]],
+        "toImageButtonOptions": {"format": kind, "filename": f"{page} {name}", "scale": 2},
+    }
+    said = f"{name}, to be saved as {kind}"
+    st.plotly_chart(figure, width="content", key=f"take {name} {kind}", alt=said, config=config)

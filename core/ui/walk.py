@@ -1,0 +1,31 @@
+"""The walk-through: one step slider, play, pause, speed and arrow keys, with the line that runs beside the picture."""
+
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core.figures.colour import Scale
+from core.figures.walk import Walk, packed
+
+ASSETS = Path(__file__).parent / "assets"
+KEY = ":violet-badge[read] by the line that is about to run, :red-badge[written] by it"
+
+
+@st.cache_resource(show_spinner=False)
+def player() -> Callable[..., Any]:
+    """The component, registered once a process."""
+    html, css, js = ((ASSETS / f"walk.{kind}").read_text() for kind in ("html", "css", "js"))
+    return st.components.v2.component("walk", html=html, css=css, js=js)
+
+
+def show(walk: Walk, scales: Mapping[str, Scale], *, key: str) -> None:
+    """Show a walk; `scales` gives the panels, in reading order, and the colours of their numbers."""
+    if not walk.steps:
+        return
+    data = packed(walk, scales)
+    data["id"] = zlib.crc32(repr(data).encode())  # the player keeps its place while the walk stays the same
+    player()(data=data, key=key)
+    st.caption(KEY)

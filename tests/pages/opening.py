@@ -1,0 +1,42 @@
+"""Open a page of the app without a browser, and read what it shows."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).parents[2]
+
+
+def open_page(name: str, **parameters: str) -> AppTest:
+    """The page as a reader finds it who opens this link."""
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.switch_page(f"pages/{name}.py")
+    app.query_params.update(parameters)
+    return sound(app.run())
+
+
+def sound(app: AppTest) -> AppTest:
+    """The same app, after seeing that nothing in it has failed."""
+    assert not app.exception, [e.value for e in app.exception]
+    return app
+
+
+def control(app: AppTest, key: str) -> Any:
+    """The control with this key, whatever kind it is."""
+    kinds = (
+        app.slider, app.number_input, app.selectbox, app.segmented_control, app.toggle, app.text_input, app.text_area,
+    )  # fmt: skip
+    return next(widget for kind in kinds for widget in kind if widget.key == key)
+
+
+def charts(app: AppTest) -> dict[str, Any]:
+    """The charts on the page: what a screen reader hears, and the figure."""
+    return {chart.proto.alt: json.loads(chart.proto.spec) for chart in app.get("plotly_chart")}
+
+
+def words(app: AppTest) -> str:
+    """All running text on the page."""
+    kinds = (app.markdown, app.caption, app.error, app.success, app.info, app.warning)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
