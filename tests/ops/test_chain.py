@@ -58,7 +58,7 @@ def any_steps(draw):
 @st.composite
 def chains(draw, most=5):
     """A start tensor and steps, most of which it accepts."""
-    shape = tuple(draw(st.lists(st.integers(1, 4), max_size=4) | st.lists(st.integers(0, 2), max_size=3)))
+    shape = tuple(draw(st.lists(st.integers(1, 4), max_size=4) | st.lists(st.integers(0, 2), min_size=1, max_size=3)))
     x = start_tensor(shape, draw(st.sampled_from(list(DTYPES.values()))), draw(st.sampled_from(["arange", "rows"])))
     steps, last = [], run_chain(x, [])[0]
     for _ in range(draw(st.integers(0, most))):
@@ -292,6 +292,13 @@ def test_the_code_shown_makes_the_same_tensors(case):
             there = names[f"x{stage.number}"]
             assert torch.equal(there, stage.tensor)
             assert there.stride() == stage.tensor.stride()
+
+
+def test_copies_without_a_byte_are_told_from_views():
+    """All their data pointers are null, which says nothing."""
+    stages = run((0, 2), "T>clone>flip(0)>view(2,0)")
+    assert [stage.facts.verdict for stage in stages[1:]] == ["view", "copy", "copy", "view"]
+    assert [stage.facts.storage for stage in stages] == [0, 0, 1, 2, 2]
 
 
 def test_a_chain_starts_from_any_layout_and_leaves_the_tensor_alone():
