@@ -52,7 +52,8 @@ def read_upload(
     Images become float32 from 0 (dark) to 1, scaled down (never up) to the limits and to `max_side`, transparent
     parts on white, turned as their EXIF says: (H, W) for one channel where rank 2 is taken, otherwise (C, H, W), or
     (1, C, H, W) where only rank 4 is. `channels=None` keeps colour if the image has it and the rank has room for it.
-    `.npy` keeps its dtype, but unsigned 16, 32 and 64 bit become int32 and int64.
+    `.npy` keeps its dtype, but unsigned 16, 32 and 64 bit become int32 and int64. Of a JPEG that ends properly but
+    holds fewer rows than its header says, the missing rows are grey: its decoder does not tell.
 
     Raises TensorInputError with one sentence, and TooLargeError for numbers beyond the limits.
     """

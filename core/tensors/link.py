@@ -108,7 +108,7 @@ def _from_numbers(data: str, count: int, dtype: torch.dtype) -> torch.Tensor:
 
 
 def _packed(tensor: torch.Tensor) -> str:
-    flat = tensor.detach().cpu().reshape(-1)
+    flat = tensor.detach().cpu().reshape(-1).contiguous()
     planes = flat.view(torch.uint8).reshape(flat.numel(), flat.element_size()).T  # (bytes an element, elements)
     squeeze = zlib.compressobj(9, wbits=-15)
     packed = squeeze.compress(planes.contiguous().numpy().tobytes()) + squeeze.flush()
