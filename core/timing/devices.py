@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch.utils._triton import has_triton
 
 from core.timing.settings import DTYPES
 
@@ -121,7 +122,7 @@ def compiler_missing(key: str) -> str:
     Looks, and compiles nothing, so that a page may ask. `compile_failure` tries it out.
     """
     if torch.device(key).type == "cuda":
-        return "" if torch.utils._triton.has_triton() else "torch.compile needs Triton on a GPU, which is not installed"
+        return "" if has_triton() else "torch.compile needs Triton on a GPU, which is not installed"
     wanted = [os.environ["CXX"]] if os.environ.get("CXX") else ["c++", "g++", "clang++", "cl"]
     if any(shutil.which(name) for name in wanted):
         return ""

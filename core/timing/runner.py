@@ -182,6 +182,8 @@ def _time_size(state: _State, operator: Operator, size: int, leaves: frozenset[i
         return
     contenders = yield from _admitted(state, operator, inputs, leaves, expected, _blank(state, operator, size, inputs))
     del expected
+    for contender in contenders:  # only now: a call may write to the inputs that the others were compared on
+        _warm(state, contender)
     yield from _rounds(state, contenders)
     for contender in contenders:
         state.finish(_measured(state, contender))
@@ -272,8 +274,7 @@ def _tried(
             return replace(known, status="left out", detail=f"a call takes {first_s:.2g} s")
         known = replace(known, difference=comparison.difference, compile_s=first_s if tier == "compiled" else None)
         once = tiers.once(function, inputs, ours[0] if leaves else [])
-        del ours  # its memory
-        return _warmed(state, once, known)
+        return _Contender(once, _timer(state, once, known), known)
     except Exception as error:
         return _failed(known, error)
 
@@ -290,20 +291,28 @@ def _wrong(known: Measurement, comparison: calls.Comparison) -> Measurement:
     return replace(known, status="wrong", detail=detail, difference=finite)
 
 
-def _warmed(state: _State, once: measure.Once, known: Measurement) -> _Contender:
-    """Ready for its slices: called once more, and its memory read."""
-    before = state.clock()
-    once()
-    short = state.clock() - before <= measure.TRACED_S or state.settings.device != "cpu"
-    peak = measure.peak_bytes(once, state.settings.torch_device) if short else None
+def _timer(state: _State, once: measure.Once, known: Measurement) -> Timer:
     name = f"{known.operator} {known.tier} {known.size}"
-    timing = Timer(
+    return Timer(
         "once()", globals={"once": once}, timer=state.clock, num_threads=state.settings.threads, description=name
     )
-    return _Contender(once, timing, replace(known, peak_bytes=peak))
 
 
 # ---- slices in turn --------------------------------------------------------------------------------------------
+
+
+def _warm(state: _State, contender: _Contender) -> None:
+    """Call it once more, and once with its memory watched."""
+    if state.over():
+        return
+    try:
+        before = state.clock()
+        contender.once()
+        short = state.clock() - before <= measure.TRACED_S or state.settings.device != "cpu"
+        peak = measure.peak_bytes(contender.once, state.settings.torch_device) if short else None
+        contender.known = replace(contender.known, peak_bytes=peak)
+    except Exception as error:
+        contender.known = _failed(contender.known, error)
 
 
 def _rounds(state: _State, contenders: list[_Contender]) -> Iterator[Step]:

@@ -60,13 +60,16 @@ def compiling_afresh() -> Iterator[None]:
 
 
 def comparison(operator: Operator, tier: str, settings: Settings, ours: Outcome, theirs: Outcome) -> calls.Comparison:
-    """Values, then gradients. A random operator off the CPU or compiled draws other numbers: their distribution."""
+    """Values, then gradients; for random versions that draw other numbers from the same seed, their distribution.
+
+    Only the manual version promises torch's own draws, and on the CPU alone.
+    """
     eps = calls.precision(settings.torch_device, settings.torch_dtype)
     values = calls.compared("values", ours[0], theirs[0], eps)
     gradients = calls.compared("gradients", ours[1], theirs[1], eps)
     if values.right and gradients.right:
         return values
-    if operator.random and (tier == "compiled" or settings.torch_device.type != "cpu"):
+    if operator.random and (tier != "manual" or settings.torch_device.type != "cpu"):
         return calls.distributions(ours[0], theirs[0])
     return gradients if values.right else values
 

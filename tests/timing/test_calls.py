@@ -1,0 +1,149 @@
+"""Calls: which tensors have a gradient, what results are compared, how much memory a call holds."""
+
+import contextlib
+import functools
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.ops.operator import Call
+from core.timing import calls, measure
+from tests.timing.fakes import Clock, operator
+
+EPS = torch.finfo(torch.float32).eps
+
+
+def test_prepared_asks_for_the_gradients_named_and_no_other():
+    a, b, c = torch.ones(2, requires_grad=True), torch.ones(3), torch.ones(4)
+    call = calls.prepared(Call((a, [b, 5]), {"c": c}), frozenset({1}), copy=True)
+    assert [t.requires_grad for t in calls.arguments(call)] == [False, True, False]
+    assert call.args[1][1] == 5
+    calls.arguments(call)[0].add_(1)
+    assert a.tolist() == [1, 1]
+
+
+def test_leaves_are_those_that_torch_differentiates():
+    x, mean, var, weight = torch.randn(4, 3), torch.zeros(3), torch.ones(3), torch.ones(3)
+    call = Call((x, mean, var, weight), {"training": True})
+    op = operator(Clock(), torch=F.batch_norm)
+    assert calls.leaves_of(op, call) == {0, 3}
+    classes = Call((torch.randn(4, 3), torch.tensor([0, 1, 2, 0]), torch.ones(3)))
+    assert calls.leaves_of(operator(Clock(), torch=F.nll_loss), classes) == {0}
+    assert calls.leaves_of(operator(Clock(), torch=F.nll_loss, differentiable=False), classes) == set()
+
+
+def test_leaves_that_are_marked_stand():
+    call = Call((torch.ones(2), torch.ones(2, requires_grad=True)))
+    assert calls.leaves_of(operator(Clock(), torch=torch.add), call) == {1}
+
+
+def test_evaluate_gives_outputs_and_gradients():
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    (y,), (gradient,) = calls.evaluate(lambda x: x**2, Call((x,)))
+    (weight,) = calls.weights_for([y])
+    assert y.tolist() == [1, 4]
+    assert torch.equal(gradient, 2 * x.detach() * weight)
+    assert calls.evaluate(lambda x: 3, Call((x,)))[1] == []
+
+
+def test_weights_differ_between_neighbours():
+    (weights,) = calls.weights_for([torch.empty(300, 100)])
+    assert weights.aminmax() == (pytest.approx(0.5), pytest.approx(1.5, abs=0.01))
+    assert (weights.diff(dim=-1).abs() > 0.1).all()
+    assert calls.weights_for([torch.empty(0)])[0].numel() == 0
+
+
+def test_numbers_and_arrays_are_results():
+    found = list(calls.results((2, np.array([1.5]), [torch.ones(1)], {"a": torch.zeros(1)}, None)))
+    assert [t.tolist() for t in found] == [2, [1.5], [1], [0]]
+
+
+numbers = st.lists(st.floats(-1e3, 1e3, width=32), min_size=1, max_size=8)
+
+
+@given(numbers, st.floats(-1e-2, 1e-2))
+@settings(max_examples=100, deadline=None)
+def test_compared_is_right_within_half_the_digits_of_the_largest_number(values, off):
+    theirs = torch.tensor(values, dtype=torch.float64)
+    ours = theirs.clone()
+    ours[0] += off
+    comparison = calls.compared("values", [ours], [theirs], EPS)
+    assert comparison.difference == pytest.approx(abs((ours - theirs)[0].item()))
+    assert comparison.tolerance == math.sqrt(EPS) * theirs.abs().max().item()
+    assert comparison.right == (comparison.difference <= comparison.tolerance)
+
+
+def test_compared_specials():
+    x = torch.tensor([math.inf, math.nan, 1.0])
+    assert calls.compared("values", [x], [x.clone()], EPS).difference == 0
+    assert not calls.compared("values", [torch.tensor([math.inf, 1.0, 1.0])], [x], EPS).right
+    assert not calls.compared("values", [torch.tensor([-math.inf, math.nan, 1.0])], [x], EPS).right
+    assert not calls.compared("values", [torch.tensor([10001])], [torch.tensor([10000])], EPS).right
+    assert calls.compared("values", [torch.empty(0)], [torch.empty(0)], EPS).right
+    assert calls.compared("gradients", [None], [torch.zeros(2)], EPS).right
+    assert not calls.compared("gradients", [torch.ones(2)], [None], EPS).right
+    assert not calls.compared("values", [], [x], EPS).right
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=50, deadline=None)
+def test_distributions(seed):
+    generator = torch.Generator().manual_seed(seed)
+    a, b = (torch.randn(2000, generator=generator) for _ in range(2))
+    assert calls.distributions([a], [b]).right
+    assert not calls.distributions([a + 0.5], [b]).right
+    assert not calls.distributions([a.abs()], [b]).right
+    assert not calls.distributions([a[:-1]], [b]).right
+
+
+CPU = torch.device("cpu")
+
+
+def test_peak_memory_counts_what_is_held_at_a_time():
+    x = torch.ones(1000, 1000)  # 4 MB; numbers such as the 1 take a few bytes each on top
+    about = functools.partial(pytest.approx, abs=100)
+    assert measure.peak_bytes(lambda: x + 1, CPU) == about(4_000_000)
+    assert measure.peak_bytes(lambda: (x + 1).relu_(), CPU) == about(4_000_000)
+    assert measure.peak_bytes(lambda: (x + 1) * 2, CPU) == about(8_000_000)
+    assert measure.peak_bytes(lambda: x.add_(0), CPU) == about(0)
+    assert measure.peak_bytes(lambda: ((x + 1).sum(), (x + 2).sum()), CPU) == about(4_000_000)
+    assert measure.peak_bytes(lambda: x + 1, torch.device("mps")) is None
+
+
+class FakeEvent:
+    """A device whose clock says 2, 4, 6, … ms, and that writes down what it was asked."""
+
+    asked: list[str] = []  # noqa: RUF012 (one list, emptied by the test)
+
+    def __init__(self, enable_timing):
+        assert enable_timing
+
+    def record(self):
+        self.asked.append("event")
+
+    def elapsed_time(self, end):
+        return 2.0 * self.asked.count("sleep")
+
+
+def test_the_device_is_busy_while_the_work_is_queued_between_two_events(monkeypatch):
+    FakeEvent.asked.clear()
+    monkeypatch.setattr(torch.cuda, "Event", FakeEvent)
+    monkeypatch.setattr(torch.cuda, "device", lambda device: contextlib.nullcontext())
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: FakeEvent.asked.append("wait"))
+    monkeypatch.setattr(torch.cuda, "_sleep", lambda cycles: FakeEvent.asked.append("sleep"))
+    times = measure.device_times(lambda: FakeEvent.asked.append("work"), CPU, 3)
+    assert FakeEvent.asked == ["sleep", "event", "work", "event", "wait"] * 3 + ["wait", "work"] * 3
+    assert times.kernels_s == pytest.approx(0.004)
+    assert times.unsynchronised_s > 0
+
+
+def test_precision_knows_tf32(monkeypatch):
+    assert calls.precision(CPU, torch.float32) == EPS
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    assert calls.precision(torch.device("cuda"), torch.float32) == 2**-10
+    assert calls.precision(torch.device("cuda"), torch.float64) == torch.finfo(torch.float64).eps

@@ -1,0 +1,191 @@
+"""One run at a time: the queue, readers who leave it, and jobs in it."""
+
+import threading
+import time
+
+import pytest
+import torch
+
+from core.ops import normalize
+from core.timing import results, runner
+from core.timing.job import Job
+from core.timing.runner import Step
+from core.timing.settings import Settings
+from core.timing.turns import Left, Turns
+from tests.timing.fakes import Clock, known_limits
+
+
+def eventually(condition, timeout=10.0):
+    end = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.005)
+
+
+def test_places_are_in_the_order_of_joining():
+    turns = Turns()
+    tickets = [turns.join() for _ in range(3)]
+    assert [turns.place(t) for t in tickets] == [0, 1, 2]
+    turns.leave(tickets[1])
+    turns.leave(tickets[1])
+    assert [turns.place(t) for t in tickets] == [0, None, 1]
+
+
+def test_who_does_not_ask_leaves_the_queue():
+    clock = Clock()
+    turns = Turns(patience_s=10, clock=clock)
+    gone, here = turns.join(), turns.join()
+    for _ in range(3):
+        clock.spend(6)
+        place = turns.place(here)
+    assert place == 0
+    assert turns.place(gone) is None
+    with pytest.raises(Left), turns.turn(gone):
+        pass
+
+
+def test_a_run_nobody_asks_for_keeps_its_turn_until_it_ends():
+    clock = Clock()
+    turns = Turns(patience_s=10, clock=clock)
+    running = turns.join()
+    with turns.turn(running):
+        waiting = turns.join()
+        clock.spend(20)
+        assert not turns.wanted(running)
+        turns.leave(running)
+        waiting = turns.join()
+        assert turns.place(waiting) == 1
+    assert turns.place(waiting) == 0
+
+
+def test_a_turn_ends_with_an_error_too():
+    turns = Turns()
+    with pytest.raises(KeyError), turns.turn(turns.join()):
+        raise KeyError
+    with turns.turn(turns.join()):
+        pass
+
+
+def test_never_two_at_once_and_in_order():
+    turns, inside, order = Turns(), [], []
+    tickets = [turns.join() for _ in range(6)]
+
+    def take(i):
+        with turns.turn(tickets[i]):
+            inside.append(i)
+            order.append((i, len(inside)))
+            time.sleep(0.01)
+            inside.remove(i)
+
+    threads = [threading.Thread(target=take, args=(i,)) for i in reversed(range(6))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert order == [(i, 1) for i in range(6)]
+
+
+# ---- jobs ------------------------------------------------------------------------------------------------------
+
+
+def step(fraction):
+    return Step("torch.x", "manual", 1, fraction, 1.0, results.begin(Settings()))
+
+
+class Steps:
+    """A run of a hundred steps that goes on only when told."""
+
+    def __init__(self):
+        self.go = threading.Semaphore(0)
+        self.running = False
+
+    def __call__(self, stop):
+        self.running = True
+        for i in range(100):
+            yield step(i / 100)
+            while not stop() and not self.go.acquire(timeout=0.01):
+                pass
+            if stop():
+                return
+
+
+def test_two_readers_the_second_waits_and_then_runs():
+    turns, first_steps, second_steps = Turns(), Steps(), Steps()
+    first = Job(first_steps, turns)
+    eventually(lambda: first.state().phase == "running")
+    second = Job(second_steps, turns)
+    assert (second.state().phase, second.state().before) == ("waiting", 1)
+    for _ in range(100):
+        first_steps.go.release()
+    eventually(lambda: first.state().phase == "done")
+    assert first.state().step.fraction == 0.99
+    eventually(lambda: second.state().phase == "running")
+    second.stop()
+    eventually(lambda: second.state().over)
+
+
+def test_stop_keeps_what_was_measured():
+    steps = Steps()
+    job = Job(steps, Turns())
+    for _ in range(5):
+        steps.go.release()
+    eventually(lambda: job.state().step is not None and job.state().step.fraction >= 0.05)
+    job.stop()
+    job.stop()
+    assert job.wait(10)
+    state = job.state()
+    assert (state.phase, state.over) == ("stopped", True)
+    assert state.step.fraction == 0.05
+
+
+def test_a_waiting_reader_stops():
+    turns, steps = Turns(), Steps()
+    first, second = Job(Steps(), turns), Job(steps, turns)
+    third = Job(Steps(), turns)
+    second.stop()
+    assert second.wait(10)
+    assert second.state().phase == "stopped"
+    assert not steps.running
+    eventually(lambda: third.state().before == 1)
+    first.stop()
+    eventually(lambda: third.state().phase == "running")
+    third.stop()
+    assert third.wait(10)
+
+
+def test_a_reader_who_closes_the_page_leaves_waiting_or_running():
+    clock = Clock()
+    turns, waiting_steps = Turns(patience_s=10, clock=clock), Steps()
+    running = Job(Steps(), turns)
+    eventually(lambda: running.state().phase == "running")
+    waiting = Job(waiting_steps, turns)
+    clock.spend(11)
+    assert waiting.wait(10)
+    assert running.wait(10)
+    assert (waiting.state().phase, running.state().phase) == ("left", "left")
+    assert not waiting_steps.running
+    assert running.state().step is not None
+
+
+def test_a_job_that_fails_says_why_and_gives_its_turn_back():
+    def broken(stop):
+        yield step(0.5)
+        raise ValueError("no such device")
+
+    turns = Turns()
+    job = Job(broken, turns)
+    assert job.wait(10)
+    assert (job.state().phase, job.state().error) == ("failed", "ValueError: no such device")
+    assert job.state().step.fraction == 0.5
+    assert turns.place(turns.join()) == 0
+
+
+def test_a_real_run_in_a_job_is_measured_like_any_other():
+    chosen = Settings(sizes="small", tiers=("manual", "torch"))
+    threads = torch.get_num_threads()
+    job = Job(lambda stop: runner.run(normalize.OPERATORS, chosen, stop=stop, measure_limits=known_limits), Turns())
+    eventually(lambda: job.state().over, timeout=60)
+    assert job.state().phase == "done", job.state().error
+    for m in job.state().step.result.measurements:
+        assert (m.status, m.peak_bytes is not None) == ("ok", True)
+    assert torch.get_num_threads() == threads
