@@ -27,6 +27,14 @@ class Topic:
 
 TOPICS: tuple[Topic, ...] = (
     Topic(
+        "layout",
+        "Memory layout",
+        "Memory",
+        ":material/memory:",
+        "Where do a tensor's numbers lie in memory, and what do `view`, `permute` and the others really change?",
+        thumbnails.layout,
+    ),
+    Topic(
         "convolution",
         "Convolution",
         "Layers",

@@ -19,6 +19,7 @@ IDENTITY = ["#8093DE", "#6CB4DA", "#66CBBB", "#8EDB8C", "#CBE76D", "#FFF08A"]
 
 PICKED = "#D6006C"  # outlines what the reader picked: on neither scale
 USED = "#7A1FA2"  # outlines what the picked cell was made from, or is used for
+EMPTY = "#C9CDD2"  # cells that are padding, or that a tensor does not read
 MUTED = "#7D838C"  # padding and what is absent; readable on both pages
 
 

@@ -19,6 +19,8 @@ from core.figures.colour import Scale
 Index = tuple[int, ...]
 
 MARGIN_LEFT, MARGIN_TOP, MARGIN_RIGHT, MARGIN_BOTTOM = 24, 46, 4, 8
+LETTER = 7.6  # pixels of a letter of a title, about
+NARROWEST = 150  # pixels of a picture: narrower ones are cut on their right
 LEADING_LABEL = 16  # pixels for the label over the first matrix of a tensor of rank 3 or 4
 LARGEST_CELL, SMALLEST_CELL = 46, 7
 SIGN_WIDTH = 42  # pixels between two pictures for the sign, its gaps included
@@ -97,6 +99,7 @@ class Picture:
     texts: Sequence[str] | None = None  # one for each element, instead of its value
     muted: Sequence[Index] = ()  # cells that are there only by padding
     pickable: bool = False
+    picks: Sequence[str] | None = None  # for each element, what picking it reports instead of its index
     origin: Index = (0, 0)  # index written at the first row and column: (-1, -1) with a padding of 1
     leading_names: Sequence[str] = field(default=())  # what the leading dimensions are: ("n", "c")
 
@@ -124,6 +127,8 @@ def draw(picture: Picture, cell: int = 32) -> go.Figure:
     """The picture as a plotly figure with square cells of `cell` pixels, row 0 on top."""
     montage = Montage(tuple(picture.values.shape))
     figure = go.Figure(_cells(picture, montage, cell), layout=_layout(picture, montage, cell))
+    if picture.muted:
+        figure.add_trace(_muted_cells(picture, montage, cell))
     if picture.pickable:
         figure.add_trace(_pick_markers(picture, montage, cell))
     return figure
@@ -169,21 +174,38 @@ def _indices(shape: Sequence[int]) -> list[Index]:
 
 
 def _cells(picture: Picture, montage: Montage, cell: int) -> go.Heatmap:
+    muted = set(picture.muted)
     colours = np.full(montage.cells, np.nan, dtype=np.float32)
     texts = np.full(montage.cells, "", dtype=object)
     labels, size = _fitting_labels(picture, cell)
     for index, value, label in zip(_indices(montage.shape), _flat(picture.values), labels, strict=True):
-        colours[montage.place(index)] = np.clip(value, picture.scale.low, picture.scale.high)
-        texts[montage.place(index)] = label
+        if index not in muted:
+            colours[montage.place(index)] = np.clip(value, picture.scale.low, picture.scale.high)
+            texts[montage.place(index)] = label
+    return _heatmap(np.round(colours, 4), texts, picture, size, cell)
+
+
+def _muted_cells(picture: Picture, montage: Montage, cell: int) -> go.Heatmap:
+    """The cells that are there only by padding, all in one grey."""
+    greys = np.full(montage.cells, np.nan, dtype=np.float32)
+    texts = np.full(montage.cells, "", dtype=object)
+    labels, size = _fitting_labels(picture, cell)
+    by_index = dict(zip(_indices(montage.shape), labels, strict=True))
     for index in picture.muted:
-        colours[montage.place(index)] = np.nan
+        greys[montage.place(index)] = 0
+        texts[montage.place(index)] = by_index[index]
+    return _heatmap(greys, texts, picture, size, cell).update(colorscale=[[0, colour.EMPTY], [1, colour.EMPTY]])
+
+
+def _heatmap(colours: np.ndarray, texts: np.ndarray, picture: Picture, size: float, cell: int) -> go.Heatmap:
+    hover = None if picture.pickable else "%{text}<extra></extra>" if size else "%{z}<extra></extra>"
     return go.Heatmap(
-        z=np.round(colours, 4),
+        z=colours,
         text=texts if size else None,
         texttemplate="%{text}" if size else None,
         textfont={"size": size, "color": colour.INK} if size else None,
         hoverinfo="skip" if picture.pickable else None,
-        hovertemplate=None if picture.pickable else "%{text}<extra></extra>" if size else "%{z}<extra></extra>",
+        hovertemplate=hover,
         colorscale=_spread(picture.scale.colours),
         zmin=picture.scale.low,
         zmax=picture.scale.high,
@@ -208,17 +230,18 @@ def _pick_markers(picture: Picture, montage: Montage, cell: int) -> go.Scatter:
     """Invisible squares over the cells: a heatmap itself reports no click."""
     indices = _indices(montage.shape)
     places = [montage.place(index) for index in indices]
+    spelled = picture.texts or [number(v, 6) for v in _flat(picture.values)]
     shown = {"marker": {"opacity": 0}}
     return go.Scatter(
         x=[column for _, column in places],
         y=[row for row, _ in places],
-        customdata=[",".join(map(str, index)) for index in indices],
-        text=[number(v, 6) for v in _flat(picture.values)],
+        customdata=picture.picks or [",".join(map(str, index)) for index in indices],
+        text=[f"{picture.name}{list(index)} = {said}" for index, said in zip(indices, spelled, strict=True)],
         mode="markers",
         marker={"symbol": "square", "size": cell, "opacity": 0},
         selected=shown,
         unselected=shown,
-        hovertemplate=f"{picture.name}[%{{customdata}}] = %{{text}}<extra></extra>",
+        hovertemplate="%{text}<extra></extra>",
         showlegend=False,
     )
 
@@ -226,12 +249,14 @@ def _pick_markers(picture: Picture, montage: Montage, cell: int) -> go.Scatter:
 def _layout(picture: Picture, montage: Montage, cell: int) -> dict:
     rows, columns = montage.cells
     top = MARGIN_TOP + (LEADING_LABEL if len(montage.shape) > 2 else 0)
+    drawn = columns * cell + MARGIN_LEFT + MARGIN_RIGHT
+    width = max(drawn, LETTER * len(picture.title) + MARGIN_RIGHT, NARROWEST)
     axis = {"showgrid": False, "zeroline": False, "showline": False, "ticks": "", "fixedrange": True}
     return {
         "template": None,
-        "width": columns * cell + MARGIN_LEFT + MARGIN_RIGHT,
+        "width": width,
         "height": rows * cell + top + MARGIN_BOTTOM,
-        "margin": {"l": MARGIN_LEFT, "t": top, "r": MARGIN_RIGHT, "b": MARGIN_BOTTOM, "pad": 0},
+        "margin": {"l": MARGIN_LEFT, "t": top, "r": MARGIN_RIGHT + width - drawn, "b": MARGIN_BOTTOM, "pad": 0},
         "title": {
             "text": picture.title,
             "font": {"size": 14},
@@ -249,8 +274,7 @@ def _layout(picture: Picture, montage: Montage, cell: int) -> dict:
         "yaxis": axis
         | _ticks(montage, 0, picture.origin[0], cell)
         | {"range": [rows - 0.5, -0.5], "scaleanchor": "x", "constrain": "domain"},
-        "shapes": [s for outline in picture.outlines for s in _border(outline, montage)]
-        + [s for index in picture.muted for s in _hatch(montage.place(index))],
+        "shapes": [s for outline in picture.outlines for s in _border(outline, montage)],
         "annotations": _leading_labels(picture, montage),
         "dragmode": False,
         "clickmode": "event+select" if picture.pickable else "event",
@@ -296,23 +320,6 @@ def _rectangles(places: Sequence[tuple[int, int]]) -> list[tuple[int, int, int, 
     if len(set(places)) == (bottom - top + 1) * (right - left + 1):
         return [(top, left, bottom, right)]
     return [(r, c, r, c) for r, c in places]
-
-
-def _hatch(place: tuple[int, int]) -> list[dict]:
-    """A dotted frame: the cell is padding, not data."""
-    row, column = place
-    line = {"color": colour.MUTED, "width": 1, "dash": "dot"}
-    return [
-        {
-            "type": "rect",
-            "x0": column - 0.46,
-            "y0": row - 0.46,
-            "x1": column + 0.46,
-            "y1": row + 0.46,
-            "line": line,
-            "layer": "below",
-        }
-    ]
 
 
 def _leading_labels(picture: Picture, montage: Montage) -> list[dict]:

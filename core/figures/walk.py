@@ -5,6 +5,7 @@ could see. What a line changed is found by comparing, so the picture shows the r
 """
 
 import inspect
+import math
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,6 +23,7 @@ Cells = Mapping[str, Iterable[Index]]  # panel name -> the cells meant
 
 MOST_STEPS = 600  # a longer run is cut there: nobody steps through more
 MOST_CELLS = 1024  # of one tensor
+LONGEST_ROW = 16  # cells of a vector side by side
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ def _copied(names: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _shown(value: Any) -> bool:
-    return isinstance(value, torch.Tensor) and value.dim() <= 2 and 0 < value.numel() <= MOST_CELLS
+    return isinstance(value, torch.Tensor) and 0 < value.numel() <= MOST_CELLS
 
 
 def _changed(before: Any, after: torch.Tensor) -> list[int]:
@@ -171,7 +173,10 @@ def _flat(index: Index, shape: Sequence[int]) -> int:
 
 
 def _matrix(shape: Sequence[int]) -> list[int]:
-    return [1, 1, *shape][-2:]
+    """Rows and columns to draw a tensor in: leading dimensions below each other, a long vector in several rows."""
+    if len(shape) == 1 and shape[0] > LONGEST_ROW:
+        return [math.ceil(shape[0] / LONGEST_ROW), LONGEST_ROW]
+    return [math.prod(shape[:-1]), shape[-1] if shape else 1]
 
 
 def _inked(places: Iterable[int], texts: list[str], tensor: torch.Tensor, scale: Scale) -> list[list[Any]]:

@@ -7,7 +7,7 @@ the default, and a sentence under the control that says so.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import streamlit as st
 
@@ -147,7 +147,7 @@ def text(
             label, default, longest, help=help, placeholder=placeholder, width=width or "stretch", **bound
         )
 
-    return remembered(key, label, default, f"at most {longest} characters", draw, width or WIDTH)
+    return remembered(key, label, default, f"at most {longest} characters", draw, width or "stretch")
 
 
 def cell(key: str, label: str, shape: Sequence[int], default: str = "") -> Index | None:
@@ -172,12 +172,19 @@ def cell(key: str, label: str, shape: Sequence[int], default: str = "") -> Index
 
 
 def remembered(
-    key: str, label: str, default: T, allowed: str, draw: Callable[..., T], width: int, format: Callable[[T], str] = str
+    key: str,
+    label: str,
+    default: T,
+    allowed: str,
+    draw: Callable[..., T],
+    width: int | Literal["stretch"],
+    format: Callable[[T], str] = str,
 ) -> T:
     """Draw a control bound to the URL, note what it stands at, and say what the URL asked for in vain."""
     asked = st.query_params.get(key) if key not in st.session_state else None
     refused = st.session_state.setdefault(REFUSED, {})
-    with st.container(width=width if key in refused or asked is not None else "content", gap="xxsmall"):
+    shrink = width != "stretch" and key not in refused and asked is None
+    with st.container(width="content" if shrink else width, gap="xxsmall"):
         value = draw(key=key, bind="query-params", disabled=link.locked(key))
         if asked is not None and value == default and not means(asked, format(default)):
             refused[key] = f"The link asked for `{quoted(asked)}`. This takes {allowed}."

@@ -1,6 +1,6 @@
 """The frame of a page: the question on top, and below the pictures the same parts in the same order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ STYLE = """<style>
 .stMainBlockContainer { padding: 2rem 1.75rem 4rem; max-width: 1500px; }
 .stMainBlockContainer h1 { padding: 0 0 .1rem; }
 @media (max-width: 640px) { .stMainBlockContainer { padding: 4.2rem .8rem 3rem; } }
+[data-testid="stMarkdownContainer"] table { display: block; overflow-x: auto; max-width: 100%; }
 @media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important; } }
 </style>"""
 
@@ -84,9 +85,10 @@ def below(
     walk: Callable[[], None] | None = None,
     questions: Sequence[predict.Draw] = (),
     take: Callable[[], take_away.TakeAway] | None = None,
+    more: Mapping[str, Callable[[], None]] | None = None,
 ) -> None:
-    """Everything under the pictures, one tab each; only the open one is computed."""
-    parts: dict[str, Callable[[], None]] = {}
+    """Everything under the pictures, one tab each; only the open one is computed. `more` are the page's own tabs."""
+    parts: dict[str, Callable[[], None]] = dict(more or {})
     if pitfalls:
         parts["Pitfalls"] = lambda: show_pitfalls(pitfalls)
     if walk:
@@ -100,7 +102,8 @@ def below(
     names = [name for name in parts if not link.hidden(HIDDEN_AS.get(name, name.lower()))]
     if not names:
         return
-    tabs = st.tabs(names, key="tab", on_change="rerun", bind="query-params")
+    default = "Pitfalls" if "Pitfalls" in names else names[0]
+    tabs = st.tabs(names, key="tab", default=default, on_change="rerun", bind="query-params")
     for name, tab in zip(names, tabs, strict=True):
         if tab.open:
             with tab:

@@ -69,10 +69,11 @@ def equation(
             if isinstance(part, str):
                 st.markdown(f"### {part}" if part else "&emsp;", width="content")
             else:
-                _one(part, side, (picks or {}).get(part.name), f"{name} {part.name}")
+                one(part, side, (picks or {}).get(part.name), f"{name} {part.name}")
 
 
-def _one(picture: Picture, side: int, cell_key: str | None, key: str) -> None:
+def one(picture: Picture, side: int, cell_key: str | None, key: str) -> None:
+    """One picture with cells of this side; a click on it writes into the control `cell_key`, if there is one."""
     figure, alt = draw(picture, side), describe(picture)
     if cell_key and picture.pickable:
         pickable(figure, alt, key=key, cell_key=cell_key)

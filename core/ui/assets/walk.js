@@ -23,7 +23,7 @@ export default function ({ parentElement, data }) {
     const panels = {};
     for (const { changes } of data.steps.slice(0, step + 1))
       for (const [name, change] of Object.entries(changes)) {
-        if (change.shape) panels[name] = { shape: change.shape, cells: [] };
+        if (change.shape) panels[name] = { shape: change.shape, size: change.size, cells: [] };
         for (const [place, text, colour] of change.cells) panels[name].cells[place] = [text, colour];
       }
     return panels;
@@ -32,11 +32,11 @@ export default function ({ parentElement, data }) {
   const drawPanel = (name, panel, step) => {
     const [rows, columns] = panel.shape;
     const longest = Math.max(...panel.cells.map(([text]) => text.length));
-    const side = Math.max(16, Math.min(44, Math.floor(330 / Math.max(rows, columns)), ));
+    const side = Math.max(16, Math.min(44, Math.floor(480 / columns), Math.floor(360 / rows)));
     const figure = document.createElement("figure");
     figure.className = "panel";
     const caption = document.createElement("figcaption");
-    caption.textContent = `${name}  (${rows} × ${columns})`;
+    caption.textContent = panel.size ? `${name} (${panel.size})` : name;
     const grid = document.createElement("div");
     grid.className = "grid";
     grid.setAttribute("role", "img");

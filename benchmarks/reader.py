@@ -1,0 +1,152 @@
+"""A reader without a browser: opens a page of a running app and moves its sliders over Streamlit's own protocol."""
+
+import asyncio
+import random
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import websockets
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.Slider_pb2 import Slider
+from streamlit.proto.WidgetStates_pb2 import WidgetState
+
+ROOT = Path(__file__).parents[1]
+EMPTY_APP = """import streamlit as st
+import torch
+
+st.write(torch.tensor(st.slider("n", 0, 100)).item())
+"""
+FINISHED = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back for one request: seconds until the script had finished, and bytes on the wire, unpacked."""
+
+    seconds: float
+    bytes: int
+    failed: bool  # whether the page showed an exception
+
+
+@dataclass
+class Reader:
+    """One open connection to a page."""
+
+    port: int
+    page: str
+    draw: random.Random
+    sliders: dict[str, Slider] = field(default_factory=dict)
+    fragments: dict[str, str] = field(default_factory=dict)
+    states: dict[str, WidgetState] = field(default_factory=dict)
+    page_hash: str = ""
+
+    async def open(self) -> Answer:
+        """Connect and load the page."""
+        address = f"ws://127.0.0.1:{self.port}/_stcore/stream"
+        self.socket = await websockets.connect(address, subprotocols=["streamlit"], max_size=None, ping_interval=None)
+        return await self._request(BackMsg(rerun_script={"page_name": self.page}))
+
+    async def move(self) -> Answer:
+        """Move one slider, chosen at random, to a random place."""
+        slider = self.draw.choice(list(self.sliders.values()))
+        steps = round((slider.max - slider.min) / slider.step)
+        value = slider.min + slider.step * self.draw.randint(0, steps)
+        state = WidgetState(id=slider.id)
+        state.double_array_value.data.append(value)
+        self.states[slider.id] = state
+        message = BackMsg()
+        message.rerun_script.page_script_hash = self.page_hash
+        message.rerun_script.fragment_id = self.fragments.get(slider.id, "")
+        message.rerun_script.widget_states.widgets.extend(self.states.values())
+        return await self._request(message)
+
+    async def close(self) -> None:
+        """Close the page."""
+        await self.socket.close()
+
+    async def _request(self, message: BackMsg) -> Answer:
+        start, size, failed = time.perf_counter(), 0, False
+        await self.socket.send(message.SerializeToString())
+        while True:
+            data = await self.socket.recv()
+            size += len(data)
+            answer = ForwardMsg.FromString(data)
+            failed |= self._note(answer)
+            if answer.WhichOneof("type") == "script_finished" and answer.script_finished in FINISHED:
+                return Answer(time.perf_counter() - start, size, failed)
+
+    def _note(self, answer: ForwardMsg) -> bool:
+        if answer.WhichOneof("type") == "new_session":
+            self.page_hash = answer.new_session.page_script_hash
+        if answer.WhichOneof("type") != "delta":
+            return False
+        element = answer.delta.new_element
+        if element.WhichOneof("type") == "slider" and not element.slider.disabled:
+            self.sliders[element.slider.id] = element.slider
+            self.fragments[element.slider.id] = answer.delta.fragment_id
+        return element.WhichOneof("type") == "exception"
+
+
+@contextmanager
+def running(script: Path, port: int) -> Iterator[subprocess.Popen]:
+    """A Streamlit server of this script, ready to answer."""
+    command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
+    options = ["--server.headless", "true", "--browser.gatherUsageStats", "false", "--server.fileWatcherType", "none"]
+    server = subprocess.Popen(
+        [*command, *options], cwd=script.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        wait_until_healthy(port)
+        yield server
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def wait_until_healthy(port: int, seconds: float = 60) -> None:
+    """Wait for the server's health page."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=2)
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(f"no server answers on port {port}")
+
+
+@contextmanager
+def empty_app(port: int) -> Iterator[subprocess.Popen]:
+    """The measure of comparison: an otherwise empty Streamlit app that imports torch."""
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "empty.py"
+        script.write_text(EMPTY_APP)
+        with running(script, port) as server:
+            yield server
+
+
+async def read(reader: Reader, moves: int, pause: float) -> tuple[Answer, list[Answer]]:
+    """Open the page and move sliders `moves` times, on average once in `pause` seconds; the first load, the moves."""
+    await asyncio.sleep(reader.draw.random() * pause)
+    first = await reader.open()
+    answers = []
+    for _ in range(moves if reader.sliders else 0):
+        answer = await reader.move()
+        answers.append(answer)
+        await asyncio.sleep(max(0.0, 2 * pause * reader.draw.random() - answer.seconds))
+    await reader.close()
+    return first, answers
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The value that this share of all values does not exceed."""
+    ordered = sorted(values)
+    return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
