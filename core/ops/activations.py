@@ -95,7 +95,8 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x above 0, alpha · (exp(x) − 1) up to 0. As F.elu.
 
-    Deliberately other than torch: `inplace` with a negative alpha can be differentiated.
+    Deliberately other than torch: `inplace` with a negative alpha can be differentiated, and the second derivative
+    at 0 is that of the branch which gave the first, alpha, where torch has 0.
     Raises NotImplementedError for input that is not floating point, TypeError for an alpha that is no number.
     """
     require_floating(input, "input")

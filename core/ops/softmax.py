@@ -103,8 +103,7 @@ class _Softmax(torch.autograd.Function):
     def backward(ctx: Any, *grads: Any) -> Any:
         (saved,) = ctx.saved_tensors
         grad, output = widened(grads[0]), widened(saved)
-        weighted = grad * output
-        return (weighted - output * weighted.sum(ctx.dim, keepdim=True)).to(saved.dtype), None
+        return (output * (grad - (grad * output).sum(ctx.dim, keepdim=True))).to(saved.dtype), None
 
 
 # ---- log softmax -----------------------------------------------------------------------------------------------
