@@ -124,6 +124,7 @@ def packed(walk: Walk, scales: Mapping[str, Scale]) -> dict[str, Any]:
             if before is None or len(before) != len(now):
                 changes[name] = {
                     "shape": _matrix(tensor.shape),
+                    "size": "×".join(map(str, tensor.shape)),
                     "cells": _inked(range(len(now)), now, tensor, scales[name]),
                 }
             else:

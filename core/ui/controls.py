@@ -4,7 +4,6 @@ Every control's `key` is its parameter's name in the URL. A value in the URL tha
 the default, and a sentence under the control that says so.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -78,7 +77,9 @@ def slider(
     def draw(**bound: Any) -> Any:
         return st.slider(label, low, high, default, step, help=help, width=width, **bound)
 
-    return remembered(key, label, default, f"a number from {low:g} to {high:g}", draw, width)
+    whole = isinstance(low, int) and isinstance(high, int) and isinstance(default, int)
+    takes = is_number(low, high, whole=whole)
+    return remembered(key, label, default, f"a number from {low:g} to {high:g}", draw, width, takes)
 
 
 def number(key: str, label: str, low: int, high: int, default: int, *, help: str | None = None) -> int:
@@ -86,9 +87,12 @@ def number(key: str, label: str, low: int, high: int, default: int, *, help: str
     clamp_stored(key, low, high)
 
     def draw(**bound: Any) -> int:
-        return int(st.number_input(label, low, high, default, 1, help=help, width=WIDTH, **bound))
+        # As a float: an infinite whole number in a link would raise within Streamlit.
+        limits = float(low), float(high), float(default), 1.0
+        return int(st.number_input(label, *limits, format="%d", help=help, width=WIDTH, **bound))
 
-    return remembered(key, label, default, f"a whole number from {low} to {high}", draw, WIDTH)
+    takes = is_number(low, high, whole=True)
+    return remembered(key, label, default, f"a whole number from {low} to {high}", draw, WIDTH, takes)
 
 
 def seed(default: int = 0) -> int:
@@ -116,15 +120,18 @@ def choice(
 
     def draw(**bound: Any) -> T:
         if len(options) <= few:
-            return st.segmented_control(
+            chosen = st.segmented_control(
                 label, options, default=first, required=True, format_func=format, help=help,
                 width=width or "content", **bound,
             )  # fmt: skip
+            return first if chosen is None else chosen  # None: a link with nothing behind the key
         return st.selectbox(
             label, options, options.index(first), format_func=format, help=help, width=width or WIDTH, **bound
         )
 
-    return remembered(key, label, first, "one of " + ", ".join(map(format, options)), draw, width or WIDTH, format)
+    names = list(map(format, options))
+    allowed = "one of " + ", ".join(names)
+    return remembered(key, label, first, allowed, draw, width or WIDTH, lambda asked: asked in names, format)
 
 
 def toggle(key: str, label: str, default: bool = False, *, help: str | None = None) -> bool:
@@ -133,7 +140,10 @@ def toggle(key: str, label: str, default: bool = False, *, help: str | None = No
     def draw(**bound: Any) -> bool:
         return st.toggle(label, default, help=help, width="content", **bound)
 
-    return remembered(key, label, default, "true or false", draw, WIDTH, lambda on: str(on).lower())
+    def takes(asked: str) -> bool:
+        return asked.lower() in ("true", "false")
+
+    return remembered(key, label, default, "true or false", draw, WIDTH, takes, lambda on: str(on).lower())
 
 
 def text(
@@ -147,7 +157,10 @@ def text(
             label, default, longest, help=help, placeholder=placeholder, width=width or "stretch", **bound
         )
 
-    return remembered(key, label, default, f"at most {longest} characters", draw, width or "stretch")
+    def takes(asked: str) -> bool:
+        return len(asked) <= longest
+
+    return remembered(key, label, default, f"at most {longest} characters", draw, width or "stretch", takes)
 
 
 def cell(key: str, label: str, shape: Sequence[int], default: str = "") -> Index | None:
@@ -178,17 +191,21 @@ def remembered(
     allowed: str,
     draw: Callable[..., T],
     width: int | Literal["stretch"],
+    takes: Callable[[str], bool],
     format: Callable[[T], str] = str,
 ) -> T:
-    """Draw a control bound to the URL, note what it stands at, and say what the URL asked for in vain."""
+    """Draw a control bound to the URL, note what it stands at, and say what the URL asked for in vain.
+
+    `takes` says whether the control can take a URL's text; Streamlit puts the default in place of what it can't.
+    """
+    refused: dict[str, str] = st.session_state.setdefault(REFUSED, {})
     asked = st.query_params.get(key) if key not in st.session_state else None
-    refused = st.session_state.setdefault(REFUSED, {})
-    shrink = width != "stretch" and key not in refused and asked is None
+    if asked is not None and not takes(asked):
+        refused[key] = f"The link asked for `{quoted(asked)}`. This takes {allowed}."
+    shrink = width != "stretch" and key not in refused
     with st.container(width="content" if shrink else width, gap="xxsmall"):
         value = draw(key=key, bind="query-params", disabled=link.locked(key))
-        if asked is not None and value == default and not means(asked, format(default)):
-            refused[key] = f"The link asked for `{quoted(asked)}`. This takes {allowed}."
-        elif value != default:
+        if value != default:
             refused.pop(key, None)
         if key in refused:
             complain(refused[key], "link_off")
@@ -206,12 +223,17 @@ def complain(sentence: str, icon: str = "error") -> None:
     st.markdown(f":orange[:material/{icon}:] :small[{sentence}]")
 
 
-def means(asked: str, value: str) -> bool:
-    """Whether two spellings say the same value: 1 and 1.0, true and True."""
-    try:
-        return math.isclose(float(asked), float(value))
-    except ValueError:
-        return asked.strip().lower() == value.lower()
+def is_number(low: float, high: float, *, whole: bool) -> Callable[[str], bool]:
+    """Whether a text spells a number in the range; a whole one may be spelt 3.0."""
+
+    def takes(asked: str) -> bool:
+        try:
+            value = float(asked)
+        except ValueError:
+            return False
+        return low <= value <= high and (value.is_integer() or not whole)
+
+    return takes
 
 
 def quoted(text: str) -> str:

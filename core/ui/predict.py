@@ -72,11 +72,12 @@ def show(page: str, draws: Sequence[Draw]) -> None:
         draw = controls.number("draw", "Draw", 0, 999, 0, help="Another number, other questions. A link keeps it.")
         if not link.locked("draw"):
             st.button("New questions", icon=":material/casino:", on_click=redraw)
-        st.markdown(score(), width="content")
+        counted = st.container(width="content")
     for number, make in enumerate(draws):
         question = make(random.Random(f"{page} {number} {draw}"))
         with st.container(border=True):
             one(question, (page, number, draw))
+    counted.markdown(score())
 
 
 def redraw() -> None:
