@@ -13,7 +13,10 @@ from core.timing.settings import DTYPES, SWEEPS, TIERS, Settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table on stdout, progress on stderr. Control-C keeps what has been measured."""
+    """Print the table on stdout, progress on stderr. Control-C keeps what has been measured.
+
+    Gives 1 where a version is wrong or fails; the textbook versions may, by limits that their docstrings name.
+    """
     parser = _parser()
     asked = parser.parse_args(arguments)
     try:
@@ -25,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(report.table(result, operators))
     if asked.json:
         asked.json.write_text(results.to_json(result), encoding="utf-8")
-    return 1 if any(m.status in ("wrong", "failed") for m in result.measurements) else 0
+    return 1 if any(m.tier != "textbook" and m.status in ("wrong", "failed") for m in result.measurements) else 0
 
 
 def _parser() -> argparse.ArgumentParser:

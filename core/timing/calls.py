@@ -119,14 +119,32 @@ def _uneven(n: int, device: torch.device) -> Tensor:
 class Comparison:
     """How far a version's results lie from torch's, and how far they may."""
 
-    difference: float  # the largest; infinity where shapes, dtypes or the places of NaN differ
-    tolerance: float
     what: str  # what was compared: "values", "gradients", "distributions of values"
+    difference: float  # the largest; infinity for a misfit, and where one has infinity or NaN and the other not
+    tolerance: float
+    misfit: str = ""  # what makes the two incomparable
 
     @property
     def right(self) -> bool:
         """Whether the difference lies within the tolerance."""
-        return self.difference <= self.tolerance
+        return not self.misfit and self.difference <= self.tolerance
+
+    def __str__(self) -> str:
+        if self.misfit:
+            return f"{self.what} of {self.misfit}"
+        return f"{self.what} differ from torch's by {self.difference:.3g}, {self.tolerance:.3g} allowed"
+
+
+def _misfit(ours: Sequence[Tensor | None], theirs: Sequence[Tensor | None]) -> str:
+    """How number, shape or dtype differ; empty where they do not. None, no gradient, fits everything."""
+    if len(ours) != len(theirs):
+        return f"number {len(ours)} in place of {len(theirs)}"
+    for our, their in zip(ours, theirs, strict=True):
+        if our is not None and their is not None and our.shape != their.shape:
+            return f"shape {tuple(our.shape)} in place of {tuple(their.shape)}"
+        if our is not None and their is not None and our.dtype != their.dtype:
+            return f"{our.dtype} in place of {their.dtype}"
+    return ""
 
 
 def precision(device: torch.device, dtype: torch.dtype) -> float:
@@ -142,13 +160,14 @@ def compared(what: str, ours: Sequence[Tensor | None], theirs: Sequence[Tensor |
 
     Integers and truth values have to be equal.
     """
-    if len(ours) != len(theirs):
-        return Comparison(math.inf, 0.0, f"number of {what}")
+    misfit = _misfit(ours, theirs)
+    if misfit:
+        return Comparison(what, math.inf, 0.0, misfit)
     allowed = math.sqrt(eps) * max((_largest(tensor) for tensor in theirs), default=0.0)
     apart = [
         (_difference(our, their), allowed if _rounds(their) else 0.0) for our, their in zip(ours, theirs, strict=True)
     ]
-    return Comparison(*max(apart, key=lambda pair: pair[0] - pair[1], default=(0.0, allowed)), what)
+    return Comparison(what, *max(apart, key=lambda pair: pair[0] - pair[1], default=(0.0, allowed)))
 
 
 def _rounds(tensor: Tensor | None) -> bool:
@@ -165,8 +184,6 @@ def _difference(ours: Tensor | None, theirs: Tensor | None) -> float:
     """Of all elements the largest; an unused input's None is a gradient of zeros."""
     if ours is None or theirs is None:
         return max(_largest(ours), _largest(theirs))
-    if ours.shape != theirs.shape or ours.dtype != theirs.dtype:
-        return math.inf
     a, b = ours.detach().cpu().double(), theirs.detach().cpu().double()
     apart = torch.where((a == b) | (a.isnan() & b.isnan()), 0.0, (a - b).abs())
     return apart.nan_to_num(math.inf).max().item() if apart.numel() else 0.0
@@ -177,13 +194,14 @@ def distributions(ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Compariso
 
     Two samples of n numbers from one distribution lie further apart than 3·√(2/n) once in 30 million times.
     """
-    if [(t.shape, t.dtype) for t in ours] != [(t.shape, t.dtype) for t in theirs]:
-        return Comparison(math.inf, 0.0, "shapes and dtypes")
+    misfit = _misfit(ours, theirs)
+    if misfit:
+        return Comparison("values", math.inf, 0.0, misfit)
     distances = [
         (_ks(our, their), 3 * math.sqrt(2 / max(our.numel(), 1))) for our, their in zip(ours, theirs, strict=True)
     ]
     worst = max(distances, key=lambda pair: pair[0] - pair[1], default=(0.0, 0.0))
-    return Comparison(*worst, "distributions of values")
+    return Comparison("distributions of values", *worst)
 
 
 def _ks(ours: Tensor, theirs: Tensor) -> float:

@@ -131,7 +131,7 @@ def _time_operator(state: _State, operator: Operator) -> Iterator[Step]:
     try:
         leaves = _leaves(operator, state.settings)
     except Exception as error:
-        _report_all(state, operator, state.settings.sizes_of(operator), *_reason(error))
+        _report_all(state, operator, state.settings.sizes_of(operator), *_torch_refuses(error))
         return
     if state.settings.backward and not leaves:
         _report_all(state, operator, state.settings.sizes_of(operator), "left out", "it has no gradient")
@@ -164,6 +164,12 @@ def _reason(error: Exception) -> tuple[str, str]:
     return "failed", f"{type(error).__name__}: {first_line}"
 
 
+def _torch_refuses(error: Exception) -> tuple[str, str]:
+    """Status and detail for all tiers where torch, which they are compared with, gives an error."""
+    status, detail = _reason(error)
+    return "left out" if status == "failed" else status, f"torch itself gives {detail}"
+
+
 # ---- one size --------------------------------------------------------------------------------------------------
 
 
@@ -176,8 +182,7 @@ def _time_size(state: _State, operator: Operator, size: int, leaves: frozenset[i
         inputs = tiers.inputs(operator, size, state.settings, leaves)
         expected = tiers.outcome(operator.torch, inputs[0], leaves, state.settings.seed)
     except Exception as error:  # an allocation, or an operator or dtype that torch itself refuses
-        status, detail = _reason(error)
-        _report_all(state, operator, (size,), status, f"torch, which all are compared with: {detail}")
+        _report_all(state, operator, (size,), *_torch_refuses(error))
         _free()
         return
     contenders = yield from _admitted(state, operator, inputs, leaves, expected, _blank(state, operator, size, inputs))
@@ -286,9 +291,8 @@ def _failed(known: Measurement, error: Exception) -> Measurement:
 
 
 def _wrong(known: Measurement, comparison: calls.Comparison) -> Measurement:
-    detail = f"{comparison.what} differ from torch's by {comparison.difference:.3g}, {comparison.tolerance:.3g} allowed"
     finite = comparison.difference if math.isfinite(comparison.difference) else None
-    return replace(known, status="wrong", detail=detail, difference=finite)
+    return replace(known, status="wrong", detail=str(comparison), difference=finite)
 
 
 def _timer(state: _State, once: measure.Once, known: Measurement) -> Timer:
@@ -328,7 +332,7 @@ def _rounds(state: _State, contenders: list[_Contender]) -> Iterator[Step]:
 
 
 def _add_slice(state: _State, contender: _Contender) -> None:
-    torch.manual_seed(state.settings.seed)
+    tiers.seed_draws(state.settings.seed)
     try:
         contender.slices.append(contender.timer.blocked_autorange(min_run_time=SLICE_S))
     except Exception as error:

@@ -35,8 +35,13 @@ def inputs(operator: Operator, size: int, settings: Settings, leaves: frozenset[
 def outcome(function: calls.Function, call: Call, leaves: frozenset[int], seed: int) -> Outcome:
     """Results on a copy of the inputs, so that a version that writes to them leaves them as they were."""
     copy = calls.prepared(call, leaves, copy=True)
-    torch.manual_seed(seed)
+    seed_draws(seed)
     return calls.evaluate(function, copy)
+
+
+def seed_draws(seed: int) -> None:
+    """Seed what a random operator draws: not as its inputs were, or its draws would go along with them."""
+    torch.manual_seed(seed + 10**6)
 
 
 def function(operator: Operator, tier: str) -> calls.Function:

@@ -87,7 +87,20 @@ def test_compared_specials():
     assert calls.compared("values", [torch.empty(0)], [torch.empty(0)], EPS).right
     assert calls.compared("gradients", [None], [torch.zeros(2)], EPS).right
     assert not calls.compared("gradients", [torch.ones(2)], [None], EPS).right
-    assert not calls.compared("values", [], [x], EPS).right
+
+
+@pytest.mark.parametrize(
+    ("ours", "text"),
+    [
+        ([], "values of number 0 in place of 1"),
+        ([torch.ones(1, 3)], "values of shape (1, 3) in place of (3,)"),
+        ([torch.ones(3).double()], "values of torch.float64 in place of torch.float32"),
+        ([torch.tensor([1.0, 1.5, 1.0])], "values differ from torch's by 0.5, 0.000345 allowed"),
+    ],
+)
+def test_a_difference_is_said_in_words(ours, text):
+    comparison = calls.compared("values", ours, [torch.ones(3)], EPS)
+    assert (comparison.right, str(comparison)) == (False, text)
 
 
 @given(st.integers(0, 2**32))

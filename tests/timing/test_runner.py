@@ -192,6 +192,13 @@ def test_torch_itself_out_of_memory():
     assert {status(result, 20, t) for t in ("textbook", "manual", "torch")} == {"ok"}
 
 
+def test_what_torch_refuses_is_left_out():
+    clock = Clock()
+    library = costing(clock, lambda n: 0.01, raising(NotImplementedError("not implemented for 'Half'"), at=10))
+    m = found([operator(clock, sizes=(10,), torch=library)], clock=clock).at("fake.plus_one", 10, "manual")
+    assert (m.status, m.detail) == ("left out", "torch itself gives NotImplementedError: not implemented for 'Half'")
+
+
 @pytest.mark.parametrize(
     ("wrong", "difference"),
     [
@@ -202,6 +209,7 @@ def test_torch_itself_out_of_memory():
         (lambda x: (x + 1).double(), None),
         (lambda x: (x + 1, x), None),
     ],
+    ids=["off", "in one place", "NaN", "shape", "dtype", "number"],
 )
 def test_a_wrong_version_is_reported_and_not_timed(wrong, difference):
     clock, called = Clock(), []
@@ -306,6 +314,12 @@ def test_random_textbook_versions_may_draw_other_numbers_of_the_same_distributio
     result = found([op], clock=clock)
     assert status(result, 1000, "textbook") == expected
     assert status(result, 1000, "manual") == "wrong"  # it promises torch's own draws
+
+
+def test_draws_do_not_go_along_with_inputs_of_the_same_seed():
+    chosen = dataclasses.replace(SETTINGS, sizes=(100_000,), tiers=("textbook",))
+    result = found([dropout.OPERATORS[0]], chosen, clock=runner.timer)
+    assert result.measurements[0].status == "ok", result.measurements[0].detail
 
 
 # ---- real operators, real clock --------------------------------------------------------------------------------
