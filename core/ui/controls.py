@@ -134,6 +134,32 @@ def choice(
     return remembered(key, label, first, allowed, draw, width or WIDTH, lambda asked: asked in names, format)
 
 
+def stops(
+    key: str,
+    label: str,
+    options: Sequence[T],
+    default: T | None = None,
+    *,
+    help: str | None = None,
+    format: Callable[[T], str] = str,
+    width: int = WIDTH,
+) -> T:
+    """One of several options in their order (the first by default), as the stops of a slider. One option is said."""
+    first: T = options[0] if default is None else default
+    if len(options) == 1:
+        st.markdown(f"{label}  \n**{format(options[0])}** (the only choice here)", width=width)
+        return options[0]
+    if st.session_state.get(key, first) not in options:
+        del st.session_state[key]
+    names = list(map(format, options))
+
+    def draw(**bound: Any) -> Any:
+        return st.select_slider(label, options, first, format_func=format, help=help, width=width, **bound)
+
+    allowed = "one of " + ", ".join(names)
+    return remembered(key, label, first, allowed, draw, width, lambda asked: asked in names, format)
+
+
 def toggle(key: str, label: str, default: bool = False, *, help: str | None = None) -> bool:
     """A switch."""
 

@@ -1,6 +1,6 @@
 """Show plotly figures: alone, or side by side as an equation; and report the cell that the reader picked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import plotly.graph_objects as go
@@ -35,12 +35,19 @@ def show(figure: go.Figure, alt: str, *, key: str, width: int | Literal["content
     )
 
 
-def pickable(figure: go.Figure, alt: str, *, key: str, cell_key: str) -> None:
-    """One figure whose cells can be picked: a click writes the cell's index into the control `cell_key`."""
+def pickable(
+    figure: go.Figure, alt: str, *, key: str, cell_key: str, spell: Callable[[int], str] | None = None
+) -> None:
+    """One figure whose cells can be picked: a click writes the cell's index into the control `cell_key`.
+
+    The index is the point's own `customdata`, or what `spell` makes of its number where there are very many points.
+    """
 
     def take() -> None:
         points = st.session_state[key]["selection"]["points"]
-        if points and points[0].get("customdata") is not None:
+        if points and spell:
+            st.session_state[cell_key] = spell(points[0]["point_index"])
+        elif points and points[0].get("customdata") is not None:
             picked = points[0]["customdata"]
             st.session_state[cell_key] = picked if isinstance(picked, str) else picked[0]
 

@@ -26,7 +26,8 @@ def sound(app: AppTest) -> AppTest:
 def control(app: AppTest, key: str) -> Any:
     """The control with this key, whatever kind it is."""
     kinds = (
-        app.slider, app.number_input, app.selectbox, app.segmented_control, app.toggle, app.text_input, app.text_area,
+        app.slider, app.select_slider, app.number_input, app.selectbox, app.segmented_control, app.toggle,
+        app.text_input, app.text_area,
     )  # fmt: skip
     return next(widget for kind in kinds for widget in kind if widget.key == key)
 
