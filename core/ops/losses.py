@@ -203,8 +203,10 @@ def _picked(values: Tensor, target: Tensor, weight: Tensor | None, ignore_index:
         label, ignored = label.view(()), ignored.view(())
     dim = _class_dim(values)
     picked = widened(values.gather(dim, label.unsqueeze(dim)).squeeze(dim))  # (N, d₁, …)
-    weights = torch.ones_like(picked) if weight is None else widened(weight)[label]
-    return (-weights * picked).masked_fill(ignored, 0), weights.detach().masked_fill(ignored, 0)
+    if weight is None:
+        return (-picked).masked_fill(ignored, 0), ~ignored  # True counts 1 in the sum that the mean divides by
+    weights = widened(weight)[label]
+    return (-weights * picked).masked_fill(ignored, 0), weights.masked_fill(ignored, 0)
 
 
 def _spread(log_probabilities: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int) -> Tensor:
