@@ -11,6 +11,7 @@ from core.figures.heatmap import Outline, Picture, number
 from core.figures.walk import record
 from core.ops import dropout as ops
 from core.ops.operator import Call
+from core.ops.seeded import seeded
 from core.tensors.limits import Limits
 from core.tensors.script import Script
 from core.topics import Topic
@@ -24,23 +25,23 @@ LIMITS = Limits(ranks=(1, 2), max_side=28, max_elements=784)
 
 def draw_mask(x: Tensor, p: float, training: bool, seed: int) -> ops.DropoutSteps:
     """The run on screen: one mask from this seed, or the identity in evaluation."""
-    torch.manual_seed(seed)
-    return ops.dropout_steps(x, p) if training and p else ops.DropoutSteps(torch.ones_like(x), x)
+    with seeded(seed):
+        return ops.dropout_steps(x, p) if training and p else ops.DropoutSteps(torch.ones_like(x), x)
 
 
 def gradient(x: Tensor, p: float, training: bool, seed: int) -> Tensor:
     """What arrives at each input when a 1 comes from above to each output, through the same mask."""
     leaf = x.clone().requires_grad_()
-    torch.manual_seed(seed)
-    ops.dropout(leaf, p, training).sum().backward()
+    with seeded(seed):
+        ops.dropout(leaf, p, training).sum().backward()
     assert leaf.grad is not None
     return leaf.grad
 
 
 def over_masks(x: Tensor, p: float, masks: int, seed: int) -> tuple[Tensor, Tensor]:
     """For the first 1, 2, … masks: mean output and variance of the output, averaged over the cells."""
-    torch.manual_seed(seed)
-    outputs = ops.dropout(x.expand(masks, *x.shape), p).flatten(1).double()  # (masks, cells)
+    with seeded(seed):
+        outputs = ops.dropout(x.expand(masks, *x.shape), p).flatten(1).double()  # (masks, cells)
     count = torch.arange(1, masks + 1)[:, None]
     mean = outputs.cumsum(0) / count
     return mean.mean(1), ((outputs**2).cumsum(0) / count - mean**2).mean(1)
@@ -151,9 +152,8 @@ def drops_activations(x: Tensor, p: float, seed: int) -> None:
     x = torch.atleast_2d(x)
     layer = torch.nn.Linear(x.shape[-1], 3)
     before = layer.weight.detach().clone()
-    torch.manual_seed(seed)
-    first = ops.dropout(x, p)
-    second = ops.dropout(x, p)
+    with seeded(seed):
+        first, second = ops.dropout(x, p), ops.dropout(x, p)
     layer(first)
     changed = int((layer.weight != before).sum())
     st.markdown(
@@ -167,8 +167,8 @@ def drops_activations(x: Tensor, p: float, seed: int) -> None:
 def shifts_the_mean(x: Tensor, p: float, seed: int) -> None:
     """The same mask with and without the factor, on positive numbers, where a shift shows."""
     positive = x.abs()
-    torch.manual_seed(seed)
-    outputs = ops.dropout(positive.expand(500, *x.shape), p) if p < 1 else torch.zeros(500, *x.shape)
+    with seeded(seed):
+        outputs = ops.dropout(positive.expand(500, *x.shape), p) if p < 1 else torch.zeros(500, *x.shape)
     st.markdown(
         f"Mean of |x| is **{number(positive.mean().item())}**. Over 500 masks the mean output is "
         f"**{number(outputs.mean().item())}** with the factor 1/(1−p), and "
@@ -180,8 +180,7 @@ def shifts_the_mean(x: Tensor, p: float, seed: int) -> None:
 def no_grad_is_not_eval(x: Tensor, p: float, seed: int) -> None:
     """Dropout under no_grad, and after eval()."""
     layer = torch.nn.Dropout(p)
-    torch.manual_seed(seed)
-    with torch.no_grad():
+    with seeded(seed), torch.no_grad():
         under = int((layer(x) == 0).sum())
     after = int((layer.eval()(x) == 0).sum())
     zeros = int((x == 0).sum())
@@ -193,10 +192,10 @@ def no_grad_is_not_eval(x: Tensor, p: float, seed: int) -> None:
 
 def textbook_limits(x: Tensor, p: float, seed: int) -> None:
     """The textbook version on the same input: dtype, mode, mask and refusal."""
-    torch.manual_seed(seed)
-    theirs = ops.dropout_textbook(x.double(), p)
-    torch.manual_seed(seed)
-    ours = ops.dropout(x.double(), p)
+    with seeded(seed):
+        theirs = ops.dropout_textbook(x.double(), p)
+    with seeded(seed):
+        ours = ops.dropout(x.double(), p)
     same = bool(((theirs == 0) == (ours == 0)).all())
     refusals = []
     for function in (ops.dropout_textbook, torch.nn.functional.dropout):
@@ -217,8 +216,8 @@ def textbook_limits(x: Tensor, p: float, seed: int) -> None:
 
 def textbook_walk(x: Tensor, p: float, seed: int) -> None:
     """The textbook version, line by line, on the input on screen."""
-    torch.manual_seed(seed)
-    steps = record(ops.dropout_textbook, x, p, panels=("X", "mask"))
+    with seeded(seed):
+        steps = record(ops.dropout_textbook, x, p, panels=("X", "mask"))
     walk.show(steps, {"X": colour.signed(x), "mask": colour.magnitude(torch.ones(1))}, key="walk")
 
 

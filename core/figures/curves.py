@@ -7,6 +7,8 @@ import numpy as np
 import plotly.graph_objects as go
 import torch
 
+from core.figures.heatmap import unchecked
+
 # Okabe and Ito's palette, without its yellow, which vanishes on a light page, and without black.
 SERIES = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"]
 DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "solid"]  # so that lines differ without their colour too
@@ -35,23 +37,30 @@ def lines(
     markers: bool = False,
 ) -> go.Figure:
     """One line for each named pair of x and y; `targets` are horizontal lines that they should reach."""
-    figure = go.Figure(layout=_layout(title, x, y, height))
-    for i, (name, (xs, ys)) in enumerate(series.items()):
-        figure.add_trace(
-            go.Scatter(
-                x=_short(xs),
-                y=_short(ys),
-                name=name,
-                mode="lines+markers" if markers else "lines",
-                line={"color": SERIES[i % len(SERIES)], "dash": DASHES[i % len(DASHES)], "width": 2},
-            )
-        )
-    reach = [float(x) for xs, _ in series.values() for x in (xs[0], xs[-1]) if len(xs)]
-    for name, value in (targets or {}).items():
-        ends = [min(reach), max(reach)]
-        line = {"color": "#7D838C", "dash": "dot", "width": 2}
-        figure.add_trace(go.Scatter(x=ends, y=[value, value], name=name, mode="lines", line=line))
-    return figure
+    mode = "lines+markers" if markers else "lines"
+    traces = [
+        {"type": "scatter", "x": _short(xs), "y": _short(ys), "name": name, "mode": mode, "line": _line(i)}
+        for i, (name, (xs, ys)) in enumerate(series.items())
+    ]
+    reach = [float(end) for xs, _ in series.values() if len(xs) for end in (xs[0], xs[-1])]
+    dotted = {"color": "#7D838C", "dash": "dot", "width": 2}
+    traces += [
+        {
+            "type": "scatter",
+            "x": [min(reach), max(reach)],
+            "y": [value] * 2,
+            "name": name,
+            "mode": "lines",
+            "line": dotted,
+        }
+        for name, value in (targets or {}).items()
+        if reach
+    ]
+    return unchecked(traces, _layout(title, x, y, height))
+
+
+def _line(i: int) -> dict:
+    return {"color": SERIES[i % len(SERIES)], "dash": DASHES[i % len(DASHES)], "width": 2}
 
 
 def bars(
@@ -64,13 +73,19 @@ def bars(
     overlay: bool = False,
 ) -> go.Figure:
     """Bars for each named pair of places and heights: side by side, or over each other for histograms."""
-    figure = go.Figure(layout=_layout(title, x, y, height))
-    for i, (name, (xs, ys)) in enumerate(series.items()):
-        figure.add_trace(
-            go.Bar(x=list(xs), y=_short(ys), name=name, marker={"color": SERIES[i % len(SERIES)]},
-                   opacity=0.65 if overlay else 1)
-        )  # fmt: skip
-    return figure.update_layout(barmode="overlay" if overlay else "group", bargap=0.05 if overlay else 0.2)
+    traces = [
+        {
+            "type": "bar",
+            "x": list(xs),
+            "y": _short(ys),
+            "name": name,
+            "marker": {"color": SERIES[i % len(SERIES)]},
+            "opacity": 0.65 if overlay else 1,
+        }
+        for i, (name, (xs, ys)) in enumerate(series.items())
+    ]
+    arranged = {"barmode": "overlay" if overlay else "group", "bargap": 0.05 if overlay else 0.2}
+    return unchecked(traces, _layout(title, x, y, height) | arranged)
 
 
 def _short(values: Values) -> np.ndarray:
@@ -86,9 +101,8 @@ def _short(values: Values) -> np.ndarray:
 def _axis(axis: Axis) -> dict:
     return {
         "title": {"text": axis.title, "font": {"size": 12}},
-        "type": "log" if axis.log else None,
-        "dtick": 1 if axis.log else None,
-        "range": axis.range,
+        **({"type": "log", "dtick": 1} if axis.log else {}),
+        **({"range": axis.range} if axis.range else {}),
         "gridcolor": GRID,
         "zerolinecolor": GRID,
         "fixedrange": True,

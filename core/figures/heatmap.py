@@ -120,18 +120,23 @@ def number(value: float, digits: int = 3) -> str:
         return str(value).replace("inf", "∞")
     if value == int(value) and abs(value) < 10**6:
         return str(int(value))
-    return f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e")
+    return f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
 
 
 def draw(picture: Picture, cell: int = 32) -> go.Figure:
     """The picture as a plotly figure with square cells of `cell` pixels, row 0 on top."""
     montage = Montage(tuple(picture.values.shape))
-    figure = go.Figure(_cells(picture, montage, cell), layout=_layout(picture, montage, cell))
+    traces = [_cells(picture, montage, cell)]
     if picture.muted:
-        figure.add_trace(_muted_cells(picture, montage, cell))
+        traces.append(_muted_cells(picture, montage, cell))
     if picture.pickable:
-        figure.add_trace(_pick_markers(picture, montage, cell))
-    return figure
+        traces.append(_pick_markers(picture, montage, cell))
+    return unchecked(traces, _layout(picture, montage, cell))
+
+
+def unchecked(traces: list[dict], layout: dict) -> go.Figure:
+    """A figure that plotly takes as it is: its checks cost more than all the rest. The tests make them instead."""
+    return go.Figure({"data": traces, "layout": layout}, _validate=False)
 
 
 def _flat(values: torch.Tensor) -> list[float]:
@@ -173,7 +178,7 @@ def _indices(shape: Sequence[int]) -> list[Index]:
     return list(product(*(range(size) for size in shape)))
 
 
-def _cells(picture: Picture, montage: Montage, cell: int) -> go.Heatmap:
+def _cells(picture: Picture, montage: Montage, cell: int) -> dict:
     muted = set(picture.muted)
     colours = np.full(montage.cells, np.nan, dtype=np.float32)
     texts = np.full(montage.cells, "", dtype=object)
@@ -185,7 +190,7 @@ def _cells(picture: Picture, montage: Montage, cell: int) -> go.Heatmap:
     return _heatmap(np.round(colours, 4), texts, picture, size, cell)
 
 
-def _muted_cells(picture: Picture, montage: Montage, cell: int) -> go.Heatmap:
+def _muted_cells(picture: Picture, montage: Montage, cell: int) -> dict:
     """The cells that are there only by padding, all in one grey."""
     greys = np.full(montage.cells, np.nan, dtype=np.float32)
     texts = np.full(montage.cells, "", dtype=object)
@@ -194,25 +199,24 @@ def _muted_cells(picture: Picture, montage: Montage, cell: int) -> go.Heatmap:
     for index in picture.muted:
         greys[montage.place(index)] = 0
         texts[montage.place(index)] = by_index[index]
-    return _heatmap(greys, texts, picture, size, cell).update(colorscale=[[0, colour.EMPTY], [1, colour.EMPTY]])
+    return _heatmap(greys, texts, picture, size, cell) | {"colorscale": [[0, colour.EMPTY], [1, colour.EMPTY]]}
 
 
-def _heatmap(colours: np.ndarray, texts: np.ndarray, picture: Picture, size: float, cell: int) -> go.Heatmap:
-    hover = None if picture.pickable else "%{text}<extra></extra>" if size else "%{z}<extra></extra>"
-    return go.Heatmap(
-        z=colours,
-        text=texts if size else None,
-        texttemplate="%{text}" if size else None,
-        textfont={"size": size, "color": colour.INK} if size else None,
-        hoverinfo="skip" if picture.pickable else None,
-        hovertemplate=hover,
-        colorscale=_spread(picture.scale.colours),
-        zmin=picture.scale.low,
-        zmax=picture.scale.high,
-        showscale=False,
-        xgap=1 if cell >= 12 else 0,
-        ygap=1 if cell >= 12 else 0,
-    )
+def _heatmap(colours: np.ndarray, texts: np.ndarray, picture: Picture, size: float, cell: int) -> dict:
+    hover = "%{text}<extra></extra>" if size else "%{z}<extra></extra>"
+    written = {"text": texts, "texttemplate": "%{text}", "textfont": {"size": size, "color": colour.INK}}
+    return {
+        "type": "heatmap",
+        "z": colours,
+        "colorscale": _spread(picture.scale.colours),
+        "zmin": picture.scale.low,
+        "zmax": picture.scale.high,
+        "showscale": False,
+        "xgap": 1 if cell >= 12 else 0,
+        "ygap": 1 if cell >= 12 else 0,
+        **({"hoverinfo": "skip"} if picture.pickable else {"hovertemplate": hover}),
+        **(written if size else {}),
+    }
 
 
 def _spread(colours: list[str]) -> list[tuple[float, str]]:
@@ -226,24 +230,25 @@ def _text_size(labels: Sequence[str], cell: int) -> float:
     return size if size >= SMALLEST_TEXT else 0.0
 
 
-def _pick_markers(picture: Picture, montage: Montage, cell: int) -> go.Scatter:
+def _pick_markers(picture: Picture, montage: Montage, cell: int) -> dict:
     """Invisible squares over the cells: a heatmap itself reports no click."""
     indices = _indices(montage.shape)
     places = [montage.place(index) for index in indices]
     spelled = picture.texts or [number(v, 6) for v in _flat(picture.values)]
     shown = {"marker": {"opacity": 0}}
-    return go.Scatter(
-        x=[column for _, column in places],
-        y=[row for row, _ in places],
-        customdata=picture.picks or [",".join(map(str, index)) for index in indices],
-        text=[f"{picture.name}{list(index)} = {said}" for index, said in zip(indices, spelled, strict=True)],
-        mode="markers",
-        marker={"symbol": "square", "size": cell, "opacity": 0},
-        selected=shown,
-        unselected=shown,
-        hovertemplate="%{text}<extra></extra>",
-        showlegend=False,
-    )
+    return {
+        "type": "scatter",
+        "x": [column for _, column in places],
+        "y": [row for row, _ in places],
+        "customdata": picture.picks or [",".join(map(str, index)) for index in indices],
+        "text": [f"{picture.name}{list(index)} = {said}" for index, said in zip(indices, spelled, strict=True)],
+        "mode": "markers",
+        "marker": {"symbol": "square", "size": cell, "opacity": 0},
+        "selected": shown,
+        "unselected": shown,
+        "hovertemplate": "%{text}<extra></extra>",
+        "showlegend": False,
+    }
 
 
 def _layout(picture: Picture, montage: Montage, cell: int) -> dict:

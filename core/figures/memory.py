@@ -53,7 +53,7 @@ def strip(wanted: Strip, cells_a_line: int, width: int = 890) -> go.Figure:
         ),
         min(LARGEST_CELL - 8, (width - 60) // long),
     )
-    figure.data[-1].text = [hover(wanted, address) for address in range(rows * long)]
+    figure.data[-1]["text"] = [hover(wanted, address) for address in range(rows * long)]
     figure.update_yaxes(tickvals=list(range(rows)), ticktext=[str(row * long) for row in range(rows)])
     return figure.update_layout(margin_l=34, width=figure.layout.width + 10)
 

@@ -8,6 +8,7 @@ import torch
 
 from core.figures.heatmap import number
 from core.ops.operator import Call, Operator
+from core.ops.seeded import seeded
 
 ULPS = 64  # what two orders of summation may differ by, in units of the last place of the largest number
 
@@ -62,8 +63,8 @@ def _run(function: Any, call: Call, seed: int, differentiable: bool) -> tuple[li
 
     args = [leaf(value) for value in call.args]
     kwargs = {name: leaf(value) for name, value in call.kwargs.items()}
-    torch.manual_seed(seed)
-    result = function(*args, **kwargs)
+    with seeded(seed):
+        result = function(*args, **kwargs)
     outputs = list(result) if isinstance(result, (tuple, list)) else [result]
     leaves = [v for v in [*args, *kwargs.values()] if isinstance(v, torch.Tensor) and v.requires_grad]
     ends = [out for out in outputs if isinstance(out, torch.Tensor) and out.requires_grad]

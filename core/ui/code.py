@@ -2,7 +2,7 @@
 
 import inspect
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import Any
 
@@ -11,9 +11,10 @@ import streamlit as st
 from core.ops.operator import Operator
 
 
-def source(function: Callable[..., Any]) -> str:
-    """The source of a function, preceded by that of the functions and classes of its module that it uses."""
-    return "\n\n\n".join(textwrap.dedent(inspect.getsource(part)).rstrip() for part in used_parts(function))
+def source(*functions: Callable[..., Any]) -> str:
+    """The source of functions, preceded by that of the functions and classes of their modules that they use."""
+    parts = dict.fromkeys(part for function in functions for part in used_parts(function))
+    return "\n\n\n".join(textwrap.dedent(inspect.getsource(part)).rstrip() for part in parts)
 
 
 def used_parts(function: Any) -> list[Any]:
@@ -60,6 +61,12 @@ def show(operators: tuple[Operator, ...]) -> None:
         f"**torch** · `{operator.mirrors}{_torch_signature(operator)}` · "
         f"[documentation](https://docs.pytorch.org/docs/stable/generated/{operator.mirrors}.html)"
     )
+
+
+def show_functions(functions: Sequence[Callable[..., Any]]) -> None:
+    """The source of the functions that a page without operators ran."""
+    st.caption("What ran for the pictures above, with all that it uses of its module.")
+    st.code(source(*functions), language="python", height=520)
 
 
 def _torch_signature(operator: Operator) -> str:

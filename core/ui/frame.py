@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import streamlit as st
 
+from core.ops.claim import Claim
 from core.topics import TOPICS, Topic
 from core.ui import code, controls, link, pictures, predict, share, start, take_away
 
@@ -81,22 +82,29 @@ def attempt(key: str, build: Callable[[], T]) -> T | None:
 def below(
     topic: Topic,
     *,
+    claims: Sequence[Callable[[], Claim]] = (),
     pitfalls: Sequence[Pitfall] = (),
     walk: Callable[[], None] | None = None,
     questions: Sequence[predict.Draw] = (),
     take: Callable[[], take_away.TakeAway] | None = None,
     more: Mapping[str, Callable[[], None]] | None = None,
+    functions: Sequence[Callable[..., Any]] = (),
 ) -> None:
-    """Everything under the pictures, one tab each; only the open one is computed. `more` are the page's own tabs."""
+    """Everything under the pictures, one tab each; only the open one is computed. `more` are the page's own tabs.
+
+    `claims` are put to their runs ahead of the pitfalls; `functions` are the code of a page without operators.
+    """
     parts: dict[str, Callable[[], None]] = dict(more or {})
-    if pitfalls:
-        parts["Pitfalls"] = lambda: show_pitfalls(pitfalls)
+    if claims or pitfalls:
+        parts["Pitfalls"] = lambda: show_pitfalls(pitfalls, claims)
     if walk:
         parts["Walk through"] = walk
     if questions:
         parts["Predict"] = lambda: predict.show(topic.name, questions)
     if topic.operators:
         parts["Code"] = lambda: code.show(topic.operators)
+    elif functions:
+        parts["Code"] = lambda: code.show_functions(functions)
     if take:
         parts["Take away"] = lambda: take_away.show(topic.name, take())
     names = [name for name in parts if not link.hidden(HIDDEN_AS.get(name, name.lower()))]
@@ -110,9 +118,20 @@ def below(
                 parts[name]()
 
 
-def show_pitfalls(pitfalls: Sequence[Pitfall]) -> None:
-    """Each claim, and under it the run that refutes it."""
+def show_pitfalls(pitfalls: Sequence[Pitfall], claims: Sequence[Callable[[], Claim]] = ()) -> None:
+    """Each claim, and under it the run that refutes it, or bears it out."""
+    for run in claims:
+        with st.container(border=True):
+            show_claim(run())
     for pitfall in pitfalls:
         with st.container(border=True):
             st.markdown(f":material/close: **“{pitfall.claim}”**")
             pitfall.refute()
+
+
+def show_claim(claim: Claim) -> None:
+    """What is said, whether the run bears it out, what the run gave, and how it should be said."""
+    mark = ":green[:material/check:]" if claim.holds else ":material/close:"
+    st.markdown(f"{mark} **“{claim.says}”**")
+    st.markdown("\n".join(f"- {name}: `{value}`" for name, value in claim.facts.items()))
+    st.markdown(claim.rather)
