@@ -165,7 +165,7 @@ def compared(what: str, ours: Sequence[Tensor | None], theirs: Sequence[Tensor |
         return Comparison(what, math.inf, 0.0, misfit)
     allowed = math.sqrt(eps) * max((_largest(tensor) for tensor in theirs), default=0.0)
     apart = [
-        (_difference(our, their), allowed if _rounds(their) else 0.0) for our, their in zip(ours, theirs, strict=True)
+        (difference_of(our, their), allowed if _rounds(their) else 0.0) for our, their in zip(ours, theirs, strict=True)
     ]
     return Comparison(what, *max(apart, key=lambda pair: pair[0] - pair[1], default=(0.0, allowed)))
 
@@ -180,7 +180,7 @@ def _largest(tensor: Tensor | None) -> float:
     return tensor.detach().cpu().double().nan_to_num(0, 0, 0).abs().max().item()
 
 
-def _difference(ours: Tensor | None, theirs: Tensor | None) -> float:
+def difference_of(ours: Tensor | None, theirs: Tensor | None) -> float:
     """Of all elements the largest; an unused input's None is a gradient of zeros."""
     if ours is None or theirs is None:
         return max(_largest(ours), _largest(theirs))

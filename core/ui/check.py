@@ -1,14 +1,17 @@
 """The check: the hand-written version against torch's, on what is on screen, values and gradients, now."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import streamlit as st
 import torch
+from torch import Tensor
 
 from core.figures.heatmap import number
 from core.ops.operator import Call, Operator
 from core.ops.seeded import seeded
+from core.timing.calls import Function, difference_of, evaluate, leaves_of, prepared
 
 ULPS = 64  # what two orders of summation may differ by, in units of the last place of the largest number
 
@@ -23,22 +26,42 @@ class Agreement:
 
     @property
     def agrees(self) -> bool:
-        """Whether both differences lie within the tolerance; NaN never does."""
+        """Whether both differences lie within the tolerance."""
         return self.values <= self.tolerance and (self.gradients is None or self.gradients <= self.tolerance)
 
 
 def compare(operator: Operator, call: Call, seed: int = 0) -> Agreement:
-    """Run both versions on the same inputs and the same seed, forward and backward."""
-    ours, our_gradients = _run(operator.manual, call, seed, operator.differentiable)
-    theirs, their_gradients = _run(operator.torch, call, seed, operator.differentiable)
-    every = [t for t in theirs + their_gradients if t is not None and t.numel()]
-    scale = max((t.detach().double().abs().nan_to_num(0, 0, 0).max().item() for t in every), default=0.0)
-    eps = max((torch.finfo(t.dtype).eps for t in every if t.dtype.is_floating_point), default=0.0)
-    return Agreement(
-        _largest_difference(ours, theirs),
-        _largest_difference(our_gradients, their_gradients) if their_gradients else None,
-        ULPS * eps * max(scale, 1.0),
-    )
+    """Run both versions on the same inputs and the same seed, forward and backward.
+
+    Shapes or dtypes that differ make the difference infinite. Equal infinities, and NaN in the same place, are equal.
+    """
+    leaves = leaves_of(operator, call)
+    ours, our_gradients = run(operator.manual, prepared(call, leaves, copy=True), seed)
+    theirs, their_gradients = run(operator.torch, prepared(call, leaves, copy=True), seed)
+    real = [t for t in [*theirs, *their_gradients] if t is not None and t.is_floating_point() and t.numel()]
+    scale = max((t.detach().abs().nan_to_num(0, 0, 0).max().item() for t in real), default=0.0)
+    eps = max((torch.finfo(t.dtype).eps for t in real), default=0.0)
+    gradients = apart(our_gradients, their_gradients) if their_gradients else None
+    return Agreement(apart(ours, theirs), gradients, ULPS * eps * max(scale, 1.0))
+
+
+def run(function: Function, call: Call, seed: int) -> tuple[list[Tensor], list[Tensor | None]]:
+    """Outputs and gradients of one version, with torch's generator at the seed."""
+    with seeded(seed):
+        return evaluate(function, call)
+
+
+def apart(ours: Sequence[Tensor | None], theirs: Sequence[Tensor | None]) -> float:
+    """The largest difference over all tensors; infinite where their number, shape or dtype differ."""
+    pairs = list(zip(ours, theirs, strict=False))
+    kinds = [
+        (our.shape == their.shape, our.dtype == their.dtype)
+        for our, their in pairs
+        if our is not None and their is not None
+    ]
+    if len(ours) != len(theirs) or not all(map(all, kinds)):
+        return math.inf
+    return max((difference_of(our, their) for our, their in pairs), default=0.0)
 
 
 def show(operator: Operator, call: Call, seed: int = 0) -> None:
@@ -53,45 +76,3 @@ def show(operator: Operator, call: Call, seed: int = 0) -> None:
         else:
             st.badge(f"manual {operator.name} differs from torch", icon=":material/close:", color="red")
         st.markdown(f"{said} (tolerance {number(result.tolerance)})", width="content")
-
-
-def _run(function: Any, call: Call, seed: int, differentiable: bool) -> tuple[list, list]:
-    def leaf(value: Any) -> Any:
-        if not isinstance(value, torch.Tensor):
-            return value
-        return value.detach().clone().requires_grad_(differentiable and value.dtype.is_floating_point)
-
-    args = [leaf(value) for value in call.args]
-    kwargs = {name: leaf(value) for name, value in call.kwargs.items()}
-    with seeded(seed):
-        result = function(*args, **kwargs)
-    outputs = list(result) if isinstance(result, (tuple, list)) else [result]
-    leaves = [v for v in [*args, *kwargs.values()] if isinstance(v, torch.Tensor) and v.requires_grad]
-    ends = [out for out in outputs if isinstance(out, torch.Tensor) and out.requires_grad]
-    if not leaves or not ends:
-        return outputs, []
-    weights = [torch.linspace(0.5, 1.5, max(out.numel(), 1))[: out.numel()].reshape(out.shape).to(out) for out in ends]
-    return outputs, list(torch.autograd.grad(ends, leaves, weights, allow_unused=True))
-
-
-def _largest_difference(ours: list, theirs: list) -> float:
-    """Over all elements; equal infinities and NaN in the same place count as equal, anything else unlike as NaN."""
-    worst = 0.0
-    for our, their in zip(ours, theirs, strict=True):
-        if our is None or their is None:
-            present = our if our is not None else their
-            difference = 0.0 if present is None else present.abs().max().item()
-        elif our.shape != their.shape or our.dtype != their.dtype:
-            return float("nan")
-        else:
-            difference = _difference(our.detach().double(), their.detach().double())
-        if difference != difference:
-            return difference
-        worst = max(worst, difference)
-    return worst
-
-
-def _difference(our: torch.Tensor, their: torch.Tensor) -> float:
-    same = (our == their) | (our.isnan() & their.isnan())
-    apart = torch.where(same, 0.0, (our - their).abs())
-    return apart.max().item() if apart.numel() else 0.0
