@@ -35,6 +35,14 @@ TOPICS: tuple[Topic, ...] = (
         thumbnails.layout,
     ),
     Topic(
+        "aliases",
+        "Copies and aliases",
+        "Memory",
+        ":material/content_copy:",
+        "When b is made from a: whose memory is it, does a write reach the other, and does a gradient?",
+        thumbnails.aliases,
+    ),
+    Topic(
         "convolution",
         "Convolution",
         "Layers",

@@ -12,7 +12,7 @@ Tone = Literal["no", "yes", "careful", "wrong"]
 
 TONES: tuple[Tone, ...] = ("no", "yes", "careful", "wrong")
 FILLS = ["#E4E7EA", "#78C8BC", "#F7D08A", "#E58E3A"]  # from quiet to loud, in lightness as well
-ROW, HEADER, LETTER, LINE = 24, 40, 6.7, 11  # pixels: a row, the questions, a letter of a row's name, its text size
+ROW, HEADER, LINE = 24, 40, 10.5  # pixels: a row, the questions, and the size of all letters
 
 
 @dataclass(frozen=True)
@@ -29,17 +29,17 @@ def table(
     *,
     chosen: str | None = None,
     names: Mapping[str, str] | None = None,
-    column: int = 46,
+    column: int = 42,
     width: int = 360,
 ) -> go.Figure:
     """The answers as a figure whose rows can be picked: a click reports the row's key.
 
-    `names` says how a row is written (HTML, `<br>` allowed), by default its key; the chosen row has a border.
+    `names` says how a row is written, by default its key; the chosen row has a border.
     """
     written = [(names or {}).get(key, key) for key in rows]
     figure = go.Figure(_cells(list(rows.values())), layout=_layout(written, questions, column, width))
     figure.add_trace(_picks(list(rows), list(rows.values()), questions, width - column * len(questions), column))
-    if chosen in rows:
+    if chosen is not None:
         figure.update_layout(shapes=[_border(list(rows).index(chosen), len(questions))])
     return figure
 
@@ -74,7 +74,7 @@ def _picks(
     """Invisible markers over the cells and, at the left of the first column, over the names."""
     places = [(-label / (2 * column) - 0.5, row) for row in range(len(keys))]
     places += [(place, row) for row in range(len(keys)) for place in range(len(questions))]
-    said = [key for key in keys]
+    said = list(keys)
     said += [
         f"{key} · {question.replace('<br>', ' ')}: {answer.text}"
         for key, row in zip(keys, rows, strict=True)
@@ -110,9 +110,9 @@ def _layout(names: Sequence[str], questions: Sequence[str], column: int, width: 
         "margin": {"l": width - column * len(questions) - 2, "r": 2, "t": HEADER, "b": 4, "pad": 4},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "xaxis": axis | {"side": "top", "tickvals": list(range(len(questions))), "ticktext": list(questions),
+        "xaxis": axis | {"side": "top", "automargin": False, "tickvals": list(range(len(questions))), "ticktext": list(questions),
                          "tickfont": {"size": LINE}, "tickangle": 0},
-        "yaxis": axis | {"tickvals": list(range(len(names))), "ticktext": list(names),
+        "yaxis": axis | {"automargin": False, "tickvals": list(range(len(names))), "ticktext": list(names),
                          "tickfont": {"size": LINE, "family": "monospace"}, "range": [len(names) - 0.5, -0.5]},
         "dragmode": False,
         "clickmode": "event+select",

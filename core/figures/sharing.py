@@ -90,18 +90,17 @@ def _points_at(figure: go.Figure, name: Name, start: float, end: float, held: in
     left, right = 1 + name.first * wide + 2, 1 + (name.first + name.count) * wide - 2
     middle, bar = (left + right) / 2, end + (-TITLE if start < end else 7)
     figure.add_shape(type="line", x0=left, x1=right, y0=bar, y1=bar, line={"color": colour.MUTED, "width": 3})
-    figure.add_annotation(x=middle, y=bar, ax=middle, ay=start, xref="x", yref="y", axref="x", ayref="y", text="",
-                          showarrow=True, arrowhead=2, arrowsize=1.2, arrowwidth=1.5, arrowcolor=colour.MUTED)  # fmt: skip
+    _arrow(figure, (middle, start), (middle, bar), colour.MUTED, 1.5)
 
 
 def _path(figure: go.Figure, path: str | None, height: float) -> None:
     """The graph: the way of a gradient from the lower box to the upper one, or a broken line where there is none."""
     low, high, out = height - BOX / 2, BOX / 2, RIGHT + 26
-    line = {"color": PATH if path else colour.MUTED, "width": 2.5 if path else 1.5, "dash": "solid" if path else "dot"}
-    figure.add_shape(type="path", path=f"M {RIGHT} {low} L {out} {low} L {out} {high} L {RIGHT + 8} {high}", line=line)
+    line = {"color": PATH, "width": 2.5} if path else {"color": colour.MUTED, "width": 1.5, "dash": "dot"}
+    way = f"M {RIGHT} {low} L {out} {low} L {out} {high} L {RIGHT + 8} {high}"
+    figure.add_shape(type="path", path=way, line=line)
     if path:
-        figure.add_annotation(x=RIGHT, y=high, ax=RIGHT + 20, ay=high, xref="x", yref="y", axref="x", ayref="y", text="",
-                              showarrow=True, arrowhead=2, arrowsize=1.2, arrowwidth=2.5, arrowcolor=PATH)  # fmt: skip
+        _arrow(figure, (RIGHT + 20, high), (RIGHT, high), PATH, 2.5)
     said = f"gradient: {path}" if path else "no gradient"
     _say(figure, said, out + 14, height / 2, textangle=90, yanchor="middle", font_size=12)
 
@@ -112,12 +111,20 @@ def _picks(figure: go.Figure, storages: Sequence[Storage], tops: Sequence[float]
         (1 + (i + 0.5) * _cell_width(len(s.texts)), top + TITLE + CELL / 2, pick)
         for s, top in zip(storages, tops, strict=True)
         for i, pick in enumerate(s.picks)
+        if pick
     ]
     shown = {"marker": {"opacity": 0}}
     figure.add_scatter(
         x=[x for x, _, _ in cells], y=[y for _, y, _ in cells], customdata=[pick for _, _, pick in cells],
         mode="markers", marker={"symbol": "square", "size": 40, "opacity": 0}, selected=shown, unselected=shown,
         hoverinfo="none",
+    )  # fmt: skip
+
+
+def _arrow(figure: go.Figure, tail: tuple[float, float], tip: tuple[float, float], hue: str, wide: float) -> None:
+    figure.add_annotation(
+        x=tip[0], y=tip[1], ax=tail[0], ay=tail[1], xref="x", yref="y", axref="x", ayref="y", text="", showarrow=True,
+        arrowhead=2, arrowsize=1.2, arrowwidth=wide, arrowcolor=hue,
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ import torch
 
 from core.figures import colour
 from core.figures.heatmap import Picture, draw
+from core.ops import memory
 from core.ops.convolution import conv2d
 from core.ops.dropout import dropout as drop
 
@@ -44,3 +45,10 @@ def dropout() -> go.Figure:
     torch.manual_seed(0)
     kept = drop(_wave(), p=0.5)
     return _small(kept, colour.signed(kept))
+
+
+def aliases() -> go.Figure:
+    """Which of the ways to make b from a share its memory, and which the version counter."""
+    found = [memory.facts(way, requires_grad=False) for way in memory.WAYS.values()][:16]
+    shared = torch.tensor([[f.shares_memory, f.shares_version, f.grad_fn is None] for f in found]).double()
+    return _small(shared.T, colour.magnitude(shared))

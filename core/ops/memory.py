@@ -8,7 +8,7 @@ running the code; nothing is a table of expectations.
 import copy
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -59,8 +59,12 @@ def _make(way: Way, a: Tensor) -> Any:
         return way.make(a)
 
 
-def _leaf(requires_grad: bool) -> Tensor:
-    return torch.tensor([1.0, 2.0, 3.0], requires_grad=requires_grad)
+Numbers = tuple[float, ...]  # of a: two or more
+EXAMPLE: Numbers = (1.0, 2.0, 3.0)
+
+
+def _leaf(requires_grad: bool, values: Numbers = EXAMPLE) -> Tensor:
+    return torch.tensor(values, dtype=torch.float32, requires_grad=requires_grad)
 
 
 # ---- what is shared --------------------------------------------------------------------------------------------
@@ -133,13 +137,13 @@ def facts(way: Way, requires_grad: bool = True) -> Facts:
 
 @dataclass(frozen=True)
 class Write:
-    """The numbers before and after a write of −1 to the last place of one of the two."""
+    """The numbers before and after a write to one place of one of the two."""
 
     code: str
-    a_before: tuple[float, ...]
-    b_before: tuple[float, ...]
-    a_after: tuple[float, ...]
-    b_after: tuple[float, ...]
+    a_before: Numbers
+    b_before: Numbers
+    a_after: Numbers
+    b_after: Numbers
 
     @property
     def both_changed(self) -> bool:
@@ -147,13 +151,94 @@ class Write:
         return self.a_before != self.a_after and self.b_before != self.b_after
 
 
-def write_and_see(way: Way, to: str = "b") -> Write:
-    """Make b from a (without gradients), write to "a" or "b", and read both."""
-    a = _leaf(requires_grad=False)
+def write_and_see(way: Way, to: str = "b", values: Numbers = EXAMPLE, place: int = -1, value: float = -1.0) -> Write:
+    """Make b from a (without gradients), write to a place of "a" or "b", and read both."""
+    a = _leaf(False, values)
     b = _make(way, a)
     before = tuple(a.tolist()), tuple(b.tolist())
-    {"a": a, "b": b}[to][-1] = -1.0
+    {"a": a, "b": b}[to][place] = value
     return Write(way.code, *before, tuple(a.tolist()), tuple(b.tolist()))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One of the two: what it is after the write, and its numbers before and after."""
+
+    kind: str  # "Tensor" or "ndarray"
+    requires_grad: bool | None  # None for an array, and so on down
+    is_leaf: bool | None
+    grad_fn: str | None  # its name when b was made, before any write
+    versions: tuple[int, int] | None  # the version counter before and after the write
+    before: Numbers
+    after: Numbers
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run: b made from a, then a number written to one of them."""
+
+    code: str
+    a: Seen
+    b: Seen | None  # None where making it raises
+    same_object: bool
+    first: int | None  # where b's first number lies among a's; None if b has memory of its own
+    making_error: str | None
+    writing_error: str | None
+
+
+def try_out(
+    way: Way,
+    values: Numbers = EXAMPLE,
+    requires_grad: bool = True,
+    to: str | None = "b",
+    place: int = 0,
+    value: float = -1.0,
+) -> Trial:
+    """Make b from a leaf a, write `value` to a place of "a" or "b" (None: to neither), and look at both."""
+    a = _leaf(requires_grad, values)
+    before = _look(a)
+    try:
+        b = _make(way, a)
+    except RuntimeError as error:
+        return Trial(way.code, _seen(before, before), None, False, None, str(error), None)
+    first = (span(b)[0] - span(a)[0]) // a.element_size() if shares_memory(a, b) else None
+    befores = _look(a), _look(b)
+    refusal = _write({"a": a, "b": b}[to], place, value) if to else None
+    a_seen, b_seen = _seen(befores[0], _look(a)), _seen(befores[1], _look(b))
+    return Trial(way.code, a_seen, b_seen, b is a, first, None, refusal)
+
+
+def _write(x: Any, place: int, value: float) -> str | None:
+    """Write to one place; the refusal, if there is one."""
+    try:
+        x[place] = value
+    except (RuntimeError, ValueError) as error:  # ValueError: an array may be read-only
+        return str(error)
+    return None
+
+
+def _look(x: Tensor | np.ndarray) -> Seen:
+    numbers = tuple(x.tolist())
+    if not isinstance(x, Tensor):
+        return Seen("ndarray", None, None, None, None, numbers, numbers)
+    made_by = x.grad_fn.name() if x.grad_fn is not None else None
+    return Seen("Tensor", x.requires_grad, x.is_leaf, made_by, (x._version, x._version), numbers, numbers)
+
+
+def _seen(before: Seen, after: Seen) -> Seen:
+    versions = (before.versions[0], after.versions[0]) if before.versions and after.versions else None
+    return replace(before, versions=versions, after=after.after)
+
+
+def write_to_each(a: Tensor) -> Tensor:
+    """A name, a view and a copy of a, and a write to each: which of them reach a."""
+    name = a
+    view = a[1:]
+    clone = a.clone()
+    name[0] = 10
+    view[0] = 20
+    clone[0] = 30
+    return a
 
 
 # ---- backward through it ---------------------------------------------------------------------------------------
@@ -168,9 +253,9 @@ class Gradient:
     error: str | None  # of making b or of backward
 
 
-def backward_through(way: Way) -> Gradient:
+def backward_through(way: Way, values: Numbers = EXAMPLE) -> Gradient:
     """Make b from a leaf a that requires a gradient, and go backward from a sum over b."""
-    a = _leaf(requires_grad=True)
+    a = _leaf(True, values)
     try:
         (_make(way, a) ** 2).sum().backward()
     except (RuntimeError, AttributeError) as error:  # AttributeError: an array has no backward
@@ -189,13 +274,13 @@ class Spoiled:
     error: str | None
 
 
-def write_to_a_saved_tensor(way: Way) -> Spoiled:
+def write_to_a_saved_tensor(way: Way, values: Numbers = (0.0, 1.0, 2.0)) -> Spoiled:
     """a = exp(x) keeps a itself for backward (its derivative is a); b is made from a and overwritten with zeros.
 
     Then a.sum().backward(). A shared version counter lets autograd notice and refuse; shared memory without it (a.data,
     numpy) gives a wrong gradient without a word; a copy does no harm.
     """
-    x = torch.tensor([0.0, 1.0, 2.0], requires_grad=True)
+    x = _leaf(True, values)
     a = x.exp()
     kept, expected = a.sum(), tuple(a.tolist())
     try:
