@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.ops.elementwise import elementwise, require_floating, require_tensor, widened
+from core.ops.elementwise import by_rows, elementwise, require_floating, require_tensor
 from core.ops.operator import Call, Operator
 from core.ops.out import write_out
 
@@ -94,16 +94,17 @@ class _Softmax(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, input: Tensor, dim: int) -> Tensor:
-        output = softmax_steps(widened(input), dim).output.to(input.dtype)
+        output = by_rows(lambda x: softmax_steps(x, dim).output, dim, input)
         ctx.dim = dim
         ctx.save_for_backward(output)
         return output
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        (saved,) = ctx.saved_tensors
-        grad, output = widened(grads[0]), widened(saved)
-        return (output * (grad - (grad * output).sum(ctx.dim, keepdim=True))).to(saved.dtype), None
+        def backward(grad: Tensor, output: Tensor) -> Tensor:
+            return output * (grad - (grad * output).sum(ctx.dim, keepdim=True))
+
+        return by_rows(backward, ctx.dim, grads[0], *ctx.saved_tensors), None
 
 
 # ---- log softmax -----------------------------------------------------------------------------------------------
@@ -139,16 +140,17 @@ class _LogSoftmax(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, input: Tensor, dim: int) -> Tensor:
-        output = log_softmax_steps(widened(input), dim).output.to(input.dtype)
+        output = by_rows(lambda x: log_softmax_steps(x, dim).output, dim, input)
         ctx.dim = dim
         ctx.save_for_backward(output)
         return output
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        (saved,) = ctx.saved_tensors
-        grad, output = widened(grads[0]), widened(saved)
-        return (grad - output.exp() * grad.sum(ctx.dim, keepdim=True)).to(saved.dtype), None
+        def backward(grad: Tensor, output: Tensor) -> Tensor:
+            return grad - output.exp() * grad.sum(ctx.dim, keepdim=True)
+
+        return by_rows(backward, ctx.dim, grads[0], *ctx.saved_tensors), None
 
 
 # ---- one number: sigmoid and its logarithm ---------------------------------------------------------------------

@@ -122,6 +122,17 @@ def test_large_tensors_go_in_blocks_and_give_the_same(manual, monkeypatch):
     assert torch.autograd.grad(grad.sum(), input)[0].isfinite().all()
 
 
+@along_dim
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_large_tensors_go_in_blocks_of_rows(manual, reference, dtype, monkeypatch):
+    monkeypatch.setattr(elementwise, "BLOCK", 64)
+    input = torch.randn(30, 4, 6, generator=torch.Generator().manual_seed(0)).to(dtype)
+    for layout in (input, input.transpose(0, 2), input[::2], input[:1].expand(20, 4, 6), input[:, :, :0]):
+        for dim in (0, 1, 2, -3):
+            check(manual, reference, layout, dim)
+            check(manual, reference, layout.clone().requires_grad_(), dim, tol=GRADIENT_TOLERANCE[dtype])
+
+
 def test_blocks_keep_the_layout_of_what_is_not_contiguous(monkeypatch):
     monkeypatch.setattr(elementwise, "BLOCK", 4)
     input = torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last)
