@@ -164,6 +164,28 @@ class Windows:
         return torch.arange(self.kernel_size[d], device=device)[:, None] * self.dilation[d] + starts
 
 
+def windows_of(
+    input: Tensor,
+    kernel_size: Ints,
+    stride: Ints | None = None,
+    padding: Ints = 0,
+    dilation: Ints = 1,
+    ceil_mode: bool = False,
+) -> Windows:
+    """The windows that these arguments of a pooling ask for, checked. TypeError, RuntimeError."""
+    _check_bool(ceil_mode, "ceil_mode")
+    kernel = pair(kernel_size, "kernel_size")
+    steps = _stride_pair(stride, kernel)
+    around, spread = pair(padding, "padding"), pair(dilation, "dilation")
+    _check_numbers(kernel, steps, around, spread)
+    _check_rank(input)
+    size = (input.shape[-2], input.shape[-1])
+    down, across = (pool_output_size(size[d], kernel[d], steps[d], around[d], spread[d], ceil_mode) for d in (0, 1))
+    if down < 1 or across < 1:
+        raise RuntimeError(f"input of {size[0]}×{size[1]} is too small for a kernel_size of {kernel}")
+    return Windows(size, kernel, steps, around, spread, (down, across))
+
+
 def lowest(dtype: torch.dtype) -> float:
     """The padding that is never larger than a number of the input: −inf, or the least integer."""
     return -torch.inf if dtype.is_floating_point else torch.iinfo(dtype).min
@@ -195,15 +217,15 @@ def max_pool2d(
     goes to one cell of each window: the first maximum in reading order, or the last NaN, as in torch.
     `return_indices` gives beside the maxima where they are, as positions in the flattened H·W.
 
-    A window without one cell of the input, which dilation can make, gives −inf and index 0; torch's index is
-    then a cell that doesn't exist.
+    Dilation can make a window that holds only padding. It gives −inf, and an index that means nothing: here
+    a cell of the plane, where torch's may lie outside it.
 
     Raises TypeError for an argument of the wrong type, NotImplementedError for dtypes other than floats and
     int64, int32, int16, int8, uint8; RuntimeError for sizes that don't fit: a rank other than 3 or 4, an empty
     dimension other than the batch, padding of more than half the kernel, an output of no cells.
     """
     _check_input(input, MAX_DTYPES)
-    windows = _windows(input, kernel_size, stride, padding, dilation, ceil_mode)
+    windows = windows_of(input, kernel_size, stride, padding, dilation, ceil_mode)
     steps = max_pool2d_steps(input, windows)
     if not return_indices:
         return steps.output
@@ -223,7 +245,7 @@ def winners(padded: Tensor, windows: Windows) -> Tensor:
     tap = _winning_tap(padded, windows)  # (…, output height, output width)
     i, j = (tap // windows.kernel_size[1]).long(), (tap % windows.kernel_size[1]).long()
     down, across = windows.dilation
-    return i.mul_(down * width).add_(j, alpha=across).add_(rows[:, None] * width + cols)
+    return i.mul_(down * width).add_(j, alpha=across).add_(rows[:, None] * width + cols).clamp_(min=0)
 
 
 def _window_max(padded: Tensor, windows: Windows) -> Tensor:
@@ -247,7 +269,8 @@ def _winning_tap(padded: Tensor, windows: Windows) -> Tensor:
     for cells, inside in _taps(padded, windows):
         undecided &= ~((cells == output) & inside)
         tried += undecided.to(count)
-    if padded.is_floating_point() and undecided.any():  # where the maximum is NaN, the last NaN wins
+    if undecided.any():  # where the maximum is NaN, the last NaN wins
+        tried.masked_fill_(undecided, 0)
         for tap, (cells, inside) in enumerate(_taps(padded, windows)):
             tried.masked_fill_(undecided & cells.isnan() & inside, tap)
     return tried
@@ -328,7 +351,7 @@ def avg_pool2d(
         divisor_override = integer(divisor_override, "divisor_override")
         if divisor_override == 0:
             raise RuntimeError("divisor_override must not be 0")
-    windows = _windows(input, kernel_size, stride, padding, 1, ceil_mode)
+    windows = windows_of(input, kernel_size, stride, padding, 1, ceil_mode)
     return avg_pool2d_steps(input, windows, count_include_pad, divisor_override).output
 
 
@@ -401,23 +424,6 @@ class _WindowSum(torch.autograd.Function):
 FLOATS = {torch.float64, torch.float32, torch.float16, torch.bfloat16}
 MAX_DTYPES = FLOATS | {torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8}
 AVG_DTYPES = FLOATS | {torch.int64}
-
-
-def _windows(
-    input: Tensor, kernel_size: Ints, stride: Ints | None, padding: Ints, dilation: Ints, ceil_mode: bool
-) -> Windows:
-    """The windows that these arguments ask for, checked. TypeError, RuntimeError, IndexError."""
-    _check_bool(ceil_mode, "ceil_mode")
-    kernel = pair(kernel_size, "kernel_size")
-    steps = _stride_pair(stride, kernel)
-    around, spread = pair(padding, "padding"), pair(dilation, "dilation")
-    _check_numbers(kernel, steps, around, spread)
-    _check_rank(input)
-    size = (input.shape[-2], input.shape[-1])
-    down, across = (pool_output_size(size[d], kernel[d], steps[d], around[d], spread[d], ceil_mode) for d in (0, 1))
-    if down < 1 or across < 1:
-        raise RuntimeError(f"input of {size[0]}×{size[1]} is too small for a kernel_size of {kernel}")
-    return Windows(size, kernel, steps, around, spread, (down, across))
 
 
 def _stride_pair(stride: Ints | None, kernel_size: Pair) -> Pair:
