@@ -191,8 +191,8 @@ def after_spoiling(way: Way, values: Numbers) -> str:
 
 
 def short(error: str) -> str:
-    """An error without its advice."""
-    return error.partition(" Hint:")[0]
+    """An error's first sentence, without its advice."""
+    return error.partition(". ")[0]
 
 
 # ---- all ways --------------------------------------------------------------------------------------------------
@@ -202,7 +202,7 @@ def every_way(chosen: Way, requires_grad: bool) -> None:
     """All ways in one table, each cell from a run; a click chooses."""
     rows = {code: answers_of(way, requires_grad) for code, way in WAYS.items()}
     names = {code: code.removeprefix("torch.") if len(code) > LONGEST else code for code in rows}
-    figure = answers.table(rows, QUESTIONS, chosen=chosen.code, names=names)
+    figure = answers.table(rows, QUESTIONS, chosen=chosen.code, names=names, column=41)
     with st.container(width=364, gap="xxsmall"):
         st.caption("Click a way to choose it. *Kept safe*: what backward keeps of a survives `b *= 0`.")
         pictures.pickable(figure, answers.describe(rows, QUESTIONS), key="ways", cell_key="way")

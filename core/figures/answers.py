@@ -32,15 +32,21 @@ def table(
     column: int = 42,
     width: int = 360,
 ) -> go.Figure:
-    """The answers as a figure whose rows can be picked: a click reports the row's key.
+    """The answers as a figure whose rows can be picked: a click on a cell or a name reports the row's key.
 
-    `names` says how a row is written, by default its key; the chosen row has a border.
+    `names` says how a row is written, by default its key; the chosen row has a border. `column` and `width` are in
+    pixels; the names get what the columns leave.
     """
-    written = [(names or {}).get(key, key) for key in rows]
-    figure = go.Figure(_cells(list(rows.values())), layout=_layout(written, questions, column, width))
-    figure.add_trace(_picks(list(rows), list(rows.values()), questions, width - column * len(questions), column))
+    left = -0.5 - (width - 4 - column * len(questions)) / column  # where names begin, in columns
+    figure = go.Figure(_cells(list(rows.values())), layout=_layout(len(rows), questions, left, width))
+    figure.add_trace(_picks(rows, questions, left))
+    for row, key in enumerate(rows):
+        figure.add_annotation(
+            text=(names or {}).get(key, key), x=left, y=row, xanchor="left", yanchor="middle", showarrow=False,
+            font={"size": LINE, "family": "monospace"},
+        )  # fmt: skip
     if chosen is not None:
-        figure.update_layout(shapes=[_border(list(rows).index(chosen), len(questions))])
+        figure.add_shape(_border(list(rows).index(chosen), left, len(questions)))
     return figure
 
 
@@ -68,53 +74,46 @@ def _cells(rows: Sequence[Sequence[Answer]]) -> go.Heatmap:
     )
 
 
-def _picks(
-    keys: Sequence[str], rows: Sequence[Sequence[Answer]], questions: Sequence[str], label: int, column: int
-) -> go.Scatter:
-    """Invisible markers over the cells and, at the left of the first column, over the names."""
-    places = [(-label / (2 * column) - 0.5, row) for row in range(len(keys))]
-    places += [(place, row) for row in range(len(keys)) for place in range(len(questions))]
-    said = list(keys)
-    said += [
-        f"{key} · {question.replace('<br>', ' ')}: {answer.text}"
-        for key, row in zip(keys, rows, strict=True)
-        for question, answer in zip(questions, row, strict=True)
-    ]
+def _picks(rows: Mapping[str, Sequence[Answer]], questions: Sequence[str], left: float) -> go.Scatter:
+    """Invisible markers over the cells, and as far apart over the names."""
+    before = [-1.0 - i for i in range(int(-left - 0.5))]
+    points = [(x, row, key, key) for row, key in enumerate(rows) for x in before]
+    for row, (key, answers) in enumerate(rows.items()):
+        for x, (question, answer) in enumerate(zip(questions, answers, strict=True)):
+            points.append((float(x), row, key, f"{key}<br>{question.replace('<br>', ' ')}: {answer.text}"))
     shown = {"marker": {"opacity": 0}}
     return go.Scatter(
-        x=[x for x, _ in places],
-        y=[y for _, y in places],
-        customdata=[keys[row] for _, row in places],
-        text=said,
+        x=[x for x, _, _, _ in points],
+        y=[row for _, row, _, _ in points],
+        customdata=[key for _, _, key, _ in points],
+        text=[said for _, _, _, said in points],
         mode="markers",
         marker={"symbol": "square", "size": ROW, "opacity": 0},
         selected=shown,
         unselected=shown,
-        cliponaxis=False,
         hovertemplate="%{text}<extra></extra>",
         showlegend=False,
     )
 
 
-def _border(row: int, columns: int) -> dict:
-    line = {"color": colour.PICKED, "width": 3}
-    return {"type": "rect", "x0": -0.5, "x1": columns - 0.5, "y0": row - 0.5, "y1": row + 0.5, "line": line}
+def _border(row: int, left: float, columns: int) -> dict:
+    line = {"color": colour.PICKED, "width": 2.5}
+    return {"type": "rect", "x0": left, "x1": columns - 0.5, "y0": row - 0.5, "y1": row + 0.5, "line": line}
 
 
-def _layout(names: Sequence[str], questions: Sequence[str], column: int, width: int) -> dict:
+def _layout(rows: int, questions: Sequence[str], left: float, width: int) -> dict:
     axis = {"showgrid": False, "zeroline": False, "showline": False, "ticks": "", "fixedrange": True}
+    asked = {"tickvals": list(range(len(questions))), "ticktext": list(questions), "tickfont": {"size": LINE}}
     return {
         "template": None,
         "width": width,
-        "height": HEADER + ROW * len(names) + 4,
-        "margin": {"l": width - column * len(questions) - 2, "r": 2, "t": HEADER, "b": 4, "pad": 4},
+        "height": HEADER + ROW * rows + 4,
+        "margin": {"l": 2, "r": 2, "t": HEADER, "b": 4},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "xaxis": axis | {"side": "top", "automargin": False, "tickvals": list(range(len(questions))), "ticktext": list(questions),
-                         "tickfont": {"size": LINE}, "tickangle": 0},
-        "yaxis": axis | {"automargin": False, "tickvals": list(range(len(names))), "ticktext": list(names),
-                         "tickfont": {"size": LINE, "family": "monospace"}, "range": [len(names) - 0.5, -0.5]},
+        "xaxis": axis | asked | {"side": "top", "tickangle": 0, "range": [left - 0.05, len(questions) - 0.45]},
+        "yaxis": axis | {"showticklabels": False, "range": [rows - 0.45, -0.55]},
         "dragmode": False,
         "clickmode": "event+select",
         "showlegend": False,
-    }  # fmt: skip
+    }

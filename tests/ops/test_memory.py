@@ -95,3 +95,43 @@ def test_claims():
         "detach_writes_through": True,
         "views_share_storage_but_not_the_address": False,
     }
+
+
+@every_way
+@pytest.mark.parametrize("requires_grad", [False, True])
+@pytest.mark.parametrize("to", ["a", "b"])
+def test_a_trial_is_one_run(way, requires_grad, to):
+    trial = memory.try_out(way, (5.0, 6.0, 7.0), requires_grad, to, 0, 9.0)
+    found = memory.facts(way, requires_grad)
+    assert trial.making_error == found.error
+    if trial.b is None:
+        return
+    assert (trial.first is not None) == found.shares_memory
+    assert trial.same_object == found.same_object
+    assert (trial.b.kind, trial.b.grad_fn) == (found.kind, found.grad_fn)
+    target = trial.a if to == "a" else trial.b
+    if trial.writing_error:
+        assert requires_grad
+        assert target.before == target.after
+    else:
+        assert target.after[0] == 9
+    if found.shares_memory and found.kind == "Tensor" and not trial.writing_error:
+        counted = [seen.versions[1] - seen.versions[0] for seen in (trial.a, trial.b)]
+        assert counted == ([1, 1] if found.shares_version else [0, 1] if to == "b" else [1, 0])
+
+
+def test_a_trial_without_a_write_changes_nothing():
+    trial = memory.try_out(WAYS["a.data"], to=None)
+    assert trial.a.before == trial.a.after == trial.b.after == (1, 2, 3)
+    assert trial.writing_error is None
+
+
+def test_the_readers_numbers_are_the_run():
+    values = (0.5, -2.0, 3.0, 4.0)
+    assert memory.backward_through(WAYS["a.clone()"], values).a_grad == (1, -4, 6, 8)
+    assert memory.write_and_see(WAYS["a[1:]"], "b", values, 0, 7.0).a_after == (0.5, 7, 3, 4)
+    assert memory.write_to_a_saved_tensor(WAYS["a"], values).expected == tuple(torch.tensor(values).exp().tolist())
+
+
+def test_which_writes_reach_a():
+    assert memory.write_to_each(torch.tensor([1.0, 2.0, 3.0])).tolist() == [10, 20, 3]
