@@ -112,16 +112,24 @@ def _affine_(standardized: Tensor, weight: Tensor | None, bias: Tensor | None) -
 
 
 def _gradients(
-    grad: Tensor, x: Tensor, weight: Tensor | None, mean: Tensor, var: Tensor, dims: Dims, eps: float, per_group: bool
+    grad: Tensor,
+    x: Tensor,
+    weight: Tensor | None,
+    mean: Tensor,
+    var: Tensor,
+    dims: Dims,
+    eps: float,
+    per_group: bool,
+    out: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradients of x, weight and bias; those of weight and bias have yet to be summed to their shapes.
+    """The gradients of x (into `out`), weight and bias; the last two have yet to be summed to their shapes.
 
-    With s the standardised x and ĝ = grad · weight:  ∂x = (ĝ − mean(ĝ) − s · mean(ĝ · s)) / √(var + eps).
+    With ĝ = grad · weight and c = x − mean:  ∂x = (ĝ − mean(ĝ) − c · mean(ĝ · c) / (var + eps)) / √(var + eps).
     What would only move the mean or the spread of the group is taken out.
     """
     inverse = (var + eps).rsqrt()
-    standardized = (x - mean).mul_(inverse)
-    grad_weight, grad_bias = grad * standardized, grad
+    centred = x - mean
+    grad_weight, grad_bias = grad * centred, grad
     if per_group:  # weight and bias are the same for a whole group: sums suffice, and the weight waits till the end
         scaled, factor = grad, inverse if weight is None else inverse * weight
         grad_weight, grad_bias = (t.sum(dims, keepdim=True) for t in (grad_weight, grad_bias))
@@ -132,8 +140,8 @@ def _gradients(
         if weight is not None:
             scaled, along = grad * weight, grad_weight * weight
         mean_along, mean_scaled = (t.mean(dims, keepdim=True) for t in (along, scaled))
-    grad_x = (scaled - mean_scaled).addcmul_(standardized, mean_along, value=-1).mul_(factor)
-    return grad_x, grad_weight, grad_bias
+    grad_x = (scaled - mean_scaled).addcmul_(centred, mean_along / (var + eps), value=-1)
+    return torch.mul(grad_x, factor, out=out), grad_weight * inverse, grad_bias
 
 
 BLOCK = 1 << 18  # elements worked on at a time: the passes over a block find it in the cache
@@ -193,8 +201,7 @@ class _Normalize(torch.autograd.Function):
         for part, grad, w, m, v, gx, gw, gb in _blocks(
             ctx.dims, x, grads[-1], weight, mean, var, grad_x, grad_weight, grad_bias
         ):
-            of_part, of_weight, of_bias = _gradients(grad, part, w, m, v, ctx.dims, ctx.eps, ctx.per_group)
-            gx.copy_(of_part)
+            _, of_weight, of_bias = _gradients(grad, part, w, m, v, ctx.dims, ctx.eps, ctx.per_group, out=gx)
             if gw is not None:
                 gw.add_(of_weight.sum_to_size(gw.shape))
             if gb is not None:
