@@ -89,7 +89,7 @@ def number(key: str, label: str, low: int, high: int, default: int, *, help: str
     def draw(**bound: Any) -> int:
         # As a float: an infinite whole number in a link would raise within Streamlit.
         limits = float(low), float(high), float(default), 1.0
-        return int(st.number_input(label, *limits, format="%d", help=help, width=WIDTH, **bound))
+        return int(st.number_input(label, *limits, format="%.0f", help=help, width=WIDTH, **bound))
 
     takes = is_number(low, high, whole=True)
     return remembered(key, label, default, f"a whole number from {low} to {high}", draw, WIDTH, takes)

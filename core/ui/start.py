@@ -3,6 +3,7 @@
 import gc
 import importlib
 import pkgutil
+from pathlib import Path
 
 import streamlit as st
 import torch
@@ -20,8 +21,15 @@ def by_the_front_door() -> None:
     for the navigation, and run the file without app.py.
     """
     if not navigated:
+        set_up()
         navigation()
         st.rerun()
+
+
+def set_up() -> None:
+    """The window's title and icon, and the widths of the page and of its side bar."""
+    icon = Path(__file__).parent / "assets" / "icon.svg"
+    st.set_page_config("Torch Underneath", page_icon=icon, layout="wide", initial_sidebar_state=240)
 
 
 @st.cache_resource(show_spinner=False)

@@ -58,8 +58,29 @@ def numbers(page: Page, key: str) -> list:
 
 def move_slider(page: Page, key: str, presses: int = 1) -> None:
     """Move a slider by this many steps (to the left if negative)."""
-    thumb = page.locator(f".st-key-{key} [role=slider]").first
+    thumb = page.locator(f".st-key-{key} input[type=range]").first
     thumb.focus()
     for _ in range(abs(presses)):
         page.keyboard.press("ArrowRight" if presses > 0 else "ArrowLeft")
+    rest(page)
+
+
+def type_into(page: Page, key: str, text: str) -> None:
+    """Type into the control with this key, and leave it."""
+    field = page.locator(f".st-key-{key} textarea, .st-key-{key} input").first
+    field.fill(text)
+    field.press("Control+Enter" if field.evaluate("e => e.tagName") == "TEXTAREA" else "Enter")
+    rest(page)
+
+
+def choose(page: Page, key: str, option: str) -> None:
+    """Choose from the list with this key."""
+    page.locator(f".st-key-{key} input[role=combobox]").first.click()
+    page.get_by_role("option", name=option, exact=True).click()
+    rest(page)
+
+
+def open_tab(page: Page, name: str) -> None:
+    """Open one of the tabs under the pictures."""
+    page.get_by_role("tab", name=name, exact=True).click()
     rest(page)
