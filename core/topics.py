@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from core.figures import thumbnails
+from core.figures import thumbnails, timing
 from core.ops import convolution, dropout
 from core.ops.operator import Operator
 
-SECTIONS = ("Memory", "Products and picks", "Autograd and state", "Scores and losses", "Layers", "Training")
+SECTIONS = ("Memory", "Products and picks", "Autograd and state", "Scores and losses", "Layers", "Training", "Timing")
 
 
 @dataclass(frozen=True)
@@ -61,3 +61,19 @@ TOPICS: tuple[Topic, ...] = (
         dropout.OPERATORS,
     ),
 )
+
+TIMING = Topic(
+    "timing",
+    "Timing",
+    "Timing",
+    ":material/timer:",
+    "What does each hand-written version cost next to torch's own, on this machine, now?",
+    timing.thumbnail,
+)
+
+PAGES: tuple[Topic, ...] = (*TOPICS, TIMING)  # every page but the home page: the topics, and what is about all of them
+
+
+def operators() -> tuple[Operator, ...]:
+    """Every operator of every topic, in the order of the topics, each once."""
+    return tuple(dict.fromkeys(operator for topic in TOPICS for operator in topic.operators))

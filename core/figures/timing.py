@@ -1,0 +1,287 @@
+"""Times of calls: against size, as ratios to torch, and as a table of ratios over all operators."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+import torch
+
+from core.figures import colour
+from core.figures.curves import GRID
+from core.figures.heatmap import unchecked
+from core.ops.convolution import conv2d, corr2d
+
+# One colour a version wherever times are drawn: Okabe and Ito's, as the curves'.
+COLOURS = {"textbook": "#CC79A7", "manual": "#D55E00", "compiled": "#009E73", "torch": "#0072B2"}
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash")  # one a run, the newest first
+CLEAR = "rgba(0,0,0,0)"
+SMALL = {"size": 11}
+
+
+# ---- against size ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Series:
+    """One version in one run: a value for each size, and how far its quartiles reach."""
+
+    name: str
+    version: str  # a key of COLOURS
+    sizes: Sequence[int]
+    values: Sequence[float]
+    low: Sequence[float] = ()
+    high: Sequence[float] = ()
+    run: int = 0  # 0 is the newest; older ones are dashed
+
+
+def against_size(
+    series: Sequence[Series], *, title: str, x: str, unit: str, note: str = "", limit: Series | None = None
+) -> go.Figure:
+    """Values against size, both axes logarithmic; bars reach from the first quartile to the third.
+
+    `note` stands under the title; `limit` is a dotted line that nothing should be able to pass.
+    """
+    lines = [_line(one, unit) for one in series if one.values]
+    if limit and limit.values:
+        lines.append(_limit(limit, unit))
+    sizes = sorted({size for one in series for size in one.sizes})
+    layout = _layout(title, note, x) | {"hovermode": "x unified"}
+    layout["xaxis"] |= {"type": "log", "tickmode": "array", "tickvals": sizes, "ticktext": [f"{n:,}" for n in sizes]}
+    layout["xaxis"] |= {"range": _around(sizes)} if sizes else {}
+    layout["yaxis"] |= {"type": "log", "dtick": 1, "tickformat": "~s", "ticksuffix": unit}
+    return unchecked(lines, layout)
+
+
+def _line(one: Series, unit: str) -> dict:
+    middle = np.array(one.values)
+    bars = {"array": np.array(one.high) - middle, "arrayminus": middle - np.array(one.low)} if one.low else {}
+    return {
+        "type": "scatter",
+        "name": one.name,
+        "x": list(one.sizes),
+        "y": middle,
+        "mode": "lines+markers",
+        "line": {"color": COLOURS[one.version], "width": 2, "dash": DASHES[one.run % len(DASHES)]},
+        "marker": {"size": 7, "symbol": "circle" if one.run == 0 else "circle-open"},
+        "opacity": 1 if one.run == 0 else 0.75,
+        "hovertemplate": f"%{{y:.3s}}{unit}",
+        **({"error_y": {"type": "data", "symmetric": False, "thickness": 1.5, "width": 4, **bars}} if bars else {}),
+    }
+
+
+def _limit(limit: Series, unit: str) -> dict:
+    return {
+        "type": "scatter",
+        "name": limit.name,
+        "x": list(limit.sizes),
+        "y": np.array(limit.values),
+        "mode": "lines+markers",
+        "line": {"color": colour.MUTED, "width": 2, "dash": "dot"},
+        "marker": {"symbol": "line-ew-open", "size": 14, "color": colour.MUTED},
+        "hovertemplate": f"%{{y:.3s}}{unit}",
+    }
+
+
+def _around(sizes: Sequence[int]) -> tuple[float, float]:
+    """A logarithmic axis over the sizes with some air, one alone in the middle."""
+    low, high = np.log10(sizes[0]), np.log10(sizes[-1])
+    air = 0.08 * (high - low) or 0.5
+    return float(low - air), float(high + air)
+
+
+# ---- ratios to torch -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Bar:
+    """The manual version's time ÷ torch's at one size, and what the quartiles let it be."""
+
+    size: int
+    ratio: float
+    low: float
+    high: float
+
+
+def ratio_bars(bars: Sequence[Bar], *, title: str, x: str, target: float | None = None) -> go.Figure:
+    """A bar for each size; a line where the two take equally long, and the ratio aimed at, for the largest size."""
+    places = [f"{bar.size:,}" for bar in bars]
+    ratios = np.array([bar.ratio for bar in bars])
+    spread = {"array": [b.high - b.ratio for b in bars], "arrayminus": [b.ratio - b.low for b in bars]}
+    traces: list[dict] = [
+        {
+            "type": "bar",
+            "name": "manual ÷ torch",
+            "x": places,
+            "y": ratios,
+            "width": 0.5,
+            "marker": {"color": COLOURS["manual"], "opacity": 0.85},
+            "error_y": {"type": "data", "symmetric": False, "thickness": 1.5, "width": 4, **spread},
+            "hovertemplate": "%{y:.3g}<extra></extra>",
+        }
+    ]
+    if target is not None and places:
+        aimed = {"symbol": "diamond-open", "size": 11, "color": colour.PICKED, "line": {"width": 2}}
+        traces.append(
+            {"type": "scatter", "name": "aimed at", "x": places[-1:], "y": [target], "mode": "markers", "marker": aimed}
+        )
+    even = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 1, "y1": 1, "line": {"color": COLOURS["torch"]}}
+    layout = _layout(title, "1, the line: as fast as torch", x) | {"shapes": [even]}
+    layout["xaxis"] |= {"type": "category"}
+    layout["yaxis"] |= {"rangemode": "tozero"}
+    return unchecked(traces, layout)
+
+
+# ---- the table over all operators ------------------------------------------------------------------------------
+
+LONGEST_NAME = 22  # letters of an operator's name beside its row; the hover says it whole
+CELL_WIDTH, ROW_HEIGHT, HEAD_HEIGHT = 66, 25, 52
+REACH = 4.0  # the colours end at 16 times as slow or as fast
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a cell of the table says: a ratio, or in words why there is none."""
+
+    text: str
+    ratio: float | None = None
+    hover: str = ""
+
+
+def ratio_table(rows: Sequence[str], columns: Sequence[str], cells: Sequence[Sequence[Cell]]) -> go.Figure:
+    """A row for each operator, a column for each version; blue is faster than torch, orange slower.
+
+    Picking a cell reports the number of its row.
+    """
+    ratios = np.array([[np.nan if c.ratio is None else np.log2(c.ratio) for c in row] for row in cells])
+    texts = np.array([[c.text for c in row] for row in cells], dtype=object)
+    without = np.where(np.isnan(ratios), 0.0, np.nan)
+    traces = [
+        _coloured(np.clip(ratios, -REACH, REACH), np.where(np.isnan(ratios), "", texts), colour.SIGNED),
+        _coloured(without, np.where(np.isnan(ratios), texts, ""), [colour.EMPTY] * 2),
+        _markers(rows, columns, cells),
+    ]
+    return unchecked(traces, _table_layout(rows, columns))
+
+
+def _coloured(z: np.ndarray, texts: np.ndarray, colours: Sequence[str]) -> dict:
+    return {
+        "type": "heatmap",
+        "z": np.round(z, 3),
+        "zmin": -REACH,
+        "zmax": REACH,
+        "colorscale": [(i / (len(colours) - 1), c) for i, c in enumerate(colours)],
+        "showscale": False,
+        "xgap": 1,
+        "ygap": 1,
+        "text": texts,
+        "texttemplate": "%{text}",
+        "textfont": {"size": 12, "color": colour.INK},
+        "hoverinfo": "skip",
+    }
+
+
+def _markers(rows: Sequence[str], columns: Sequence[str], cells: Sequence[Sequence[Cell]]) -> dict:
+    """Invisible squares over the cells: a heatmap itself reports no click."""
+    places = [(r, c) for r in range(len(rows)) for c in range(len(columns))]
+    unseen = {"marker": {"opacity": 0}}
+    return {
+        "type": "scatter",
+        "x": [c for _, c in places],
+        "y": [r for r, _ in places],
+        "customdata": [str(r) for r, _ in places],
+        "text": [cells[r][c].hover for r, c in places],
+        "mode": "markers",
+        "marker": {"symbol": "square", "size": ROW_HEIGHT, "opacity": 0},
+        "selected": unseen,
+        "unselected": unseen,
+        "hovertemplate": "%{text}<extra></extra>",
+        "showlegend": False,
+    }
+
+
+def _table_layout(rows: Sequence[str], columns: Sequence[str]) -> dict:
+    named = [shortened(name) for name in rows]
+    left = 12 + round(6.9 * max(map(len, named), default=0))
+    axis = {"showgrid": False, "zeroline": False, "ticks": "", "fixedrange": True, "tickmode": "array"}
+    return {
+        "template": None,
+        "width": left + CELL_WIDTH * len(columns) + 4,
+        "height": HEAD_HEIGHT + ROW_HEIGHT * len(rows) + 6,
+        "margin": {"l": left, "t": HEAD_HEIGHT, "r": 4, "b": 6, "pad": 2},
+        "paper_bgcolor": CLEAR,
+        "plot_bgcolor": CLEAR,
+        "xaxis": axis
+        | _labels(columns)
+        | {"side": "top", "range": [-0.5, len(columns) - 0.5], "tickangle": 0},
+        "yaxis": axis | _labels(named) | {"range": [len(rows) - 0.5, -0.5]},
+        "dragmode": False,
+        "clickmode": "event+select",
+        "showlegend": False,
+    }  # fmt: skip
+
+
+def _labels(names: Sequence[str]) -> dict:
+    return {"tickvals": list(range(len(names))), "ticktext": list(names), "tickfont": {"size": 12}}
+
+
+def shortened(name: str) -> str:
+    """A long name without its middle."""
+    if len(name) <= LONGEST_NAME:
+        return name
+    return f"{name[: LONGEST_NAME - 8]}…{name[-7:]}"
+
+
+# ---- shared ----------------------------------------------------------------------------------------------------
+
+
+def _layout(title: str, note: str, x: str) -> dict:
+    axis = {"gridcolor": GRID, "zerolinecolor": GRID, "fixedrange": True, "automargin": True}
+    under = f"<br><span style='font-size:11px'>{note}</span>" if note else ""
+    return {
+        "template": None,
+        "height": 340,
+        "margin": {"l": 50, "t": 84, "r": 12, "b": 44},
+        "title": {
+            "text": title + under, "font": {"size": 14}, "x": 0, "xref": "container", "y": 0.98, "yanchor": "top",
+        },
+        "paper_bgcolor": CLEAR,
+        "plot_bgcolor": CLEAR,
+        "xaxis": axis | {"title": {"text": x, "font": {"size": 12}}},
+        "yaxis": dict(axis),
+        "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "font": SMALL},
+        "showlegend": True,
+        "dragmode": False,
+    }  # fmt: skip
+
+
+def thumbnail() -> go.Figure:
+    """Three ways to one convolution, each timed just now: the least of five calls."""
+    x, kernel = torch.ones(6, 6), torch.ones(2, 2)
+    ways: dict[str, Callable[[], object]] = {
+        "textbook": lambda: corr2d(x, kernel),
+        "manual": lambda: conv2d(x[None, None], kernel[None, None]),
+        "torch": lambda: torch.nn.functional.conv2d(x[None, None], kernel[None, None]),
+    }
+    bars = {
+        "type": "bar",
+        "orientation": "h",
+        "y": list(ways),
+        "x": [1e6 * min(_seconds(call) for _ in range(5)) for call in ways.values()],
+        "marker": {"color": [COLOURS[name] for name in ways]},
+        "hovertemplate": "%{x:.3g} µs<extra></extra>",
+    }
+    axis = {"fixedrange": True, "showgrid": False, "zeroline": False}
+    layout = {
+        "template": None, "width": 248, "height": 113, "margin": {"l": 64, "t": 4, "r": 4, "b": 4},
+        "paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR, "dragmode": False,
+        "xaxis": axis | {"showticklabels": False}, "yaxis": axis | {"autorange": "reversed", "tickfont": {"size": 12}},
+    }  # fmt: skip
+    return unchecked([bars], layout)
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    before = time.perf_counter()
+    call()
+    return time.perf_counter() - before
