@@ -1,0 +1,75 @@
+"""The window in motion: the walk through a convolution, line by line."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core.figures.heatmap import number
+from core.figures.walk import Cells, Moment, Walk, record, source_of
+from core.figures.windows import Windows, spelled
+from core.ops.convolution import Pair, corr2d
+
+
+def slide(padded: Tensor, weight: Tensor, bias: Tensor, s: int, d: int, size: Pair) -> Tensor:
+    """One output channel (H, W), window after window, with stride s and dilation d."""
+    kh, kw = weight.shape[1:]  # padded is (C, …), weight (C, kh, kw)
+    output = torch.zeros(size)
+    for y, x in product(range(size[0]), range(size[1])):
+        top, left = y * s, x * s
+        window = padded[:, top : top + kh * d : d, left : left + kw * d : d]
+        output[y, x] = (window * weight).sum() + bias
+    return output
+
+
+def slide_walk(padded: Tensor, weight: Tensor, bias: Tensor, windows: Windows) -> Walk:
+    """`slide`, one step a window: what it adds up in words, and the cells that it reads marked."""
+    at_the_sum = sum_line(slide)
+
+    def note(now: Moment) -> str:
+        if now.line != at_the_sum:
+            return ""
+        read, added = now.names["window"], f" + bias {number(bias.item())}" if bias.item() else ""
+        total = number(((read * weight).sum() + bias).item())
+        return f"output[{now.names['y']}, {now.names['x']}] = {spelled(read, weight)}{added} = {total}"
+
+    def reads(now: Moment) -> Cells:
+        if now.line != at_the_sum:
+            return {}
+        spot = windows.read_by((now.names["y"], now.names["x"]))
+        read = [(channel, *cell) for channel in range(len(padded)) for cell in spot]
+        return {"padded": read, "weight": list(product(*map(range, weight.shape)))}
+
+    every = record(
+        slide, padded, weight, bias, windows.stride[0], windows.dilation[0], windows.outputs,
+        panels=("padded", "weight", "output"), reads=reads, note=note,
+    )  # fmt: skip
+    return replace(every, steps=tuple(step for step in every.steps if step.line == at_the_sum))
+
+
+def corr2d_walk(X: Tensor, K: Tensor) -> Walk:
+    """The textbook's `corr2d` line by line on X and K."""
+    at_the_sum = sum_line(corr2d)
+
+    def note(now: Moment) -> str:
+        if now.line != at_the_sum:
+            return ""
+        i, j = now.names["i"], now.names["j"]
+        read = X[i : i + K.shape[0], j : j + K.shape[1]]
+        return f"Y[{i}, {j}] = {spelled(read, K)} = {number((read * K).sum().item())}"
+
+    def reads(now: Moment) -> Cells:
+        if now.line != at_the_sum:
+            return {}
+        taps = list(product(*map(range, K.shape)))
+        return {"X": [(now.names["i"] + a, now.names["j"] + b) for a, b in taps], "K": taps}
+
+    return record(corr2d, X, K, panels=("X", "K", "Y"), reads=reads, note=note)
+
+
+def sum_line(function: Callable[..., Any]) -> int:
+    """The number, in the function's source, of the line that adds up a window."""
+    return next(i for i, line in enumerate(source_of(function).splitlines()) if ".sum()" in line)

@@ -1,0 +1,615 @@
+"""Convolution: input, kernel and output side by side, and which numbers each output is made of."""
+
+import random
+from itertools import product
+from typing import Any
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from core.figures import colour, images, slide, windows
+from core.figures.heatmap import Outline, Picture, cell_size, number
+from core.figures.windows import Picked, Run, convolve, one_or_all, torchs_refusal
+from core.ops import autograd
+from core.ops import convolution as ops
+from core.tensors.limits import Limits, times
+from core.tensors.script import Script
+from core.topics import Topic
+from core.ui import check, controls, frame, pictures, tensor_input, walk
+from core.ui.frame import Pitfall
+from core.ui.predict import Question
+from core.ui.take_away import TakeAway
+
+LIMITS = Limits(ranks=(2, 3), max_side=72, max_elements=5832)
+GREY = Limits(ranks=(2,), max_side=72, max_elements=5832)
+KERNEL_LIMITS = Limits(ranks=(2,), max_side=7, max_elements=49)
+LARGEST_KERNEL = 7
+COUNTING, RANDOM, OWN = "0, 1, 2, …", "random", "my own"
+KERNELS = (COUNTING, RANDOM, *ops.FAMOUS_KERNELS, OWN)
+PATCH = 7  # cells along a side of the part of an image that is walked through
+MOST_COLUMNS, MOST_ROWS = 40, 49  # of the im2col matrix at once
+LABELLED = 13  # pixels of a cell from which on the channel's name fits between two matrices
+NARROW = 104  # pixels of a slider
+
+
+def lesson(topic: Topic) -> None:
+    """The page between its title and its tabs."""
+    x, kernel, seed = choose_input()
+    weight, bias, settings, names = choose_layer(x, kernel, seed)
+    run = frame.attempt("convolution", lambda: convolve(x, weight, bias, settings, names))
+    if run is None:
+        st.markdown(windows.sizes(x.shape, weight.shape, settings))
+        return
+    above = st.container()
+    picked = choose_cell(run)
+    with above:
+        (show_images if run.as_image else show_numbers)(run, picked)
+        st.markdown(windows.arithmetic(run, picked))
+    check.show(topic.operators[0], run.call)
+    st.markdown(windows.sizes(run.x.shape, run.weight.shape, run.settings))
+    st.markdown(windows.costs(run))
+    frame.below(
+        topic,
+        pitfalls=pitfalls(run),
+        walk=lambda: walks(run, picked.channel),
+        questions=questions(run),
+        take=lambda: take(run),
+        more={"im2col": lambda: show_columns(run, picked), "Flipped kernel": lambda: show_flip(run, picked.channel)},
+    )
+
+
+# ---- controls --------------------------------------------------------------------------------------------------
+
+
+def choose_input() -> tuple[Tensor, str, int]:
+    """The input (C, H, W), the kind of kernel, and the seed."""
+    with controls.row("input"):
+        size, channels, limits = 5, 1, LIMITS
+        if source() == "photo":
+            limits = LIMITS if controls.toggle("colour", "In colour") else GREY
+        elif source() == "example":
+            size = controls.slider("size", "Input size", 1, 12, 5, width=NARROW)
+            channels = controls.slider("in_channels", "Channels in", 1, 4, 1, width=NARROW)
+        seed = controls.seed()
+        x = tensor_input.tensor("x", "Input", example(size, channels, seed), limits, images=True).float()
+        kernel = controls.choice("kernel", "Kernel", KERNELS)
+    return x if x.dim() == 3 else x[None], kernel, seed
+
+
+def source() -> str:
+    """Where the input will come from: what is drawn before that control depends on it."""
+    names = {shown: name for name, shown in tensor_input.SOURCES.items()}
+    return st.session_state.get("x_from", names.get(st.query_params.get("x_from", ""), "example"))
+
+
+def example(size: int, channels: int, seed: int) -> Tensor:
+    """Whole numbers from 0 to 4: (size, size), or (channels, size, size)."""
+    shape = (size, size) if channels == 1 else (channels, size, size)
+    return torch.randint(0, 5, shape, generator=torch.Generator().manual_seed(seed))
+
+
+def choose_layer(
+    x: Tensor, kernel: str, seed: int
+) -> tuple[Tensor, Tensor | None, dict[str, Any], tuple[str, ...]]:  # fmt: skip
+    """Weight, bias and settings of the layer, and its kernels' names."""
+    own = None
+    if kernel == OWN:
+        with controls.row("kernel"):
+            corner = torch.tensor([[0.0, 1.0], [2.0, 3.0]])
+            own = tensor_input.tensor("w", "Numbers of the kernel", corner, KERNEL_LIMITS).float()
+    with controls.row("layer"):
+        kernel_size = choose_kernel_size(kernel, own)
+        stride = controls.slider("stride", "Stride", 1, 4, 1, width=NARROW)
+        paddings = ["valid", *map(str, range(max(kernel_size) + 1)), "same"]
+        padding = controls.stops("padding", "Padding", paddings, "1", width=NARROW)
+        dilation = controls.slider("dilation", "Dilation", 1, 3, 1, width=NARROW)
+        out_channels = controls.slider("out_channels", "Channels out", 1, 4, 1, width=NARROW)
+        divisors = [g for g in range(1, len(x) + 1) if len(x) % g == 0 and out_channels % g == 0]
+        groups = controls.stops("groups", "Groups", divisors, width=NARROW) if len(divisors) > 1 else 1
+        bias = torch.arange(1.0, out_channels + 1) if controls.toggle("bias", "Bias") else None
+    weight, names = make_weight(kernel, own, (out_channels, len(x) // groups, *kernel_size), seed)
+    pad = int(padding) if padding.isdecimal() else padding
+    return weight, bias, {"stride": stride, "padding": pad, "dilation": dilation, "groups": groups}, names
+
+
+def choose_kernel_size(kernel: str, own: Tensor | None) -> tuple[int, int]:
+    """Height and width: those of a given kernel, else from one slider or, on demand, from two."""
+    if own is not None:
+        st.markdown(f"Kernel size  \n**{times(own.shape)}** (as given)", width=NARROW)
+        return own.shape[0], own.shape[1]
+    if kernel in ops.FAMOUS_KERNELS:
+        st.markdown(f"Kernel size  \n**3×3** ({kernel})", width=NARROW)
+        return 3, 3
+    with st.container(width="content", gap="xxsmall"):
+        apart = st.session_state.get("apart", st.query_params.get("apart") == "true")
+        if apart:
+            height = controls.slider("kernel_height", "Kernel height", 1, LARGEST_KERNEL, 3, width=NARROW)
+            width = controls.slider("kernel_width", "Kernel width", 1, LARGEST_KERNEL, 2, width=NARROW)
+        else:
+            height = width = controls.slider("kernel_size", "Kernel size", 1, LARGEST_KERNEL, 3, width=NARROW)
+        controls.toggle("apart", "Not square")
+    return height, width
+
+
+def make_weight(
+    kernel: str, own: Tensor | None, shape: tuple[int, ...], seed: int
+) -> tuple[Tensor, tuple[str, ...]]:  # fmt: skip
+    """The weight (O, C/groups, kh, kw), and a name for each output channel's kernel."""
+    if kernel == RANDOM:
+        drawn = torch.randint(-2, 3, shape, generator=torch.Generator().manual_seed(seed + 1))
+        return drawn.float(), (RANDOM,) * shape[0]
+    if kernel == COUNTING:
+        count = torch.Size(shape[1:]).numel()
+        starts = torch.arange(float(shape[0]))[:, None]  # so that no two output channels are alike
+        return (starts + torch.arange(count)).reshape(shape), (COUNTING,) * shape[0]
+    if own is not None:
+        return own.expand(shape).contiguous(), (OWN,) * shape[0]
+    famous = list(ops.FAMOUS_KERNELS)
+    names = tuple(famous[(famous.index(kernel) + o) % len(famous)] for o in range(shape[0]))
+    kernels = torch.stack([torch.tensor(ops.FAMOUS_KERNELS[name], dtype=torch.float32) for name in names])
+    return kernels[:, None].expand(shape).contiguous(), names
+
+
+def choose_cell(run: Run) -> Picked:
+    """Which output channel is shown, and which cell is picked; the first output where none is."""
+    take_clicks()
+    channels, height, width = run.output.shape
+    with controls.row("cell"):
+        channel = controls.slider("o", "Output channel", 0, channels - 1, 0, width=NARROW) if channels > 1 else 0
+        output = controls.cell("out", "Picked output cell", (height, width))
+        where = controls.cell("in", "Picked input cell", run.x.shape if len(run.x) > 1 else run.x.shape[1:])
+    if output is None and where is None:
+        output = (0, 0)
+    if output is not None or where is None:
+        return Picked(channel, output, None)
+    return Picked(channel, None, where if len(run.x) > 1 else (0, *where))
+
+
+def take_clicks() -> None:
+    """Let the last click in a picture, "c, y, x", set the controls; one in the output takes back one in the input."""
+    state = st.session_state
+    if clicked := state.pop("click out", None):
+        channel, *cell = clicked.split(", ")
+        state["o"], state["out"], state["in"] = int(channel), ", ".join(cell), ""
+    if clicked := state.pop("click in", None):
+        state["in"], state["out"] = clicked, ""
+
+
+# ---- the pictures ----------------------------------------------------------------------------------------------
+
+
+def show_numbers(run: Run, picked: Picked) -> None:
+    """input ⋆ kernel = output with numbers in the cells, the padding drawn."""
+    parts = [
+        windows.input_picture(run, picked),
+        windows.kernel_picture(run, picked),
+        windows.output_picture(run, picked),
+    ]
+    channels = max(len(run.x), len(run.output))
+    cell = cell_size([part.values.shape for part in parts], height=min(180 + 150 * channels, 780))
+    pictures.equation(
+        parts[0], "⋆", parts[1], windows.plus_bias(run, picked.channel), parts[2],
+        picks={"padded": "click in", "output": "click out"}, cell=cell if channels == 1 else max(cell, LABELLED),
+    )  # fmt: skip
+
+
+def show_images(run: Run, picked: Picked) -> None:
+    """input ⋆ kernel = output as images; of several output channels the chosen one."""
+    o, output = picked.channel, run.output[picked.channel]
+    cell = min(11.0, max(4.0, 660 / (run.x.shape[2] * len(run.x) + output.shape[1])))
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+        for c, channel in enumerate(run.x):
+            show_input_channel(run, picked, c, channel, cell)
+        st.markdown("### ⋆", width="content")
+        pictures.one(windows.kernel_picture(run, picked), 30, None, "image weight")
+        st.markdown(f"### {windows.plus_bias(run, o)}", width="content")
+        seen = Outline(windows.cells_meant(run, picked, o), colour.PICKED if picked.output else colour.USED)
+        figure = images.image(
+            output, images.shades(output), cell, title=f"output[{o}] {times(output.shape)}", outlines=[seen],
+            pickable=True,
+        )  # fmt: skip
+        said = f"Output channel {o}, {times(output.shape)}, from {spread(output)}"
+        width = output.shape[1]
+        pictures.pickable(
+            figure, said, key="image output", cell_key="click out",
+            spell=lambda i: f"{o}, {i // width}, {i % width}",
+        )  # fmt: skip
+    st.caption("Grey: from black, 0, to white. Colours: orange above 0, blue below; the largest 2% share the last one.")
+
+
+def show_input_channel(run: Run, picked: Picked, c: int, channel: Tensor, cell: float) -> None:
+    """One channel of the input as an image, the window or the picked cell outlined."""
+    (top, _), (left, _) = run.windows.pads
+    outlines = []
+    if picked.input and picked.input[0] == c:
+        outlines = [Outline([picked.input[1:]])]
+    elif picked.output and c in run.read_channels(picked.channel):
+        outlines = [Outline([(y - top, x - left) for y, x in run.windows.read_by(picked.output)], colour.USED)]
+    title = f"input {times(channel.shape)}" if len(run.x) == 1 else f"input[{c}]"
+    width = channel.shape[1]
+    pictures.pickable(
+        images.image(channel, images.shades(run.x), cell, title=title, pads=run.windows.pads, outlines=outlines,
+                      pickable=True),
+        f"Input channel {c}, {times(channel.shape)}, from {spread(channel)}",
+        key=f"image input {c}", cell_key="click in",
+        spell=lambda i: windows.spelled_index(run, (c, i // width, i % width)),
+    )  # fmt: skip
+
+
+def spread(values: Tensor) -> str:
+    """Smallest and largest number."""
+    return f"{number(values.min().item())} to {number(values.max().item())}"
+
+
+# ---- what is said about them -----------------------------------------------------------------------------------
+
+
+# ---- im2col and the flip ---------------------------------------------------------------------------------------
+
+
+def show_columns(run: Run, picked: Picked) -> None:
+    """The windows as columns: one matrix product makes all outputs. The picked output's column is outlined."""
+    o, width = picked.channel, run.windows.outputs[1]
+    group = o // (len(run.weight) // run.settings["groups"])
+    columns, product_row = run.steps.columns[0, group], run.steps.product[0, o].reshape(1, -1)
+    kernel_row = run.weight[o].reshape(1, -1)
+    rows, length = columns.shape
+    at = picked.output[0] * width + picked.output[1] if picked.output else None
+    first = max(0, min((at or 0) - MOST_COLUMNS // 2, length - MOST_COLUMNS))
+    shown = slice(first, first + MOST_COLUMNS)
+    padded = run.steps.padded[0][list(run.read_channels(o))]
+    st.markdown(
+        f"Each window, laid out as a column: `columns` is **{rows} × {length:,}**, {columns.numel():,} numbers where "
+        f"the padded input has {padded.numel():,}. The kernel as a row of {rows} times this matrix gives all "
+        f"{length:,} outputs of channel {o} at once" + (", bias not yet added." if run.bias is not None else ".")
+    )
+    if length > MOST_COLUMNS or rows > MOST_ROWS:
+        st.caption(f"Shown: columns {first} to {min(length, shown.stop) - 1}, and at most {MOST_ROWS} rows.")
+    picks = [f"{o}, {i // width}, {i % width}" for i in range(length)][shown]
+    column, cell = columns[:MOST_ROWS, shown], cell_size([(1, min(length, MOST_COLUMNS))], height=80)
+    picture_columns(run, kernel_row[:, :MOST_ROWS], column, product_row[:, shown], picks, cell, first, at)
+
+
+def picture_columns(
+    run: Run, kernel: Tensor, columns: Tensor, outputs: Tensor, picks: list[str], cell: int, first: int, at: int | None
+) -> None:
+    """kernel row · columns = output row, below each other so that a column stands over its output."""
+    inside = at is not None and first <= at < first + columns.shape[1]
+    used = [Outline([(r, at - first) for r in range(len(columns))], colour.USED)] if inside and at is not None else []
+    chosen = [Outline([(0, at - first)])] if inside and at is not None else []
+    for part in (
+        Picture("weight", kernel, colour.signed(run.weight), "kernel as a row"),
+        Picture("columns", columns, colour.signed(run.x), "columns: one window each", used, pickable=True,
+                picks=picks * len(columns), origin=(0, first)),
+        Picture("product", outputs, colour.signed(run.output), "= one output each", chosen, pickable=True, picks=picks,
+                origin=(0, first)),
+    ):  # fmt: skip
+        pictures.one(part, cell, "click out" if part.pickable else None, f"im2col {part.name}")
+
+
+def show_flip(run: Run, o: int) -> None:
+    """conv2d beside the convolution of mathematics, and their difference."""
+    ours = run.steps.product[0, o]
+    theirs = ops.true_convolution(run.x[None], run.weight, **run.settings)[0, o]
+    apart = ours - theirs
+    st.markdown(flip_sentence(run, o, apart))
+    kernel, flipped = one_or_all(run.weight[o]), one_or_all(run.weight[o].flip(-2, -1))
+    scale = colour.signed(run.weight)
+    pictures.equation(
+        Picture("weight", kernel, scale, "kernel: conv2d", leading_names=("c",)), "→",
+        Picture("flipped", flipped, scale, "turned by 180°", leading_names=("c",)), cell=32, name="kernels",
+    )  # fmt: skip
+    maps = {"conv2d": ours, "convolution": theirs, "difference": apart}
+    if run.as_image:
+        with st.container(horizontal=True, gap="xsmall"):
+            for title, values in maps.items():
+                cell = min(9.0, max(3.5, 290 / values.shape[1]))
+                pictures.show(
+                    images.image(values, colour.signed(*maps.values()), cell, title=title),
+                    f"{title}: from {spread(values)}", key=f"flip {title}",
+                )  # fmt: skip
+        return
+    shared = colour.signed(ours, theirs)
+    pictures.equation(
+        Picture("a", ours, shared, "conv2d"), "−", Picture("b", theirs, shared, "convolution"), "=",
+        Picture("d", apart, shared, "difference"), name="flip", height=330,
+    )  # fmt: skip
+
+
+def flip_sentence(run: Run, o: int, apart: Tensor) -> str:
+    """What the flip changed on this input."""
+    turned = "unchanged by the turn" if torch.equal(run.weight[o], run.weight[o].flip(-2, -1)) else "changed by it"
+    return (
+        f"Mathematics turns the kernel by 180° before it slides; `conv2d` does not: it is the cross-correlation ⋆. "
+        f"This kernel is {turned}, and **{int((apart != 0).sum())} of {apart.numel()}** outputs differ, by up to "
+        f"**{number(apart.abs().max().item())}**. A network that learns its kernel learns the turned one just as well."
+    )
+
+
+# ---- pitfalls --------------------------------------------------------------------------------------------------
+
+
+def pitfalls(run: Run) -> list[Pitfall]:
+    """What people believe of conv2d, the tutorial's own first."""
+    return [
+        Pitfall("The tutorial's `corr2d` is `conv2d` with the padding, stride and channels left out",
+                lambda: textbook_limits(run)),
+        Pitfall("The tutorial's title: this is two-dimensional convolution", lambda: not_flipped(run)),
+        Pitfall("An output channel has one k×k kernel", lambda: one_kernel_a_channel(run)),
+        Pitfall("`padding='same'` keeps the size for any stride", lambda: same_with_stride(run)),
+        Pitfall("A stride of s divides the size by s", lambda: stride_rounds(run)),
+        Pitfall("A kernel larger than the input just gives an empty output", lambda: kernel_too_large(run)),
+        Pitfall("Every output cell has a bias of its own", lambda: one_bias_a_channel(run)),
+    ]  # fmt: skip
+
+
+def patch(run: Run) -> Tensor:
+    """The input (C, H, W), of an image its middle, small enough to go through cell by cell."""
+    if not run.as_image:
+        return run.x
+    side = max(PATCH, *(run.settings["dilation"] * (k - 1) + 1 for k in run.windows.kernel_size))
+    top, left = ((size - side) // 2 for size in run.x.shape[1:])
+    return run.x[:, max(top, 0) : max(top, 0) + side, max(left, 0) : max(left, 0) + side]
+
+
+def textbook_limits(run: Run) -> None:
+    """The textbook on float64: dtype, digits and graph beside conv2d's."""
+    X, K = patch(run)[0].double() + 0.1, run.weight[0, 0].double().requires_grad_()
+    if X.shape[0] < K.shape[0] or X.shape[1] < K.shape[1]:
+        st.markdown(kernel_larger(X, K))
+        return
+    theirs, ours = ops.corr2d(X, K), ops.conv2d(X[None, None], K[None, None])
+    torchs = torch.nn.functional.conv2d(X[None, None], K[None, None])
+    apart = (theirs.double() - ours).abs().max().item()
+    nodes = [len(autograd.graph_of(y).nodes) for y in (theirs, ours, torchs)]
+    st.markdown(
+        f"On float64 numbers (a {times(X.shape)} part of the input, plus 0.1) it gives **{dtype(theirs)}** where "
+        f"torch and the manual version give **{dtype(ours)}**: off by up to {number(apart)}. For {theirs.numel()} "
+        f"outputs its loop records **{nodes[0]}** graph nodes, the manual version {nodes[1]}, torch {nodes[2]}: that "
+        "makes its backward slow. It writes into `torch.zeros` on the CPU, wherever the input lies, and takes one "
+        "image, one channel and one kernel."
+    )
+
+
+def dtype(tensor: Tensor) -> str:
+    """A tensor's dtype without the module."""
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def kernel_larger(X: Tensor, K: Tensor) -> str:
+    """Says why the textbook cannot run."""
+    return f"The kernel ({times(K.shape)}) is larger than the input ({times(X.shape)}), and `corr2d` cannot pad it."
+
+
+def not_flipped(run: Run) -> None:
+    """conv2d against true convolution, and against conv2d with the kernel turned by hand."""
+    ours = ops.conv2d(run.x, run.weight, **run.settings)
+    theirs = ops.true_convolution(run.x, run.weight, **run.settings)
+    turned = torch.nn.functional.conv2d(run.x, run.weight.flip(-2, -1), **run.settings)
+    differ = int((ours != theirs).sum())
+    st.markdown(
+        f"`conv2d` does not turn the kernel, convolution does: **{differ} of {ours.numel()}** outputs differ here"
+        + (" (every kernel on screen is the same after a turn by 180°). " if not differ else ". ")
+        + f"`conv2d` with `weight.flip(-2, -1)` is the convolution: largest difference "
+        f"{number((turned - theirs).abs().max().item())}. The tutorial's own function is called `corr2d`, rightly."
+    )
+
+
+def one_kernel_a_channel(run: Run) -> None:
+    """The weight of two input channels, and what the first slice alone gives."""
+    x = run.x if len(run.x) > 1 else torch.cat([run.x, run.x.flip(-1)])
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.randint(-2, 3, (2, len(x), *run.weight.shape[2:]), generator=generator).float()
+    settings = run.settings | {"groups": 1}
+    whole = ops.conv2d(x, weight, **settings)[0]
+    parts = [ops.conv2d(x[c : c + 1], weight[:1, c : c + 1], **settings)[0] for c in range(len(x))]
+    mirrored = " (the input, and the input mirrored)" if len(run.x) == 1 else ""
+    st.markdown(
+        f"With {len(x)} channels in{mirrored} and 2 out, the weight is **{times(weight.shape)}**: each output channel "
+        f"has {len(x)} kernels, one for each input channel of its group, and sums over them. First output: "
+        + " + ".join(windows.factor(part[0, 0].item()) for part in parts)
+        + f" = **{number(whole[0, 0].item())}**. The first kernel alone would differ in "
+        f"{int((parts[0] != whole).sum())} of {whole.numel()} cells."
+    )
+
+
+def same_with_stride(run: Run) -> None:
+    """padding='same' with stride 2, refused; and what gives ⌈size/stride⌉."""
+    height, kernel = run.x.shape[1], run.weight.shape[2]
+    said = torchs_refusal(run.x, run.weight, stride=2, padding="same", groups=run.settings["groups"])
+    outputs = ops.output_size(height, kernel, 2, kernel // 2)
+    st.markdown(
+        f"With stride 2 on this input, {said}. Ask for the number instead: `padding={kernel // 2}` (k // 2) gives "
+        f"**{outputs}** rows from {height}; the size divided by 2 and rounded up is {-(-height // 2)}."
+    )
+
+
+def stride_rounds(run: Run) -> None:
+    """Output rows for several strides, and the input rows that no window reads."""
+    height, kernel = run.x.shape[1], run.weight.shape[2]
+    pad = kernel // 2
+    rows = [
+        "| stride | rows / stride | output rows, padding 0 | rows never read | output rows, padding k // 2 |",
+        "|---|---|---|---|---|",
+    ]
+    for stride in (1, 2, 3, 4):
+        bare, padded = (max(ops.output_size(height, kernel, stride, p), 0) for p in (0, pad))
+        unread = [y for y in range(height) if not ops.outputs_using(y, bare, kernel, stride)]
+        rows.append(f"| {stride} | {height / stride:.4g} | **{bare}** | {len(unread)} | **{padded}** |")
+    st.markdown(
+        f"The windows that fit are counted, and the division rounds down: {height} rows, a kernel of {kernel}.\n\n"
+        + "\n".join(rows)
+    )
+
+
+def kernel_too_large(run: Run) -> None:
+    """A kernel one larger than the input: torch, manual and textbook."""
+    x = patch(run)[0]
+    K = torch.ones(x.shape[0] + 1, x.shape[1] + 1)
+    empty = ops.corr2d(x, K)
+    try:
+        ops.conv2d(x[None], K[None, None])
+        ours = "takes it"
+    except RuntimeError as refusal:
+        ours = f"refuses: “{refusal}”"
+    st.markdown(
+        f"A {times(K.shape)} kernel on the {times(x.shape)} input: `corr2d` gives an **empty tensor** of "
+        f"shape {tuple(empty.shape)} without a word. {torchs_refusal(x[None], K[None, None])}. "
+        f"The manual version {ours}."
+    )
+
+
+def one_bias_a_channel(run: Run) -> None:
+    """Outputs with bias minus outputs without: one number a channel."""
+    bias = torch.arange(1.0, len(run.weight) + 1) * 0.5
+    with_bias = ops.conv2d(run.x, run.weight, bias, **run.settings)
+    added = (with_bias - ops.conv2d(run.x, run.weight, **run.settings)).round(decimals=3)
+    distinct = [sorted(set(channel.flatten().tolist())) for channel in added]
+    said = "; ".join(f"channel {o}: {', '.join(map(number, values))}" for o, values in enumerate(distinct))
+    learned = torch.nn.Conv2d(len(run.x), len(run.weight), run.windows.kernel_size, groups=run.settings["groups"])
+    assert learned.bias is not None
+    st.markdown(
+        f"`nn.Conv2d` with these channels has a bias of shape **{tuple(learned.bias.shape)}** for {added.numel():,} "
+        f"outputs. Output with the bias {', '.join(map(number, bias.tolist()))} minus output without it: {said}. "
+        "One number a channel, the same in every cell, and none at all where the layer is made with `bias=False`."
+    )
+
+
+# ---- walk, questions, take away --------------------------------------------------------------------------------
+
+
+def walks(run: Run, o: int) -> None:
+    """The textbook line by line, or the window with all settings."""
+    which = controls.choice("walk", "Walk through", ("the window, these settings", "corr2d, the textbook"))
+    if run.as_image:
+        st.caption(f"On the middle of the image, {times(patch(run).shape[1:])}.")
+    if which.startswith("corr2d"):
+        X, K = patch(run)[0], run.weight[o, 0]
+        if X.shape[0] < K.shape[0] or X.shape[1] < K.shape[1]:
+            st.info(kernel_larger(X, K))
+            return
+        scales = {"X": colour.signed(X), "K": colour.signed(K), "Y": colour.signed(ops.corr2d(X, K))}
+        walk.show(slide.corr2d_walk(X, K), scales, key="walk_corr2d")
+        return
+    small = convolve(patch(run), run.weight, run.bias, run.settings)
+    padded = small.steps.padded[0][list(small.read_channels(o))]
+    bias = torch.tensor(0.0) if small.bias is None else small.bias[o]
+    scales = {
+        "padded": colour.signed(padded),
+        "weight": colour.signed(small.weight[o]),
+        "output": colour.signed(small.output[o]),
+    }
+    walk.show(slide.slide_walk(padded, small.weight[o], bias, small.windows), scales, key="walk_slide")
+
+
+def questions(run: Run) -> list:
+    """Questions on what is on screen."""
+    return [
+        lambda draw: ask_shape(run, draw),
+        lambda draw: ask_value(run, draw),
+        lambda draw: ask_parameters(run, draw),
+        lambda draw: ask_readers(run, draw),
+        lambda draw: ask_window(run, draw),
+    ]
+
+
+def ask_shape(run: Run, draw: random.Random) -> Question:
+    """The output's shape for a drawn kernel, stride, padding and dilation."""
+    height, width = run.x.shape[1:]
+    settings = [
+        (k, s, p, d)
+        for k, s, p, d in product((1, 2, 3, 5), (1, 2, 3), (0, 1, 2), (1, 2))
+        if min(height, width) + 2 * p >= d * (k - 1) + 1
+    ]
+    k, s, p, d = draw.choice(settings)
+    out_channels = draw.choice((2, 3, 8))
+    output = ops.conv2d(run.x, torch.zeros(out_channels, len(run.x), k, k), None, s, p, d)
+    return Question(
+        f"The input {times(run.x.shape)} meets a weight {times((out_channels, len(run.x), k, k))} with stride {s}, "
+        f"padding {p}, dilation {d}. What is the output's shape?",
+        ", ".join(map(str, output.shape)),
+        f"{out_channels} kernels make {out_channels} channels; down, "
+        f"⌊({height} + 2·{p} − {d}·({k}−1) − 1)/{s}⌋ + 1 = {output.shape[1]}.",
+    )
+
+
+def ask_value(run: Run, draw: random.Random) -> Question:
+    """An output cell's value from its window and kernel, in one channel."""
+    o = draw.randrange(len(run.output))
+    cell = tuple(draw.randrange(n) for n in run.windows.outputs)
+    window = run.window(cell, o)
+    listed = "; ".join(
+        f"window {rows(part)} under kernel {rows(k)}" for part, k in zip(window, run.weight[o], strict=True)
+    )
+    bias = "" if run.bias is None else f", bias {number(run.bias[o].item())}"
+    return Question(
+        f"Output cell {cell} of channel {o}: {listed}{bias}. What is its value?",
+        f"{run.output[(o, *cell)].item():.4g}",
+        f"{windows.output_arithmetic(run, Picked(o, cell, None))}"
+        if len(window) == 1
+        else "Sum over all channels, then the bias.",
+        tolerance=0.03,
+    )
+
+
+def rows(matrix: Tensor) -> str:
+    """A small matrix in a sentence: [0 1 / 2 3]."""
+    return "[" + " / ".join(" ".join(map(number, row)) for row in matrix.tolist()) + "]"
+
+
+def ask_parameters(run: Run, draw: random.Random) -> Question:
+    """How many numbers a drawn layer learns."""
+    groups = draw.choice((1, 2, 4))
+    in_channels, out_channels, k = groups * draw.choice((1, 2, 4)), groups * draw.choice((1, 2, 4)), run.weight.shape[2]
+    layer = torch.nn.Conv2d(in_channels, out_channels, k, groups=groups)
+    return Question(
+        f"How many parameters has nn.Conv2d({in_channels}, {out_channels}, kernel_size={k}, groups={groups}), "
+        "bias included?",
+        str(sum(p.numel() for p in layer.parameters())),
+        f"out · in/groups · k · k + out = {out_channels}·{in_channels // groups}·{k}·{k} + {out_channels}.",
+    )
+
+
+def ask_readers(run: Run, draw: random.Random) -> Question:
+    """How many outputs read a drawn input cell."""
+    c, y, x = (draw.randrange(n) for n in run.x.shape)
+    using, channels = run.windows.using((y, x)), run.made_of(c)
+    return Question(
+        f"How many outputs, over all channels, are made with the input at ({c}, {y}, {x}), settings as on screen?",
+        str(len(using) * len(channels)),
+        f"In each of {len(channels)} output channels: {len({a for a, _ in using})} rows of windows by "
+        f"{len({b for _, b in using})} columns.",
+    )
+
+
+def ask_window(run: Run, draw: random.Random) -> Question:
+    """The input rows that a drawn output row reads."""
+    y = draw.randrange(run.windows.outputs[0])
+    (top, _), stride, dilation = run.windows.pads[0], run.settings["stride"], run.settings["dilation"]
+    read = list(ops.window(y, run.weight.shape[2], stride, top, dilation))
+    return Question(
+        f"Which input rows does output row {y} read? Padding counts, as rows below 0 or past the end. "
+        "Give the first and the last.",
+        f"{read[0]}, {read[-1]}",
+        f"It starts at {y}·{stride} − {top} = {read[0]}, in steps of {dilation}: {', '.join(map(str, read))}.",
+    )
+
+
+def take(run: Run) -> TakeAway:
+    """The run on screen as a script, and its tensors."""
+    settings = ", ".join(f"{name}={value!r}" for name, value in run.settings.items())
+    inputs = {"x": run.x, "weight": run.weight} | ({} if run.bias is None else {"bias": run.bias})
+    arguments = f"x, weight, {None if run.bias is None else 'bias'}, {settings}"
+    script = Script(
+        title="Convolution",
+        inputs=inputs,
+        functions=(ops.conv2d,),
+        calls=(f"output = conv2d({arguments})",),
+        results=("output",),
+        reference={"output": f"torch.nn.functional.conv2d({arguments})"},
+    )
+    return TakeAway(script, inputs | {"output": run.output, "columns": run.steps.columns[0]})
+
+
+frame.page("convolution", lesson)
