@@ -43,6 +43,14 @@ TOPICS: tuple[Topic, ...] = (
         thumbnails.aliases,
     ),
     Topic(
+        "no_grad",
+        "no_grad and its neighbours",
+        "Autograd and state",
+        ":material/edit_off:",
+        "Which steps does autograd record, what do they keep in memory, and what does switching it off change?",
+        thumbnails.no_grad,
+    ),
+    Topic(
         "convolution",
         "Convolution",
         "Layers",

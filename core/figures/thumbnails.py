@@ -6,6 +6,7 @@ import torch
 from core.figures import colour
 from core.figures.heatmap import Picture, draw
 from core.ops import memory
+from core.ops.autograd import held_by_network
 from core.ops.convolution import conv2d
 from core.ops.dropout import dropout as drop
 
@@ -52,3 +53,11 @@ def aliases() -> go.Figure:
     found = [memory.facts(way, requires_grad=False) for way in memory.WAYS.values()][:16]
     shared = torch.tensor([[f.shares_memory, f.shares_version, f.grad_fn is None] for f in found]).double()
     return _small(shared.T, colour.magnitude(shared))
+
+
+def no_grad() -> go.Figure:
+    """Bytes that networks of 1 to 8 layers keep for backward: recorded in training, in eval, and under no_grad."""
+    cases = (("none", True), ("none", False), ("no_grad", True))
+    held = [[held_by_network(context, depth, 8, 8, mode).nbytes for depth in range(1, 9)] for context, mode in cases]
+    kept = torch.tensor(held).double()
+    return _small(kept.repeat_interleave(2, 0).repeat_interleave(2, 1), colour.magnitude(kept))

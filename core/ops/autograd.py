@@ -5,8 +5,8 @@ Each computed tensor points at the node that made it (`grad_fn`), each node at t
 no node is made and nothing is kept.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ class Saved:
     shape: tuple[int, ...]
     nbytes: int
     address: int  # of its first number: two nodes may keep the same memory
+    tensor: str = ""  # the name of the tensor at that address, where one was given
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Node:
     saved: tuple[Saved, ...]
     is_leaf: bool
     freed: bool  # a backward has been through and let go of what was saved
+    tensor: str = ""  # the name of the leaf, or of the tensor that it made, where one was given
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,11 @@ class Graph:
         return sum({saved.address: saved.nbytes for node in self.nodes for saved in node.saved}.values())
 
 
-def graph_of(tensor: Tensor) -> Graph:
-    """The graph behind a tensor, read from the real grad_fn chain; empty where it has none."""
+def graph_of(tensor: Tensor, names: Mapping[str, Tensor] | None = None) -> Graph:
+    """The graph behind a tensor, read from the real grad_fn chain; empty where it has none.
+
+    `names` are tensors by name, to call nodes and saved tensors by.
+    """
     if tensor.grad_fn is None:
         return Graph((), ())
     functions: list[Any] = [tensor.grad_fn]
@@ -67,18 +72,19 @@ def graph_of(tensor: Tensor) -> Graph:
             if parent not in functions:
                 functions.append(parent)
             edges.append((i, functions.index(parent)))
-    return Graph(tuple(_node(i, function) for i, function in enumerate(functions)), tuple(edges))
+    return Graph(tuple(_node(i, function, names or {}) for i, function in enumerate(functions)), tuple(edges))
 
 
-def _node(id: int, function: Any) -> Node:
+def _node(id: int, function: Any, names: Mapping[str, Tensor]) -> Node:
     leaf = getattr(function, "variable", None)
     try:
-        saved, freed = tuple(_saved(function)), False
+        saved, freed = tuple(_saved(function, {tensor.data_ptr(): name for name, tensor in names.items()})), False
     except RuntimeError:  # torch refuses to show what it has let go
         saved, freed = (), True
     shape = tuple(leaf.shape) if leaf is not None else _output_shape(function)
     name = function.name().rpartition("::")[2]  # "torch::autograd::AccumulateGrad"
-    return Node(id, name, shape, saved, leaf is not None, freed)
+    of = (known for known, tensor in names.items() if tensor is leaf or tensor.grad_fn is function)
+    return Node(id, name, shape, saved, leaf is not None, freed, next(of, ""))
 
 
 def _output_shape(function: Any) -> tuple[int, ...] | None:
@@ -86,14 +92,15 @@ def _output_shape(function: Any) -> tuple[int, ...] | None:
     return tuple(metadata[0].shape) if metadata else None
 
 
-def _saved(function: Any) -> Iterator[Saved]:
+def _saved(function: Any, names: Mapping[int, str]) -> Iterator[Saved]:
     for attribute in sorted(dir(function)):
         if attribute.startswith("_saved_") or attribute == "saved_tensors":  # the latter of a Python Function
             value = getattr(function, attribute)
             for tensor in value if isinstance(value, (tuple, list)) else (value,):
                 if isinstance(tensor, Tensor):
                     name = attribute.removeprefix("_saved_")
-                    yield Saved(name, tuple(tensor.shape), tensor.nbytes, tensor.data_ptr())
+                    address = tensor.data_ptr()
+                    yield Saved(name, tuple(tensor.shape), tensor.nbytes, address, names.get(address, ""))
 
 
 # ---- memory held for backward ----------------------------------------------------------------------------------
@@ -130,12 +137,20 @@ CONTEXTS: Mapping[str, Callable[[], AbstractContextManager[Any]]] = {
     "enable_grad": torch.enable_grad,
     "set_grad_enabled(False)": lambda: torch.set_grad_enabled(False),
 }
-PARTS: Mapping[str, str] = {"h": "x * w", "a": "h.exp()", "y": "(a * h).sum()"}
+DETACH = "detach"  # in place of a context: recorded as usual, and then taken out of the graph
+FUNCTIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
+    "h.exp()": lambda h: h.exp(),
+    "h.sin()": lambda h: h.sin(),
+    "h.relu()": lambda h: h.relu(),
+    "h ** 2": lambda h: h**2,
+    "h + 1": lambda h: h + 1,
+}
+Numbers = tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class TensorFacts:
-    """What autograd knows of one tensor."""
+    """What autograd knows of one tensor, and its numbers."""
 
     name: str
     code: str
@@ -143,56 +158,66 @@ class TensorFacts:
     grad_fn: str | None
     is_leaf: bool
     is_inference: bool
+    values: Numbers
 
 
 @dataclass(frozen=True)
 class Expression:
-    """h = x·w, a = exp(h), y = Σ a·h as they came out, and what backward from y does."""
+    """h = x·w, a = f(h), y = Σ a·h as they came out, and what backward from y does."""
 
     tensors: tuple[TensorFacts, ...]  # as far as it got
-    graph: Graph
+    graph: Graph  # before backward
+    graph_after: Graph
     held: Held
-    gradients: Mapping[str, tuple[float, ...] | None]  # of the leaves x and w
+    gradients: Mapping[str, Numbers | None]  # of the leaves x and w
     error: str | None  # of the computation or of backward
 
 
-def build_expression(contexts: tuple[str, str, str] = ("none", "none", "none"), outer: str = "none") -> Expression:
-    """Compute h, a and y, each under one of `CONTEXTS`, all three inside `outer`; then go backward from y, outside.
+def build_expression(
+    contexts: tuple[str, str, str] = ("none", "none", "none"),
+    outer: str = "none",
+    x: Numbers = (0.5, 1.0, 1.5),
+    w: Numbers = (1.0, -1.0, 2.0),
+    function: str = "h.exp()",
+    leaves: Collection[str] = ("x", "w"),
+) -> Expression:
+    """Compute h, a and y, each under one of `CONTEXTS` (or detached), inside `outer`; then go backward, outside.
 
-    x and w are leaves of three numbers that require gradients.
+    x and w are as long as each other; those named in `leaves` require gradients. `function` is one of `FUNCTIONS`.
     """
-    made = {
-        "x": torch.tensor([0.5, 1.0, 1.5], requires_grad=True),
-        "w": torch.tensor([1.0, -1.0, 2.0], requires_grad=True),
-    }
+    made = {name: torch.tensor(values, requires_grad=name in leaves) for name, values in (("x", x), ("w", w))}
+    codes = {"h": "x * w", "a": function, "y": "(a * h).sum()"}
     computed: dict[str, Tensor] = {}
     steps: Mapping[str, Callable[[], Tensor]] = {
         "h": lambda: made["x"] * made["w"],
-        "a": lambda: computed["h"].exp(),
+        "a": lambda: FUNCTIONS[function](computed["h"]),
         "y": lambda: (computed["a"] * computed["h"]).sum(),
     }
 
     def compute() -> None:
         with CONTEXTS[outer]():
             for (name, step), context in zip(steps.items(), contexts, strict=True):
-                with CONTEXTS[context]():
-                    computed[name] = step()
+                with nullcontext() if context == DETACH else CONTEXTS[context]():
+                    computed[name] = step().detach() if context == DETACH else step()
 
-    graph, held, error = Graph((), ()), Held(0, 0), None
+    graph, after, held, error = Graph((), ()), Graph((), ()), Held(0, 0), None
     try:
         held = held_by(compute)
-        graph = graph_of(computed["y"])
+        names = {**made, **computed}
+        graph = graph_of(computed["y"], names)
         computed["y"].backward()
+        after = graph_of(computed["y"], names)
     except RuntimeError as refusal:
         error = str(refusal)
-    tensors = tuple(_tensor_facts(name, tensor) for name, tensor in computed.items())
+    tensors = tuple(_tensor_facts(name, codes[name], tensor) for name, tensor in computed.items())
     gradients = {name: None if leaf.grad is None else tuple(leaf.grad.tolist()) for name, leaf in made.items()}
-    return Expression(tensors, graph, held, gradients, error)
+    return Expression(tensors, graph, after, held, gradients, error)
 
 
-def _tensor_facts(name: str, tensor: Tensor) -> TensorFacts:
+def _tensor_facts(name: str, code: str, tensor: Tensor) -> TensorFacts:
     grad_fn = tensor.grad_fn.name() if tensor.grad_fn is not None else None
-    return TensorFacts(name, PARTS[name], tensor.requires_grad, grad_fn, tensor.is_leaf, tensor.is_inference())
+    values = tuple(tensor.flatten().tolist())
+    return TensorFacts(name, code, tensor.requires_grad, grad_fn, tensor.is_leaf, tensor.is_inference(), values)
 
 
 def held_by_network(context: str, depth: int = 4, width: int = 64, batch: int = 32, training: bool = True) -> Held:
@@ -244,6 +269,25 @@ def how_with_works(fail: bool = False) -> tuple[tuple[str, bool], ...]:
     except ValueError:
         moments.append(("caught outside", torch.is_grad_enabled()))
     return (*moments, ("after", torch.is_grad_enabled()))
+
+
+def enabled_inside(contexts: Sequence[str]) -> bool:
+    """Whether operations are recorded inside these `CONTEXTS`, the first being the outermost."""
+    with ExitStack() as stack:
+        for context in contexts:
+            stack.enter_context(CONTEXTS[context]())
+        return torch.is_grad_enabled()
+
+
+def descend(w: Tensor, x: Tensor, lr: float) -> Tensor:
+    """Two steps of gradient descent on Σ (w·x)², by hand: the update in place, under no_grad."""
+    w = w.clone().requires_grad_()
+    for _ in range(2):
+        loss = ((w * x) ** 2).sum()
+        (gradient,) = torch.autograd.grad(loss, w)
+        with torch.no_grad():
+            w -= lr * gradient
+    return w
 
 
 # ---- what is said about no_grad --------------------------------------------------------------------------------

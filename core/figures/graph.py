@@ -1,0 +1,134 @@
+"""The autograd graph: its nodes as boxes in layers, the output on top, and what each keeps for backward."""
+
+from collections.abc import Mapping
+
+import plotly.graph_objects as go
+
+from core.figures import colour
+from core.ops.autograd import Graph, Node
+
+WIDTH, NARROWEST = 360, 118  # pixels: of the picture, and of a box
+MARGIN = 96  # pixels on the right where edges pass that skip a layer
+BOX, GAP = 54, 24  # pixels: the height of a box, and between two layers
+LINE = 11  # size of the letters
+EDGE = "#3F7FBF"
+
+
+def draw(graph: Graph, whole: Graph | None = None, notes: Mapping[str, str] | None = None) -> go.Figure:
+    """The graph, arrows along the way of the gradient, from the output down to the leaves.
+
+    Nodes and edges of `whole` that are missing in `graph` are drawn broken: not recorded. `notes` are second lines for
+    the boxes, by the name of their tensor.
+    """
+    whole = whole or graph
+    boxes, height, width = _places(whole)
+    recorded = {_key(node): node for node in graph.nodes}
+    edges = {(_key(graph.nodes[i]), _key(graph.nodes[j])) for i, j in graph.edges}
+    figure = go.Figure(go.Scatter(x=[], y=[]), layout=_layout(width, height))
+    for i, j in whole.edges:
+        _edge(figure, boxes, i, j, (_key(whole.nodes[i]), _key(whole.nodes[j])) in edges)
+    for node, box in zip(whole.nodes, boxes, strict=True):
+        _box(figure, box, recorded.get(_key(node)), node, (notes or {}).get(node.tensor, ""))
+    return figure
+
+
+def layers(graph: Graph) -> list[int]:
+    """For each node its depth: the longest way from the output."""
+    depth = [0] * len(graph.nodes)
+    for _ in graph.nodes:  # as many rounds as the longest way can have edges
+        for i, j in graph.edges:
+            depth[j] = max(depth[j], depth[i] + 1)
+    return depth
+
+
+def describe(graph: Graph) -> str:
+    """The graph in words."""
+    if not graph.nodes:
+        return "No graph: the output has no grad_fn"
+    said = [f"{node.name}{f' ({node.tensor})' if node.tensor else ''}{_aloud(node)}" for node in graph.nodes]
+    return f"Graph of {len(graph.nodes)} nodes from the output to the leaves: {'; '.join(said)}"
+
+
+def _aloud(node: Node) -> str:
+    return f", keeps {_kept(node)}" if node.saved else ""
+
+
+def _key(node: Node) -> str:
+    return node.tensor or node.name
+
+
+def _kept(node: Node) -> str:
+    kept = ((f"{saved.name} = {saved.tensor}" if saved.tensor else saved.name, saved.nbytes) for saved in node.saved)
+    return ", ".join(f"{name} {nbytes} B" for name, nbytes in kept)
+
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+
+
+def _places(graph: Graph) -> tuple[list[Box], int, int]:
+    """A box for each node, and the height and width of the picture."""
+    depth = layers(graph)
+    most = max((depth.count(d) for d in depth), default=1)
+    width = max(WIDTH, most * (NARROWEST + 8))
+    boxes: list[Box] = []
+    for i, layer in enumerate(depth):
+        beside = [j for j, d in enumerate(depth) if d == layer]
+        room = (width - MARGIN) if len(beside) == 1 else width
+        wide = room / len(beside)
+        left = beside.index(i) * wide
+        top = layer * (BOX + GAP)
+        boxes.append((left + 2, top + 1.0, left + wide - 4, float(top + BOX)))
+    return boxes, (max(depth, default=0) + 1) * (BOX + GAP) - GAP + 2, width
+
+
+def _box(figure: go.Figure, box: Box, node: Node | None, planned: Node, note: str) -> None:
+    left, top, right, bottom = box
+    line = {"color": EDGE, "width": 1.5} if node else {"color": colour.MUTED, "width": 1.2, "dash": "dot"}
+    figure.add_shape(type="rect", x0=left, x1=right, y0=top, y1=bottom, line=line)
+    title = f"<b>{planned.tensor}</b> · {planned.name}" if planned.tensor else planned.name
+    lines = [title, *_lines(node, note)] if node else [title, "<i>not recorded</i>"]
+    figure.add_annotation(text="<br>".join(lines), x=left + 6, y=(top + bottom) / 2, xanchor="left", yanchor="middle",
+                          align="left", showarrow=False, font={"size": LINE})  # fmt: skip
+
+
+def _lines(node: Node, note: str) -> list[str]:
+    if node.is_leaf:
+        return [f"adds into {node.tensor or 'the leaf'}.grad", *([note] if note else [])]
+    shape = f"shape ({', '.join(map(str, node.shape))})" if node.shape is not None else ""
+    kept = "has let go of what it kept" if node.freed else f"keeps {_kept(node) or 'nothing'}"
+    return [" · ".join(part for part in (shape, note) if part), kept]
+
+
+def _edge(figure: go.Figure, boxes: list[Box], i: int, j: int, recorded: bool) -> None:
+    """An arrow to the next layer, or around the layers between."""
+    line = {"color": EDGE, "width": 2} if recorded else {"color": colour.MUTED, "width": 1.2, "dash": "dot"}
+    (left, top, right, bottom), (to_left, to_top, to_right, _) = boxes[i], boxes[j]
+    if to_top - bottom > GAP + 2:
+        out, start, end = max(right, to_right) + MARGIN / 2, (top + bottom) / 2, to_top + BOX / 2
+        way = f"M {right} {start} Q {out} {start} {out} {(start + end) / 2} Q {out} {end} {to_right + 8} {end}"
+        tail, tip = (to_right + 16, end), (to_right, end)
+    else:
+        start = min(max((to_left + to_right) / 2, left + 20), right - 20)
+        tail, tip = (start, bottom), ((to_left + to_right) / 2, to_top)
+        way = f"M {tail[0]} {tail[1]} L {tip[0]} {tip[1] - 6}"
+    figure.add_shape(type="path", path=way, line=line)
+    figure.add_annotation(
+        x=tip[0], y=tip[1], ax=tail[0], ay=tail[1], xref="x", yref="y", axref="x", ayref="y", text="", showarrow=True,
+        arrowhead=2, arrowsize=1, arrowwidth=line["width"], arrowcolor=line["color"],
+    )  # fmt: skip
+
+
+def _layout(width: int, height: int) -> dict:
+    hidden = {"visible": False, "fixedrange": True}
+    return {
+        "template": None,
+        "width": width,
+        "height": height,
+        "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "xaxis": hidden | {"range": [0, width]},
+        "yaxis": hidden | {"range": [height, 0]},
+        "showlegend": False,
+        "dragmode": False,
+    }

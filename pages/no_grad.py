@@ -1,0 +1,362 @@
+"""no_grad and its neighbours: which part of an expression is recorded, what that keeps, and what comes back."""
+
+import random
+from collections.abc import Callable
+from functools import partial
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from core.figures import colour, curves, graph
+from core.figures.heatmap import number
+from core.figures.walk import Moment, record
+from core.ops import autograd
+from core.ops.autograd import CONTEXTS, DETACH, FUNCTIONS, Expression, Numbers, build_expression
+from core.tensors.limits import Limits
+from core.tensors.script import Script
+from core.topics import Topic
+from core.ui import code, controls, frame, pictures, tensor_input, walk
+from core.ui.frame import Pitfall
+from core.ui.predict import Question
+from core.ui.take_away import TakeAway
+
+X, W = torch.tensor([0.5, 1.0, 1.5]), torch.tensor([1.0, -1.0, 2.0])
+LIMITS = Limits(ranks=(1,), max_side=4)
+CALLS = {
+    "none": "recorded", "no_grad": "no_grad()", "inference_mode": "inference_mode()", "enable_grad": "enable_grad()",
+    "set_grad_enabled(False)": "set_grad_enabled(False)", DETACH: ".detach()",
+}  # fmt: skip
+WITHIN, AROUND = tuple(CALLS), tuple(CONTEXTS)
+MAKERS: dict[str, Callable[[Tensor], Tensor]] = {
+    "x * 2": lambda x: x * 2,
+    "x": lambda x: x,
+    "torch.ones(3, requires_grad=True)": lambda _: torch.ones(3, requires_grad=True),
+    "nn.Parameter(torch.ones(3))": lambda _: torch.nn.Parameter(torch.ones(3)),
+}
+LEAVES = {"x and w": ("x", "w"), "x": ("x",), "w": ("w",), "neither": ()}
+
+
+def lesson(topic: Topic) -> None:
+    """The page between its title and its tabs."""
+    with controls.row():
+        function = controls.choice("f", "a =", list(FUNCTIONS), width=120)
+        parts = {"h": "h = x * w", "a": f"a = {function}", "y": "y = (a * h).sum()"}
+        h, a, y = (controls.choice(name, said, WITHIN, "no_grad" if name == "a" else "none", format=CALLS.__getitem__,
+                                   width=165) for name, said in parts.items())  # fmt: skip
+        outer = controls.choice("all", "all three inside", AROUND, format=CALLS.__getitem__, width=165)
+    with controls.row("input"):
+        leaves = LEAVES[controls.choice("leaves", "requires_grad", list(LEAVES))]
+        when = controls.choice("when", "Graph", ("before backward", "after"))
+        x = tensor_input.tensor("x", "x", X, LIMITS).float()
+        w = tensor_input.tensor("w", "w", W, LIMITS).float()
+    x_values, w_values = frame.attempt("leaves", lambda: as_long(x, w)) or as_long(X, W)
+    chosen = partial(build_expression, x=x_values, w=w_values, function=function)
+    run = chosen((h, a, y), outer, leaves=leaves)
+    whole = chosen()
+    with st.container(horizontal=True, gap="medium"):
+        draw(run, whole, when)
+        with st.container(width=480, gap="small"):
+            st.code(spelled((h, a, y), outer, function), language="python")
+            outcome(run, whole)
+    frame.below(
+        topic,
+        claims=autograd.CLAIMS,
+        pitfalls=pitfalls(x_values, w_values, function),
+        walk=partial(show_walk, x_values, w_values),
+        questions=questions(x_values, w_values, function),
+        take=lambda: take(x_values, w_values, leaves, spelled((h, a, y), outer, function), run),
+        more={"Memory": memory, "How with works": how_with_works},
+        functions=(build_expression, autograd.held_by_network, autograd.how_with_works, autograd.no_grad_by_yield),
+    )
+
+
+def as_long(x: Tensor, w: Tensor) -> tuple[Numbers, Numbers]:
+    """The numbers of both. ValueError unless they are as many."""
+    if len(x) != len(w):
+        raise ValueError(
+            f"x has {len(x)} numbers and w {len(w)}: x * w is taken number by number, so give both as many."
+        )
+    return tuple(x.tolist()), tuple(w.tolist())
+
+
+def spelled(within: tuple[str, str, str], outer: str, function: str) -> str:
+    """The code that ran."""
+    lines = []
+    for name, expression, context in zip("hay", ("x * w", function, "(a * h).sum()"), within, strict=True):
+        if context == DETACH:
+            bracketed = expression if expression.endswith(")") else f"({expression})"
+            lines.append(f"{name} = {bracketed}.detach()")
+        elif context == "none":
+            lines.append(f"{name} = {expression}")
+        else:
+            lines += [f"with torch.{CALLS[context]}:", f"    {name} = {expression}"]
+    if outer != "none":
+        lines = [f"with torch.{CALLS[outer]}:", *(f"    {line}" for line in lines)]
+    return "\n".join([*lines, "y.backward()"])
+
+
+# ---- the graph and the facts -----------------------------------------------------------------------------------
+
+
+def draw(run: Expression, whole: Expression, when: str) -> None:
+    """The graph as torch recorded it; what it would have recorded besides is broken."""
+    shown = run.graph if when == "before backward" else run.graph_after
+    notes = {name: f"{name}.grad = {listed(gradient)}" for name, gradient in run.gradients.items() if gradient}
+    notes |= {facts.name: listed(facts.values) for facts in run.tensors}
+    pictures.show(graph.draw(shown, whole.graph, notes), graph.describe(shown), key="graph")
+
+
+def listed(values: Numbers | None) -> str:
+    """Numbers as Python lists them."""
+    if values is None:
+        return "None"
+    return number(values[0]) if len(values) == 1 else f"[{', '.join(map(number, values))}]"
+
+
+def outcome(run: Expression, whole: Expression) -> None:
+    """What autograd knows of each tensor, what it keeps, and what backward brings."""
+    rows = ["| | requires_grad | grad_fn | leaf | inference |", "|---" * 5 + "|"]
+    rows += [
+        f"| **{t.name}** | {t.requires_grad} | {t.grad_fn} | {t.is_leaf} | {t.is_inference} |" for t in run.tensors
+    ]
+    st.markdown("\n".join(rows))
+    st.markdown(
+        f"**Kept for backward**: **{run.held.nbytes} B** of the {whole.held.nbytes} B with everything recorded "
+        f"({run.held.tensors} of {whole.held.tensors} savings; the same memory counts once)."
+    )
+    if run.error:
+        done = {0: "h", 1: "a", 2: "y"}.get(len(run.tensors), "y.backward()")
+        st.error(f"`{done}` is refused: {run.error}", icon=":material/block:")
+        return
+    st.markdown("**Backward**: " + ", ".join(arrived(name, run, whole) for name in ("x", "w")) + ".")
+
+
+def arrived(name: str, run: Expression, whole: Expression) -> str:
+    """One leaf's gradient, and what it would be with everything recorded."""
+    ours, full = run.gradients[name], whole.gradients[name]
+    aside = "" if ours == full else f" (everything recorded: {listed(full)})"
+    return f"`{name}.grad` = **{listed(ours)}**{aside}"
+
+
+# ---- the page's own tabs ---------------------------------------------------------------------------------------
+
+
+def memory() -> None:
+    """What a network's forward pass keeps under each context, in training and in eval."""
+    with controls.row("memory"):
+        depth = controls.slider("depth", "Layers", 1, 8, 4)
+        width = controls.slider("width", "Width", 16, 256, 64, step=16)
+        batch = controls.slider("batch", "Batch", 8, 128, 32, step=8)
+    held = {
+        mode: [autograd.held_by_network(context, depth, width, batch, mode == "train").nbytes for context in CONTEXTS]
+        for mode in ("train", "eval")
+    }
+    kilobytes = {f"{mode}()": (list(map(shorter, CONTEXTS)), [n / 1000 for n in bytes]) for mode, bytes in held.items()}
+    recorded, evaluated = held["train"][0], held["eval"][0]
+    pictures.show(
+        curves.bars(kilobytes, curves.Axis(), curves.Axis("kB kept for backward"), title="What a forward pass keeps"),
+        f"Bytes kept: recorded {recorded} in training and {evaluated} in eval; "
+        + ", ".join(f"{context} {held['train'][i]}" for i, context in enumerate(CONTEXTS) if i),
+        key="network", width="stretch",
+    )  # fmt: skip
+    st.markdown(
+        f"{depth} times Linear({width}, {width}), ReLU, Dropout on a batch of {batch}: **{recorded:,} B** are kept in "
+        f"training, weights that backward needs included, **{evaluated:,} B** after `eval()` (dropout then keeps no "
+        f"mask), and **{held['train'][1]} B** under `no_grad()`, in either mode."
+    )
+
+
+def shorter(context: str) -> str:
+    """A context's name that fits under a bar."""
+    return {"none": "recorded", "set_grad_enabled(False)": "set_grad_<br>enabled(False)"}.get(context, context)
+
+
+def how_with_works() -> None:
+    """`with` on a context manager of two methods, and what happens when its body fails."""
+    fail = controls.toggle("fail", "The body raises an error", False)
+    st.markdown(
+        "`with NoGrad():` calls `__enter__` on the way in and `__exit__` on every way out, by an error too: what is "
+        "opened gets closed, be it a file or a recording."
+    )
+    rows = ["| moment | torch.is_grad_enabled() |", "|---|---|"]
+    rows += [f"| {moment} | **{on}** |" for moment, on in autograd.how_with_works(fail)]
+    st.markdown("\n".join(rows))
+    left, right = st.columns(2)
+    left.code(code.source(autograd.NoGrad) + "\n\n\n" + code.source(autograd.how_with_works).partition("\n\n\n")[2])
+    right.code("@contextmanager\n" + code.source(autograd.no_grad_by_yield).removeprefix("@contextmanager\n"))
+
+
+# ---- pitfalls --------------------------------------------------------------------------------------------------
+
+
+def pitfalls(x: Numbers, w: Numbers, function: str) -> list[Pitfall]:
+    """What people believe of the neighbours, beyond the tutorial's own sentences."""
+    chosen = partial(build_expression, x=x, w=w, function=function)
+    return [
+        Pitfall("`.detach()` saves the memory that `no_grad()` saves", partial(detach_records_first, chosen)),
+        Pitfall("`inference_mode()` is just a faster `no_grad()`", partial(inference_tensors_stay_out, chosen)),
+        Pitfall("With one parameter frozen, the steps it is in go unrecorded", partial(freezing_is_not_no_grad, chosen)),
+        Pitfall("`eval()` stops the recording", eval_records),
+        Pitfall("`torch.set_grad_enabled(False)` needs a `with`", set_grad_enabled_stays),
+        Pitfall("`backward()` does nothing under `no_grad()`", partial(backward_works_inside, x)),
+    ]  # fmt: skip
+
+
+def detach_records_first(chosen: partial) -> None:
+    """Bytes kept while a is computed and detached, against a under no_grad."""
+    detached, off = chosen(("none", DETACH, "none")), chosen(("none", "no_grad", "none"))
+    same = detached.gradients == off.gradients
+    st.markdown(
+        f"With a detached, {detached.held.tensors} savings were made; with a under `no_grad()`, {off.held.tensors}. "
+        f"The gradients are {'the same' if same else 'not the same'}: `detach` records first and lets go after."
+    )
+
+
+def inference_tensors_stay_out(chosen: partial) -> None:
+    """The same part under each."""
+    off, inference = chosen(("none", "no_grad", "none")), chosen(("none", "inference_mode", "none"))
+    st.markdown(
+        f"a under `no_grad()`: x.grad = **{listed(off.gradients['x'])}**. a under `inference_mode()`: "
+        f"“{(inference.error or 'no error').partition('. ')[0]}”. An inference tensor has no version counter, so no "
+        "graph may keep it."
+    )
+
+
+def freezing_is_not_no_grad(chosen: partial) -> None:
+    """w without requires_grad."""
+    frozen, whole = chosen(leaves=("x",)), chosen()
+    st.markdown(
+        f"With w frozen, y still has {len(frozen.graph.nodes)} of {len(whole.graph.nodes)} nodes and keeps "
+        f"{frozen.held.nbytes} of {whole.held.nbytes} B: the way to x leads through. w.grad is "
+        f"**{listed(frozen.gradients['w'])}**, x.grad = {listed(frozen.gradients['x'])}."
+    )
+
+
+def eval_records() -> None:
+    """What a network in eval keeps."""
+    kept, off = autograd.held_by_network("none", training=False), autograd.held_by_network("no_grad", training=False)
+    st.markdown(
+        f"A network of four layers in `eval()` keeps **{kept.nbytes:,} B** for a backward that never comes; under "
+        f"`no_grad()` it keeps **{off.nbytes}**. Memory runs out in a test loop for want of `no_grad`, not of `eval`."
+    )
+
+
+def set_grad_enabled_stays() -> None:
+    """Called as a function, it stays until something switches it back."""
+    with torch.enable_grad():  # switches back at its end
+        torch.set_grad_enabled(False)
+        after = torch.is_grad_enabled()
+    st.markdown(
+        f"Called as a plain function it acts at once and stays: the next line sees is_grad_enabled() = **{after}**. "
+        f"Only `with` switches back, here to **{torch.is_grad_enabled()}**."
+    )
+
+
+def backward_works_inside(x: Numbers) -> None:
+    """Backward under no_grad, of a graph made outside."""
+    leaf = torch.tensor(x, requires_grad=True)
+    y = (leaf * leaf).sum()
+    with torch.no_grad():
+        y.backward()
+    gradient = leaf.grad
+    assert gradient is not None
+    st.markdown(
+        f"`y = (x * x).sum()` outside, `y.backward()` inside: x.grad = **{listed(tuple(gradient.tolist()))}**. "
+        "no_grad stops the recording of new steps; a graph that is there works."
+    )
+
+
+# ---- walk, questions, take away --------------------------------------------------------------------------------
+
+
+def show_walk(x: Numbers, w: Numbers) -> None:
+    """Two steps of gradient descent."""
+    start, given = torch.tensor(w), torch.tensor(x)
+
+    def note(moment: Moment) -> str:
+        return "w changes in place, unrecorded" if "w -=" in lines[moment.line] else ""
+
+    lines = code.source(autograd.descend).splitlines()
+    steps = record(autograd.descend, start, given, 0.1, panels=("w", "x", "loss", "gradient"), note=note)
+    scale = colour.signed(start, given)
+    walk.show(steps, dict.fromkeys(("w", "x", "gradient"), scale) | {"loss": scale}, key="walk")
+
+
+def questions(x: Numbers, w: Numbers, function: str) -> list:
+    """Questions on the expression."""
+
+    def drawn(draw: random.Random) -> tuple[tuple[str, str, str], Expression]:
+        within = tuple(draw.choice(("none", "no_grad", DETACH, "none")) for _ in "hay")
+        return within, build_expression(within, x=x, w=w, function=function)  # type: ignore[arg-type, return-value]
+
+    def gradient(draw: random.Random) -> Question:
+        within, made = drawn(draw)
+        i = draw.randrange(len(x))
+        arrived = made.gradients["x"]
+        return Question(
+            f"`{spelled(within, 'none', function).replace(chr(10), ' ⏎ ')}` with x = {listed(x)} and w = {listed(w)}: "
+            f"what is x.grad[{i}]? (`error` if backward is refused, `None` if nothing arrives.)",
+            "error" if made.error else "None" if arrived is None else f"{arrived[i]:.4g}",
+            made.error or f"x.grad is {listed(arrived)}: what is not recorded counts as a constant.",
+        )
+
+    def kept(draw: random.Random) -> Question:
+        other = draw.choice(list(FUNCTIONS))
+        made = build_expression(x=x, w=w, function=other)
+        return Question(
+            f"Everything is recorded, a = {other}, and x has {len(x)} float32 numbers. How many bytes does the graph keep?",
+            str(made.graph.saved_bytes),
+            "; ".join(
+                f"{node.name} keeps {', '.join(s.tensor for s in node.saved)}"
+                for node in made.graph.nodes
+                if node.saved
+            )
+            + ". The same memory counts once.",
+        )
+
+    def nested(draw: random.Random) -> Question:
+        contexts = [draw.choice([c for c in CONTEXTS if c != "none"]) for _ in range(3)]
+        inside = autograd.enabled_inside(contexts)
+        return Question(
+            f"Inside {', in it '.join(f'`with {CALLS[c]}`' for c in contexts)}: is `z = x * w` recorded?",
+            "yes" if inside else "no",
+            f"The innermost decides: is_grad_enabled() is {inside} there.",
+            ("yes", "no"),
+        )
+
+    def leaf(draw: random.Random) -> Question:
+        made = draw.choice(list(MAKERS))
+        with torch.no_grad():
+            answer = MAKERS[made](torch.tensor(x, requires_grad=True)).requires_grad
+        return Question(
+            f"x requires a gradient. Under `no_grad()`: `z = {made}`. What is z.requires_grad?",
+            str(answer),
+            "Results of computations lose it, leaves keep what they ask for.",
+            ("True", "False"),
+        )
+
+    return [gradient, kept, nested, leaf]
+
+
+def take(x: Numbers, w: Numbers, leaves: tuple[str, ...], ran: str, run: Expression) -> TakeAway:
+    """The run on screen as a script, and its tensors."""
+    inputs = {name: torch.tensor(values, requires_grad=name in leaves) for name, values in (("x", x), ("w", w))}
+    indented = "\n".join(f"    {line}" for line in ran.splitlines())
+    script = Script(
+        title="An expression under contexts",
+        inputs=inputs,
+        functions=(autograd.graph_of,),
+        calls=(
+            "h = a = y = refusal = graph = None",
+            f"try:\n{indented}\nexcept RuntimeError as error:\n    refusal = str(error)",
+            "x_grad, w_grad = x.grad, w.grad",
+            "if y is not None:\n    graph = [node.name for node in graph_of(y).nodes]",
+        ),
+        results=("h", "a", "y", "x_grad", "w_grad", "graph", "refusal"),
+    )
+    gradients = {f"{name}_grad": torch.tensor(g) for name, g in run.gradients.items() if g is not None}
+    return TakeAway(script, {name: tensor.detach() for name, tensor in inputs.items()} | gradients)
+
+
+frame.page("no_grad", lesson)
