@@ -11,7 +11,7 @@ from torch.testing._internal.common_methods_invocations import op_db
 
 import core.ops
 from core.ops.operator import Operator
-from tests.ops.like_torch import check, fresh
+from tests.ops.like_torch import check
 
 
 def every_operator() -> list[Operator]:
@@ -25,11 +25,18 @@ KNOWN_TO_TORCH = [operator for operator in OPERATORS if operator.mirrors in INFO
 by_name = pytest.mark.parametrize("operator", KNOWN_TO_TORCH, ids=lambda operator: operator.name)
 
 
+def arguments(operator: Operator, sample) -> tuple:
+    """A sample's arguments in the order of torch's function; the database keeps einsum's operands in front."""
+    if operator.mirrors == "torch.einsum":
+        return (sample.args[0], *sample.input)
+    return (sample.input, *sample.args)
+
+
 @by_name
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
 def test_sample_inputs(operator, dtype):
     for sample in INFOS[operator.mirrors].sample_inputs("cpu", dtype, requires_grad=operator.differentiable):
-        check(operator.manual, operator.torch, sample.input, *sample.args, **sample.kwargs)
+        check(operator.manual, operator.torch, *arguments(operator, sample), **sample.kwargs)
 
 
 @by_name
@@ -40,10 +47,11 @@ def test_error_inputs(operator):
     names = [name for name in inspect.signature(operator.manual).parameters if name not in ("args", "kwargs")]
     for error in info.error_inputs("cpu"):
         sample = error.sample_input
-        with pytest.raises(Exception) as theirs:  # noqa: PT012
-            operator.torch(fresh(sample.input), *fresh(list(sample.args)), **fresh(sample.kwargs))
+        given = arguments(operator, sample)  # not copied: some are refused because they share memory
+        with pytest.raises(Exception) as theirs:
+            operator.torch(*given, **sample.kwargs)
         with pytest.raises(type(theirs.value)) as ours:
-            operator.manual(fresh(sample.input), *fresh(list(sample.args)), **fresh(sample.kwargs))
+            operator.manual(*given, **sample.kwargs)
         assert any(re.search(rf"\b{name}\b", str(ours.value)) for name in names), str(ours.value)
 
 
@@ -51,5 +59,5 @@ def test_error_inputs(operator):
 def test_tiers_agree_on_the_timing_inputs(operator):
     call = operator.make_call(operator.sizes[0], torch.float32, torch.device("cpu"), 0)
     check(operator.manual, operator.torch, *call.args, **call.kwargs)
-    if operator.textbook_tier:
+    if operator.textbook_tier and not operator.random:  # another way to draw gives other numbers from one seed
         check(operator.textbook_tier, operator.torch, *call.args, tol=1e-4, **call.kwargs)

@@ -1,8 +1,17 @@
 """What holds for every page: it opens, its controls take what they offer, and a wrong link gives the example."""
 
-import pytest
+import importlib
+import pkgutil
+import subprocess
+import sys
 
+import pytest
+import torch
+
+import core.ops
+from core.tensors.script import to_notebook, to_python
 from core.topics import TOPICS
+from core.ui import take_away
 from tests.pages.opening import control, open_page, sound, words
 
 every_topic = pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
@@ -55,3 +64,48 @@ def test_every_control_moves(topic):
                 sound(control(app, key).set_value(option).run())
         elif widget.type == "toggle":
             sound(widget.set_value(not setting.value).run())
+
+
+@every_topic
+def test_asks_at_least_three_questions(topic):
+    app = open_page(topic.name, tab="Predict")
+    assert len([button for button in app.button if button.label == "Commit"]) >= 3
+    again = sound(next(button for button in app.button if button.label == "New questions").click().run())
+    assert control(again, "draw").value == 1
+
+
+RUN_BOTH = """
+import json, runpy, sys, torch
+sys.argv = ["script.py", "script.pt"]
+script = runpy.run_path("script.py")
+cells = [cell for cell in json.load(open("script.ipynb"))["cells"] if cell["cell_type"] == "code"]
+notebook = {"__name__": "__main__"}
+for cell in cells:
+    exec(compile("".join(cell["source"]), "cell", "exec"), notebook)
+torch.save({name: notebook[name] for name in torch.load("script.pt")}, "notebook.pt")
+"""
+
+
+@every_topic
+def test_script_and_notebook_reproduce_what_is_on_screen(topic, monkeypatch, tmp_path):
+    taken = []
+    monkeypatch.setattr(take_away, "show", lambda _, take: taken.append(take))
+    open_page(topic.name, tab="Take away")
+    (take,) = taken
+    (tmp_path / "script.py").write_text(to_python(take.script))
+    (tmp_path / "script.ipynb").write_text(to_notebook(take.script))
+    subprocess.run([sys.executable, "-c", RUN_BOTH], cwd=tmp_path, check=True, timeout=120, capture_output=True)
+    script, notebook = torch.load(tmp_path / "script.pt"), torch.load(tmp_path / "notebook.pt")
+    assert script
+    for name, value in script.items():
+        assert torch.equal(value.nan_to_num(7), notebook[name].nan_to_num(7)), name
+        if name in take.tensors:
+            assert torch.equal(value.nan_to_num(7), take.tensors[name].detach().nan_to_num(7)), name
+
+
+def test_every_operator_belongs_to_a_topic():
+    names = [module.name for module in pkgutil.iter_modules(core.ops.__path__)]
+    modules = [importlib.import_module(f"core.ops.{name}") for name in names]
+    written = {operator.mirrors for module in modules for operator in getattr(module, "OPERATORS", ())}
+    registered = [operator.mirrors for topic in TOPICS for operator in topic.operators]
+    assert sorted(registered) == sorted(written)
