@@ -56,7 +56,7 @@ def show(operators: tuple[Operator, ...]) -> None:
     for column, (title, function) in zip(st.columns(len(shown)), shown, strict=True):
         with column:
             st.markdown(f"**{title}** · `{function.__name__}`")
-            st.code(source(function), language="python", height=460)
+            st.code(source(function), language="python", wrap_lines=True)
     st.markdown(
         f"**torch** · `{operator.mirrors}{_torch_signature(operator)}` · "
         f"[documentation](https://docs.pytorch.org/docs/stable/generated/{operator.mirrors}.html)"

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from core.ops.claim import Claim
-from core.topics import TOPICS, Topic
-from core.ui import code, controls, link, pictures, predict, share, start, take_away
+from core.topics import PAGES, Topic
+from core.ui import code, controls, link, pictures, predict, share, start, take_away, timing_panel
 
 T = TypeVar("T")
 REFUSALS = (ValueError, RuntimeError, IndexError, TypeError, NotImplementedError)
@@ -18,6 +18,8 @@ STYLE = """<style>
 .stMainBlockContainer h1 { padding: 0 0 .1rem; }
 @media (max-width: 640px) { .stMainBlockContainer { padding: 4.2rem .8rem 3rem; } }
 [data-testid="stMarkdownContainer"] table { display: block; overflow-x: auto; max-width: 100%; }
+[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] * { color: inherit; opacity: 1; }
+[data-testid="stCode"] .token.keyword { color: color-mix(in srgb, #1c83e1 60%, currentColor); }
 @media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important; } }
 </style>"""
 
@@ -43,7 +45,7 @@ def page(name: str, lesson: Callable[[Topic], None]) -> None:
 
     The lesson is a fragment: a control that moves runs it again, and nothing around it.
     """
-    topic = next(topic for topic in TOPICS if topic.name == name)
+    topic = next(topic for topic in PAGES if topic.name == name)
     start.by_the_front_door()
     style()
 
@@ -103,6 +105,7 @@ def below(
         parts["Predict"] = lambda: predict.show(topic.name, questions)
     if topic.operators:
         parts["Code"] = lambda: code.show(topic.operators)
+        parts["Timing"] = lambda: timing_panel.show(topic)
     elif functions:
         parts["Code"] = lambda: code.show_functions(functions)
     if take:

@@ -30,7 +30,7 @@ def show(page: str, take: TakeAway) -> None:
             file(f"{name}.npy", f"{page}-{name}.npy", to_npy(tensor), "application/octet-stream", ":material/grid_on:")
     st.caption("The script needs torch alone. Run it: it prints the numbers that are on screen now.")
     with st.expander("The script"):
-        st.code(program, language="python", height=420)
+        st.code(program, language="python", wrap_lines=True)
     picture(page, pictures.drawn())
 
 

@@ -154,14 +154,3 @@ def test_a_link_straight_to_a_page_of_a_fresh_server(chromium, tmp_path):
     finally:
         server.terminate()
         server.wait(20)
-
-
-def test_a_phone_sees_the_page_without_sideways_scrolling(chromium, url):
-    for topic in TOPICS:
-        tab = chromium.new_context(viewport={"width": 390, "height": 844}).new_page()
-        open_page(tab, f"{url}/{topic.name}")
-        wide, view = tab.evaluate(
-            "() => { const m = document.querySelector('[data-testid=stMain]'); return [m.scrollWidth, m.clientWidth]; }"
-        )
-        assert wide <= view + 1, topic.name
-        tab.context.close()
