@@ -4,7 +4,7 @@ Windows lie as in a convolution, with two differences: the stride is the kernel 
 with `ceil_mode` a last window may hang over the end, provided that it starts before the padding after the input.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -186,6 +186,17 @@ def windows_of(
     return Windows(size, kernel, steps, around, spread, (down, across))
 
 
+PART = 2**18  # numbers at once, 1 MiB in float32
+
+
+def _by_parts(run: Callable[[Tensor], Tensor], input: Tensor) -> Tensor:
+    """`run` on as many images (or channels of the only image) at a time as stay in the cache, one after another."""
+    if len(input) == 0:
+        return run(input)
+    outputs = [run(part) for part in input.split(max(1, PART // input[0].numel()))]
+    return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+
+
 def lowest(dtype: torch.dtype) -> float:
     """The padding that is never larger than a number of the input: −inf, or the least integer."""
     return -torch.inf if dtype.is_floating_point else torch.iinfo(dtype).min
@@ -226,10 +237,10 @@ def max_pool2d(
     """
     _check_input(input, MAX_DTYPES)
     windows = windows_of(input, kernel_size, stride, padding, dilation, ceil_mode)
-    steps = max_pool2d_steps(input, windows)
+    output = _by_parts(lambda part: max_pool2d_steps(part, windows).output, input)
     if not return_indices:
-        return steps.output
-    return steps.output, winners(steps.padded.detach(), windows)
+        return output
+    return output, _by_parts(lambda part: winners(windows.pad(part, lowest(part.dtype)), windows), input.detach())
 
 
 def max_pool2d_steps(input: Tensor, windows: Windows) -> MaxPoolSteps:
@@ -352,7 +363,7 @@ def avg_pool2d(
         if divisor_override == 0:
             raise RuntimeError("divisor_override must not be 0")
     windows = windows_of(input, kernel_size, stride, padding, 1, ceil_mode)
-    return avg_pool2d_steps(input, windows, count_include_pad, divisor_override).output
+    return _by_parts(lambda part: avg_pool2d_steps(part, windows, count_include_pad, divisor_override).output, input)
 
 
 def avg_pool2d_steps(
@@ -482,7 +493,7 @@ OPERATORS = tuple(
         manual=manual,
         torch=library,
         make_call=_make_call,
-        sizes=(8, 32, 128),
+        sizes=(8, 32, 256),
         size_meaning="n: input of shape (4, 16, n, n), kernel 3×3, stride 2, padding 1",
         bytes_moved=lambda n, itemsize: (4 * 16 * n**2 + _outputs(n)) * itemsize,
         operations=lambda n: 9 * _outputs(n),

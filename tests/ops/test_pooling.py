@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from core.ops import pooling
 from core.ops.pooling import (
     avg_pool2d,
     avg_pool2d_steps,
@@ -218,6 +219,15 @@ def test_first_and_second_derivatives(ours, theirs, arguments, ceil_mode):
 
     assert torch.autograd.gradcheck(run, input)
     assert torch.autograd.gradgradcheck(run, input)
+
+
+@both
+@pytest.mark.parametrize("shape", [(7, 2, 6, 5), (7, 6, 5)], ids=["batched", "unbatched"])
+def test_images_taken_in_parts_give_the_same(ours, theirs, shape, monkeypatch):
+    monkeypatch.setattr(pooling, "PART", 130)  # two images of 60 cells, or four channels of 30
+    check(ours, theirs, numbers(shape, torch.float64, 0, 3).requires_grad_(), 3, 2, 1)
+    if ours is max_pool2d:
+        check(ours, theirs, numbers(shape, torch.float64, 0, 3), 3, 2, 1, return_indices=True)
 
 
 @both
