@@ -121,10 +121,11 @@ def outcome(run: Expression, whole: Expression) -> None:
         f"| **{t.name}** | {t.requires_grad} | {t.grad_fn} | {t.is_leaf} | {t.is_inference} |" for t in run.tensors
     ]
     st.markdown("\n".join(rows))
-    st.markdown(
-        f"**Kept for backward**: **{run.held.nbytes} B** of the {whole.held.nbytes} B with everything recorded "
-        f"({run.held.tensors} of {whole.held.tensors} savings; the same memory counts once)."
-    )
+    if len(run.tensors) == len(whole.tensors):
+        st.markdown(
+            f"**Kept for backward**: **{run.held.nbytes} B** of the {whole.held.nbytes} B with everything recorded "
+            f"({run.held.tensors} savings instead of {whole.held.tensors}; the same memory counts once)."
+        )
     if run.error:
         done = {0: "h", 1: "a", 2: "y"}.get(len(run.tensors), "y.backward()")
         st.error(f"`{done}` is refused: {run.error}", icon=":material/block:")
@@ -182,9 +183,9 @@ def how_with_works() -> None:
     rows = ["| moment | torch.is_grad_enabled() |", "|---|---|"]
     rows += [f"| {moment} | **{on}** |" for moment, on in autograd.how_with_works(fail)]
     st.markdown("\n".join(rows))
-    left, right = st.columns(2)
-    left.code(code.source(autograd.NoGrad) + "\n\n\n" + code.source(autograd.how_with_works).partition("\n\n\n")[2])
-    right.code("@contextmanager\n" + code.source(autograd.no_grad_by_yield).removeprefix("@contextmanager\n"))
+    left, right = st.columns([3, 2])
+    left.code(code.source(autograd.how_with_works), language="python")
+    right.code(code.source(autograd.no_grad_by_yield), language="python")
 
 
 # ---- pitfalls --------------------------------------------------------------------------------------------------
@@ -196,7 +197,7 @@ def pitfalls(x: Numbers, w: Numbers, function: str) -> list[Pitfall]:
     return [
         Pitfall("`.detach()` saves the memory that `no_grad()` saves", partial(detach_records_first, chosen)),
         Pitfall("`inference_mode()` is just a faster `no_grad()`", partial(inference_tensors_stay_out, chosen)),
-        Pitfall("With one parameter frozen, the steps it is in go unrecorded", partial(freezing_is_not_no_grad, chosen)),
+        Pitfall("With one parameter frozen, its steps go unrecorded", partial(freezing_is_not_no_grad, chosen)),
         Pitfall("`eval()` stops the recording", eval_records),
         Pitfall("`torch.set_grad_enabled(False)` needs a `with`", set_grad_enabled_stays),
         Pitfall("`backward()` does nothing under `no_grad()`", partial(backward_works_inside, x)),
@@ -208,7 +209,7 @@ def detach_records_first(chosen: partial) -> None:
     detached, off = chosen(("none", DETACH, "none")), chosen(("none", "no_grad", "none"))
     same = detached.gradients == off.gradients
     st.markdown(
-        f"With a detached, {detached.held.tensors} savings were made; with a under `no_grad()`, {off.held.tensors}. "
+        f"With a detached, {detached.held.tensors} savings are made; with a under `no_grad()`, {off.held.tensors}. "
         f"The gradients are {'the same' if same else 'not the same'}: `detach` records first and lets go after."
     )
 
@@ -217,7 +218,7 @@ def inference_tensors_stay_out(chosen: partial) -> None:
     """The same part under each."""
     off, inference = chosen(("none", "no_grad", "none")), chosen(("none", "inference_mode", "none"))
     st.markdown(
-        f"a under `no_grad()`: x.grad = **{listed(off.gradients['x'])}**. a under `inference_mode()`: "
+        f"Under `no_grad()`, x.grad = **{listed(off.gradients['x'])}**. Under `inference_mode()`: "
         f"“{(inference.error or 'no error').partition('. ')[0]}”. An inference tensor has no version counter, so no "
         "graph may keep it."
     )
@@ -305,7 +306,7 @@ def questions(x: Numbers, w: Numbers, function: str) -> list:
         other = draw.choice(list(FUNCTIONS))
         made = build_expression(x=x, w=w, function=other)
         return Question(
-            f"Everything is recorded, a = {other}, and x has {len(x)} float32 numbers. How many bytes does the graph keep?",
+            f"Everything is recorded, a = {other}, and x has {len(x)} float32 numbers. How many bytes are kept?",
             str(made.graph.saved_bytes),
             "; ".join(
                 f"{node.name} keeps {', '.join(s.tensor for s in node.saved)}"
@@ -317,11 +318,11 @@ def questions(x: Numbers, w: Numbers, function: str) -> list:
 
     def nested(draw: random.Random) -> Question:
         contexts = [draw.choice([c for c in CONTEXTS if c != "none"]) for _ in range(3)]
-        inside = autograd.enabled_inside(contexts)
+        inside = autograd.recorded_inside(contexts)
         return Question(
             f"Inside {', in it '.join(f'`with {CALLS[c]}`' for c in contexts)}: is `z = x * w` recorded?",
             "yes" if inside else "no",
-            f"The innermost decides: is_grad_enabled() is {inside} there.",
+            "The innermost decides, except that nothing is recorded anywhere inside inference_mode().",
             ("yes", "no"),
         )
 

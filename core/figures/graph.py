@@ -108,9 +108,10 @@ def _edge(figure: go.Figure, boxes: list[Box], i: int, j: int, recorded: bool) -
         way = f"M {right} {start} Q {out} {start} {out} {(start + end) / 2} Q {out} {end} {to_right + 8} {end}"
         tail, tip = (to_right + 16, end), (to_right, end)
     else:
-        start = min(max((to_left + to_right) / 2, left + 20), right - 20)
-        tail, tip = (start, bottom), ((to_left + to_right) / 2, to_top)
-        way = f"M {tail[0]} {tail[1]} L {tip[0]} {tip[1] - 6}"
+        middle = (to_left + to_right) / 2
+        start, tip = min(max(middle, left + 10), right - 10), (middle, to_top)
+        way = f"M {start} {bottom} L {middle} {to_top - 6}"
+        tail = (middle - 0.3 * (middle - start), to_top - 0.3 * GAP)
     figure.add_shape(type="path", path=way, line=line)
     figure.add_annotation(
         x=tip[0], y=tip[1], ax=tail[0], ay=tail[1], xref="x", yref="y", axref="x", ayref="y", text="", showarrow=True,

@@ -166,7 +166,7 @@ class Expression:
     """h = x·w, a = f(h), y = Σ a·h as they came out, and what backward from y does."""
 
     tensors: tuple[TensorFacts, ...]  # as far as it got
-    graph: Graph  # before backward
+    graph: Graph  # before backward; of what was recorded so far where y was refused
     graph_after: Graph
     held: Held
     gradients: Mapping[str, Numbers | None]  # of the leaves x and w
@@ -203,15 +203,26 @@ def build_expression(
     graph, after, held, error = Graph((), ()), Graph((), ()), Held(0, 0), None
     try:
         held = held_by(compute)
-        names = {**made, **computed}
-        graph = graph_of(computed["y"], names)
-        computed["y"].backward()
-        after = graph_of(computed["y"], names)
     except RuntimeError as refusal:
         error = str(refusal)
+    end, names = _end(computed), {**made, **computed}
+    if end is not None:
+        graph = graph_of(end, names)
+    if error is None:
+        try:
+            computed["y"].backward()
+        except RuntimeError as refusal:
+            error = str(refusal)
+        after = graph_of(computed["y"], names)
     tensors = tuple(_tensor_facts(name, codes[name], tensor) for name, tensor in computed.items())
     gradients = {name: None if leaf.grad is None else tuple(leaf.grad.tolist()) for name, leaf in made.items()}
     return Expression(tensors, graph, after, held, gradients, error)
+
+
+def _end(computed: Mapping[str, Tensor]) -> Tensor | None:
+    """y; where it was never made, the last tensor before it that has a graph."""
+    recorded = [tensor for tensor in computed.values() if tensor.grad_fn is not None]
+    return computed.get("y", recorded[-1] if recorded else None)
 
 
 def _tensor_facts(name: str, code: str, tensor: Tensor) -> TensorFacts:
@@ -271,12 +282,16 @@ def how_with_works(fail: bool = False) -> tuple[tuple[str, bool], ...]:
     return (*moments, ("after", torch.is_grad_enabled()))
 
 
-def enabled_inside(contexts: Sequence[str]) -> bool:
-    """Whether operations are recorded inside these `CONTEXTS`, the first being the outermost."""
+def recorded_inside(contexts: Sequence[str]) -> bool:
+    """Whether an operation is recorded inside these `CONTEXTS`, the first being the outermost.
+
+    The innermost decides, except that nothing is recorded anywhere inside inference_mode.
+    """
+    x = torch.ones(1, requires_grad=True)
     with ExitStack() as stack:
         for context in contexts:
             stack.enter_context(CONTEXTS[context]())
-        return torch.is_grad_enabled()
+        return (x * 2).requires_grad
 
 
 def descend(w: Tensor, x: Tensor, lr: float) -> Tensor:

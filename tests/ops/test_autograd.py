@@ -165,3 +165,59 @@ def test_claims_leave_the_random_numbers_alone():
         claim()
     autograd.held_by_network("none")
     assert torch.equal(before, torch.get_rng_state())
+
+
+# ---- names, detach, nesting ------------------------------------------------------------------------------------
+
+
+def test_nodes_and_saved_tensors_are_named():
+    graph = build_expression().graph
+    assert [node.tensor for node in graph.nodes] == ["y", "", "a", "h", "x", "w"]
+    assert {saved.tensor for node in graph.nodes for saved in node.saved} == {"a", "h", "x", "w"}
+
+
+def test_a_detached_part_gives_the_gradients_of_an_unrecorded_one():
+    detached, off = build_expression(("none", "detach", "none")), build_expression(("none", "no_grad", "none"))
+    assert detached.gradients == off.gradients
+    assert detached.held.tensors > off.held.tensors
+    with pytest.raises(KeyError):
+        build_expression(("none", "nonsense", "none"))
+
+
+@pytest.mark.parametrize("function", autograd.FUNCTIONS)
+@pytest.mark.parametrize("leaves", [("x", "w"), ("x",), ("w",)])
+def test_gradients_for_every_function_and_choice_of_leaves(function, leaves):
+    values = {"x": (0.5, -2.0), "w": (3.0, 1.5)}
+    made = build_expression(**values, function=function, leaves=leaves)
+    x, w = (torch.tensor(values[name], requires_grad=name in leaves) for name in ("x", "w"))
+    h = x * w
+    (eval(function, {"h": h}) * h).sum().backward()
+    expected = {name: None if t.grad is None else tuple(t.grad.tolist()) for name, t in (("x", x), ("w", w))}
+    assert made.gradients == expected
+    assert made.tensors[1].code == function
+    assert all(node.freed for node in made.graph_after.nodes if made.graph.nodes[node.id].saved)
+
+
+def test_a_refused_expression_shows_its_graph_so_far():
+    made = build_expression(("none", "inference_mode", "none"))
+    assert [node.tensor for node in made.graph.nodes] == ["h", "x", "w"]
+
+
+def test_what_is_recorded_inside_contexts():
+    assert autograd.recorded_inside(())
+    assert autograd.recorded_inside(("no_grad", "enable_grad"))
+    assert not autograd.recorded_inside(("enable_grad", "no_grad"))
+    assert not autograd.recorded_inside(("inference_mode", "enable_grad"))
+    assert torch.is_grad_enabled()
+
+
+def test_descent_by_hand_is_sgd():
+    w, x = torch.tensor([1.0, -2.0]), torch.tensor([0.5, 1.0])
+    theirs = w.clone().requires_grad_()
+    optimiser = torch.optim.SGD([theirs], lr=0.1)
+    for _ in range(2):
+        optimiser.zero_grad()
+        ((theirs * x) ** 2).sum().backward()
+        optimiser.step()
+    torch.testing.assert_close(autograd.descend(w, x, 0.1), theirs)
+    assert w.tolist() == [1, -2]
