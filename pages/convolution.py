@@ -119,7 +119,7 @@ def choose_kernel_size(kernel: str, own: Tensor | None) -> tuple[int, int]:
         st.markdown(f"Kernel size  \n**{times(own.shape)}** (as given)", width=NARROW)
         return own.shape[0], own.shape[1]
     if kernel in ops.FAMOUS_KERNELS:
-        st.markdown(f"Kernel size  \n**3×3** ({kernel})", width=NARROW)
+        st.markdown("Kernel size  \n**3×3**", width=NARROW)
         return 3, 3
     with st.container(width="content", gap="xxsmall"):
         apart = st.session_state.get("apart", st.query_params.get("apart") == "true")
@@ -154,6 +154,7 @@ def make_weight(
 def choose_cell(run: Run) -> Picked:
     """Which output channel is shown, and which cell is picked; the first output where none is."""
     take_clicks()
+    match_rank(len(run.x))
     channels, height, width = run.output.shape
     with controls.row("cell"):
         channel = controls.slider("o", "Output channel", 0, channels - 1, 0, width=NARROW) if channels > 1 else 0
@@ -174,6 +175,15 @@ def take_clicks() -> None:
         state["o"], state["out"], state["in"] = int(channel), ", ".join(cell), ""
     if clicked := state.pop("click in", None):
         state["in"], state["out"] = clicked, ""
+
+
+def match_rank(channels: int) -> None:
+    """Keep the picked input cell when a channel comes or goes: its index is (c, y, x), or (y, x) with one channel."""
+    parts = st.session_state.get("in", "").split(",")
+    if len(parts) == 2 and channels > 1:
+        st.session_state["in"] = ", ".join(["0", *map(str.strip, parts)])
+    if len(parts) == 3 and channels == 1:
+        st.session_state["in"] = ", ".join(map(str.strip, parts[1:]))
 
 
 # ---- the pictures ----------------------------------------------------------------------------------------------
@@ -319,10 +329,13 @@ def show_flip(run: Run, o: int) -> None:
 
 def flip_sentence(run: Run, o: int, apart: Tensor) -> str:
     """What the flip changed on this input."""
-    turned = "unchanged by the turn" if torch.equal(run.weight[o], run.weight[o].flip(-2, -1)) else "changed by it"
+    if torch.equal(run.weight[o], run.weight[o].flip(-2, -1)):
+        here = "This kernel is unchanged by the turn, so here the two are one"
+    else:
+        here = "This kernel is changed by the turn"
     return (
         f"Mathematics turns the kernel by 180° before it slides; `conv2d` does not: it is the cross-correlation ⋆. "
-        f"This kernel is {turned}, and **{int((apart != 0).sum())} of {apart.numel()}** outputs differ, by up to "
+        f"{here}: **{int((apart != 0).sum())} of {apart.numel()}** outputs differ, the largest difference is "
         f"**{number(apart.abs().max().item())}**. A network that learns its kernel learns the turned one just as well."
     )
 

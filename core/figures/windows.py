@@ -149,7 +149,7 @@ def kernel_picture(run: Run, picked: Picked) -> Picture:
     name = run.names[picked.channel] if run.names else ""
     return Picture(
         "weight", one_or_all(run.weight[picked.channel]), colour.signed(run.weight),
-        f"weight[{picked.channel}]" + (f": {name}" if name in ops.FAMOUS_KERNELS else ""),
+        name if name in ops.FAMOUS_KERNELS else f"weight[{picked.channel}]",
         kernel_outlines(run, picked), leading_names=("c",),
     )  # fmt: skip
 

@@ -112,6 +112,15 @@ def test_a_click_in_a_picture_moves_the_picked_cell_and_takes_back_the_other():
     assert control(app, "out").value == ""
 
 
+def test_a_picked_input_cell_stays_when_channels_come_and_go():
+    app = open_page("convolution", **{"in": "2,3"})
+    sound(control(app, "in_channels").set_value(3).run())
+    assert control(app, "in").value == "0, 2, 3"
+    assert "`input[0, 2, 3]`" in words(app)
+    sound(control(app, "in_channels").set_value(1).run())
+    assert control(app, "in").value == "2, 3"
+
+
 def test_a_refused_setting_gives_both_reasons_and_keeps_the_last_good_picture():
     app = open_page("convolution", padding="same")
     before = shown(app, "output")
