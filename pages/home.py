@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.topics import SECTIONS, TOPICS
+from core.topics import PAGES, SECTIONS
 from core.ui import frame, pictures
 
 frame.style()
@@ -12,13 +12,13 @@ st.markdown(
     "about, and what each hand-written version costs next to torch's own. Every number is computed as you look."
 )
 for section in SECTIONS:
-    topics = [topic for topic in TOPICS if topic.section == section]
+    topics = [topic for topic in PAGES if topic.section == section]
     if not topics:
         continue
     st.subheader(section, anchor=False)
     with st.container(horizontal=True, gap="medium"):
         for topic in topics:
-            with st.container(border=True, width=300, key=f"card-{topic.name}"):
+            with st.container(border=True, width=300, height="stretch", key=f"card-{topic.name}"):
                 st.page_link(f"pages/{topic.name}.py", label=f"**{topic.title}**", icon=topic.icon)
                 pictures.show(topic.thumbnail(), f"{topic.title}, in small", key=f"small-{topic.name}")
                 st.caption(topic.question)

@@ -127,7 +127,8 @@ def ratio_bars(bars: Sequence[Bar], *, title: str, x: str, target: float | None 
             {"type": "scatter", "name": "aimed at", "x": places[-1:], "y": [target], "mode": "markers", "marker": aimed}
         )
     even = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 1, "y1": 1, "line": {"color": COLOURS["torch"]}}
-    layout = _layout(title, "1, the line: as fast as torch", x) | {"shapes": [even]}
+    note = "the line: as fast as torch" + ("; ◇: aimed at" if target is not None else "")
+    layout = _layout(title, note, x) | {"shapes": [even], "showlegend": False}
     layout["xaxis"] |= {"type": "category"}
     layout["yaxis"] |= {"rangemode": "tozero"}
     return unchecked(traces, layout)
@@ -149,10 +150,12 @@ class Cell:
     hover: str = ""
 
 
-def ratio_table(rows: Sequence[str], columns: Sequence[str], cells: Sequence[Sequence[Cell]]) -> go.Figure:
+def ratio_table(
+    rows: Sequence[str], columns: Sequence[str], cells: Sequence[Sequence[Cell]], *, first: int = 0
+) -> go.Figure:
     """A row for each operator, a column for each version; blue is faster than torch, orange slower.
 
-    Picking a cell reports the number of its row.
+    Picking a cell reports the number of its row, counted from `first`.
     """
     ratios = np.array([[np.nan if c.ratio is None else np.log2(c.ratio) for c in row] for row in cells])
     texts = np.array([[c.text for c in row] for row in cells], dtype=object)
@@ -160,7 +163,7 @@ def ratio_table(rows: Sequence[str], columns: Sequence[str], cells: Sequence[Seq
     traces = [
         _coloured(np.clip(ratios, -REACH, REACH), np.where(np.isnan(ratios), "", texts), colour.SIGNED),
         _coloured(without, np.where(np.isnan(ratios), texts, ""), [colour.EMPTY] * 2),
-        _markers(rows, columns, cells),
+        _markers(columns, cells, first),
     ]
     return unchecked(traces, _table_layout(rows, columns))
 
@@ -182,15 +185,15 @@ def _coloured(z: np.ndarray, texts: np.ndarray, colours: Sequence[str]) -> dict:
     }
 
 
-def _markers(rows: Sequence[str], columns: Sequence[str], cells: Sequence[Sequence[Cell]]) -> dict:
+def _markers(columns: Sequence[str], cells: Sequence[Sequence[Cell]], first: int) -> dict:
     """Invisible squares over the cells: a heatmap itself reports no click."""
-    places = [(r, c) for r in range(len(rows)) for c in range(len(columns))]
+    places = [(r, c) for r in range(len(cells)) for c in range(len(columns))]
     unseen = {"marker": {"opacity": 0}}
     return {
         "type": "scatter",
         "x": [c for _, c in places],
         "y": [r for r, _ in places],
-        "customdata": [str(r) for r, _ in places],
+        "customdata": [str(first + r) for r, _ in places],
         "text": [cells[r][c].hover for r, c in places],
         "mode": "markers",
         "marker": {"symbol": "square", "size": ROW_HEIGHT, "opacity": 0},
@@ -238,13 +241,13 @@ def shortened(name: str) -> str:
 
 def _layout(title: str, note: str, x: str) -> dict:
     axis = {"gridcolor": GRID, "zerolinecolor": GRID, "fixedrange": True, "automargin": True}
-    under = f"<br><span style='font-size:11px'>{note}</span>" if note else ""
     return {
         "template": None,
-        "height": 340,
-        "margin": {"l": 50, "t": 84, "r": 12, "b": 44},
+        "height": 350,
+        "margin": {"l": 50, "t": 100, "r": 12, "b": 44},
         "title": {
-            "text": title + under, "font": {"size": 14}, "x": 0, "xref": "container", "y": 0.98, "yanchor": "top",
+            "text": title, "font": {"size": 14}, "x": 0, "xref": "container", "y": 0.99, "yanchor": "top",
+            "subtitle": {"text": note, "font": SMALL | {"color": colour.MUTED}},
         },
         "paper_bgcolor": CLEAR,
         "plot_bgcolor": CLEAR,

@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     asked = parser.parse_args(arguments)
     try:
-        operators = chosen(registered(), asked.ops)
+        operators = chosen(topics.operators(), asked.ops)
         settings = _settings(asked)
         result = _watched(operators, settings, sys.stderr)
     except ValueError as error:
@@ -58,11 +58,6 @@ def _settings(asked: argparse.Namespace) -> Settings:
         seed=asked.seed,
         budget_s=asked.budget,
     )
-
-
-def registered() -> tuple[Operator, ...]:
-    """Every operator of every topic, in the order of the registry, each once."""
-    return tuple(dict.fromkeys(operator for topic in topics.TOPICS for operator in topic.operators))
 
 
 def chosen(operators: Sequence[Operator], names: str) -> tuple[Operator, ...]:

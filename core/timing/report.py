@@ -31,7 +31,7 @@ def table(result: Result, operators: Sequence[Operator]) -> str:
         rows += [
             _row(m, found.get((name, m.size, m.tier)), _target(m, *targets.get(name, (0, None)))) for m in measured
         ]
-    return "\n".join([label(result), *_notes(result), "", *columns(HEAD, rows, LEFT_ALIGNED)])
+    return "\n".join([label(result), *notes(result), "", *columns(HEAD, rows, LEFT_ALIGNED)])
 
 
 def _target(m: Measurement, size: int, ratio: float | None) -> str:
@@ -39,7 +39,8 @@ def _target(m: Measurement, size: int, ratio: float | None) -> str:
     return f"{ratio:.2f}" if ratio is not None and m.tier == "manual" and m.size == size else ""
 
 
-def _notes(result: Result) -> Iterator[str]:
+def notes(result: Result) -> Iterator[str]:
+    """What is to be known of the run as a whole: others at work beside it, and the device's limits."""
     machine = result.machine
     if machine.load is not None and machine.load > machine.cores / 2:
         yield f"others were computing too (load {machine.load:g} on {machine.cores} cores): expect a wide spread"

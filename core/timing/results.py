@@ -3,11 +3,13 @@
 import csv
 import dataclasses
 import io
+import itertools
 import json
 import math
 import platform
 import types
 import typing
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -108,6 +110,32 @@ def begin(settings: Settings) -> Result:
         platform.python_version(), torch.__version__, torch.version.cuda or "", torch.backends.cudnn.allow_tf32
     )
     return Result(machine, versions, datetime.now(UTC).isoformat(timespec="seconds"), settings)
+
+
+# ---- parts and wholes ------------------------------------------------------------------------------------------
+
+
+def narrowed(result: Result, operator: str) -> Result:
+    """The run as if it had timed this operator alone."""
+    return dataclasses.replace(result, measurements=tuple(m for m in result.measurements if m.operator == operator))
+
+
+def joined(newest: Result, older: Sequence[Result]) -> Result:
+    """The newest run, and of older ones with the same settings (the budget aside) what it did not come to.
+
+    Machine, date and limits are the newest's; `older` are to be given in the order of their dates.
+    """
+    found: dict[tuple[str, int, str], Measurement] = {}
+    alike = [result for result in older if _same_but_budget(result.settings, newest.settings)]
+    for m in itertools.chain.from_iterable(result.measurements for result in [*alike, newest]):
+        key = (m.operator, m.size, m.tier)
+        if m.status != "not reached" or key not in found:
+            found[key] = m
+    return dataclasses.replace(newest, measurements=tuple(found.values()))
+
+
+def _same_but_budget(one: Settings, other: Settings) -> bool:
+    return dataclasses.replace(one, budget_s=other.budget_s) == other
 
 
 # ---- ratios to torch -------------------------------------------------------------------------------------------

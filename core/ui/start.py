@@ -9,7 +9,7 @@ import streamlit as st
 import torch
 
 import core
-from core.topics import SECTIONS, TOPICS
+from core.topics import PAGES, SECTIONS
 
 navigated: set[bool] = set()  # holds True once this process has called st.navigation
 
@@ -29,7 +29,7 @@ def by_the_front_door() -> None:
 def set_up() -> None:
     """The window's title and icon, and the widths of the page and of its side bar."""
     icon = Path(__file__).parent / "assets" / "icon.svg"
-    st.set_page_config("Torch Underneath", page_icon=icon, layout="wide", initial_sidebar_state=240)
+    st.set_page_config("Torch Underneath", page_icon=icon, layout="wide", initial_sidebar_state=264)
 
 
 @st.cache_resource(show_spinner=False)
@@ -43,7 +43,7 @@ def warm() -> None:
     for module in pkgutil.walk_packages(core.__path__, "core."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
-    for topic in TOPICS:
+    for topic in PAGES:
         topic.thumbnail().to_json()
     gc.collect()
     gc.freeze()
@@ -54,7 +54,7 @@ def navigation() -> st.Page:
     navigated.add(True)
     pages = {"": [st.Page("pages/home.py", title="Start here", icon=":material/home:", default=True)]}
     for section in SECTIONS:
-        topics = [topic for topic in TOPICS if topic.section == section]
+        topics = [topic for topic in PAGES if topic.section == section]
         if topics:
             pages[section] = [
                 st.Page(f"pages/{t.name}.py", title=t.title, icon=t.icon, url_path=t.name) for t in topics

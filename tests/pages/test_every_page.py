@@ -10,11 +10,12 @@ import torch
 
 import core.ops
 from core.tensors.script import to_notebook, to_python
-from core.topics import TOPICS
+from core.topics import PAGES, TOPICS
 from core.ui import take_away
 from tests.pages.opening import control, open_page, sound, words
 
 every_topic = pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
+every_page = pytest.mark.parametrize("topic", PAGES, ids=lambda topic: topic.name)
 HOSTILE = ("-3", "banana", "1e309", "nan", "", "9" * 400, "<script>alert(1)</script>", "0x10", "１２", "; DROP TABLE")
 TABS = ("Pitfalls", "Walk through", "Predict", "Code", "Timing", "Take away")
 
@@ -23,7 +24,7 @@ def settings(app):
     return dict(app.session_state["_settings"])
 
 
-@every_topic
+@every_page
 def test_opens_with_title_question_and_pictures(topic):
     app = open_page(topic.name)
     assert app.title[0].value == topic.title
@@ -32,13 +33,13 @@ def test_opens_with_title_question_and_pictures(topic):
     assert all(chart.proto.alt for chart in app.get("plotly_chart"))
 
 
-@every_topic
+@every_page
 @pytest.mark.parametrize("tab", TABS)
 def test_every_tab_opens(topic, tab):
     open_page(topic.name, tab=tab)
 
 
-@every_topic
+@every_page
 @pytest.mark.parametrize("value", HOSTILE)
 def test_a_wrong_value_in_the_link_gives_the_default_and_a_sentence(topic, value):
     plain = settings(open_page(topic.name))
@@ -49,7 +50,7 @@ def test_a_wrong_value_in_the_link_gives_the_default_and_a_sentence(topic, value
             assert taken or value.lower() in setting.text.lower() or "The link asked for" in words(app), key
 
 
-@every_topic
+@every_page
 def test_every_control_moves(topic):
     for key, setting in settings(open_page(topic.name)).items():
         app = open_page(topic.name)

@@ -2,20 +2,21 @@
 
 import pytest
 
+from core import topics
 from core.timing import __main__ as command
 from core.timing import report, results, runner
 from core.timing.results import Measurement
 from tests.timing.fakes import Clock, operator
 from tests.timing.test_results import result_of, timed
 
-REGISTERED = command.registered()
+REGISTERED = topics.operators()
 
 
 @pytest.fixture(autouse=True)
 def two_operators(monkeypatch):
     monkeypatch.setattr(runner, "SLICE_S", 0.002)
     both = (free("fake.plus_one", target_ratio=1.5), free("fake.also"))
-    monkeypatch.setattr(command, "registered", lambda: both)
+    monkeypatch.setattr(topics, "operators", lambda: both)
 
 
 def free(name, **other):
@@ -70,7 +71,7 @@ def test_json_and_settings(capsys, tmp_path):
 
 def test_a_wrong_version_gives_exit_code_1(capsys, monkeypatch):
     wrong = operator(Clock(), manual=lambda x: x + 2, torch=lambda x: x + 1, textbook=None)
-    monkeypatch.setattr(command, "registered", lambda: (wrong,))
+    monkeypatch.setattr(topics, "operators", lambda: (wrong,))
     code, out, _ = table_of(capsys)
     assert code == 1
     assert "wrong: values differ from torch's by 1" in out
@@ -94,7 +95,7 @@ def test_what_is_not_allowed_is_refused_in_a_sentence(capsys, arguments, naming)
 
 
 def test_operators_are_chosen_by_short_or_dotted_name():
-    operators = command.registered()
+    operators = topics.operators()
     assert command.chosen(operators, "") == operators
     assert command.chosen(operators, "also, ") == operators[1:]
     assert command.chosen(operators, "fake.plus_one") == operators[:1]
@@ -108,7 +109,7 @@ def test_the_table_shows_ratio_spread_target_and_memory():
         Measurement("fake.also", 10, "manual", "left out", "it has no gradient"),
         Measurement("fake.also", 10, "torch", "left out", "it has no gradient"),
     )
-    lines = report.table(result, command.registered()).splitlines()
+    lines = report.table(result, topics.operators()).splitlines()
     cells = {tuple(line.split()[:3]): line for line in lines}
     assert cells["fake.plus_one", "20", "manual"].split()[3:] == ["3", "µs", "1.50", "1.12–2.00", "1.50", "3.00"]
     assert cells["fake.plus_one", "20", "textbook"].endswith("left out: too slow")
