@@ -207,7 +207,7 @@ def show_numbers(run: Run, picked: Picked) -> None:
 def show_images(run: Run, picked: Picked) -> None:
     """input ⋆ kernel = output as images; of several output channels the chosen one."""
     o, output = picked.channel, run.output[picked.channel]
-    cell = min(11.0, max(4.0, 660 / (run.x.shape[2] * len(run.x) + output.shape[1])))
+    cell = min(11.0, max(4.0, 590 / (run.x.shape[2] * len(run.x) + output.shape[1])))
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
         for c, channel in enumerate(run.x):
             show_input_channel(run, picked, c, channel, cell)
