@@ -58,9 +58,12 @@ class Reader:
         """Move one slider, chosen at random, to a random place."""
         slider = self.draw.choice(list(self.sliders.values()))
         steps = round((slider.max - slider.min) / slider.step)
-        value = slider.min + slider.step * self.draw.randint(0, steps)
+        place = self.draw.randint(0, steps)
         state = WidgetState(id=slider.id)
-        state.double_array_value.data.append(value)
+        if slider.type == Slider.SELECT_SLIDER:
+            state.string_array_value.data.append(slider.options[place])
+        else:
+            state.double_array_value.data.append(slider.min + slider.step * place)
         self.states[slider.id] = state
         message = BackMsg()
         message.rerun_script.page_script_hash = self.page_hash

@@ -66,7 +66,7 @@ def show(operators: tuple[Operator, ...]) -> None:
 def show_functions(functions: Sequence[Callable[..., Any]]) -> None:
     """The source of the functions that a page without operators ran."""
     st.caption("What ran for the pictures above, with all that it uses of its module.")
-    st.code(source(*functions), language="python", height=520)
+    st.code(source(*functions), language="python", wrap_lines=True)
 
 
 def _torch_signature(operator: Operator) -> str:

@@ -59,6 +59,7 @@ def page(name: str, lesson: Callable[[Topic], None]) -> None:
         lesson(topic)
         with top:
             share.buttons()
+        start.freeze(name)
 
     body()
 

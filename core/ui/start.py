@@ -9,9 +9,12 @@ import streamlit as st
 import torch
 
 import core
+from core import topics
 from core.topics import PAGES, SECTIONS
+from core.ui import check
 
 navigated: set[bool] = set()  # holds True once this process has called st.navigation
+frozen: set[str] = set()  # what this process has done for the first time before a freeze of the heap
 
 
 def by_the_front_door() -> None:
@@ -37,7 +40,8 @@ def warm() -> None:
     """Import all that any page needs, run some of it once, and freeze the heap.
 
     Streamlit collects the whole heap after every rerun. With torch imported that takes longer than a page
-    takes to draw; once frozen, what start-up allocated is never looked at again.
+    takes to draw; once frozen, what start-up allocated is never looked at again. The first run of a page brings
+    in what nobody foresaw, such as sympy at torch's first gradient: it is frozen after that run.
     """
     torch.set_num_threads(1)  # forty readers would otherwise start forty pools of threads
     for module in pkgutil.walk_packages(core.__path__, "core."):
@@ -45,8 +49,17 @@ def warm() -> None:
             importlib.import_module(module.name)
     for topic in PAGES:
         topic.thumbnail().to_json()
-    gc.collect()
-    gc.freeze()
+    for operator in topics.operators():
+        check.compare(operator, operator.make_call(operator.sizes[0], torch.float32, torch.device("cpu"), 0))
+    freeze("start")
+
+
+def freeze(what: str) -> None:
+    """Freeze the heap, once for each thing that has been done for the first time."""
+    if what not in frozen:
+        frozen.add(what)
+        gc.collect()
+        gc.freeze()
 
 
 def navigation() -> st.Page:
