@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from core.figures import thumbnails, timing
-from core.ops import convolution, dropout
+from core.ops import convolution, dropout, softmax
 from core.ops.operator import Operator
 
 SECTIONS = ("Memory", "Products and picks", "Autograd and state", "Scores and losses", "Layers", "Training", "Timing")
@@ -49,6 +49,15 @@ TOPICS: tuple[Topic, ...] = (
         ":material/edit_off:",
         "Which steps does autograd record, what do they keep in memory, and what does switching it off change?",
         thumbnails.no_grad,
+    ),
+    Topic(
+        "softmax",
+        "Softmax",
+        "Scores and losses",
+        ":material/percent:",
+        "How do exp, sum and divide turn scores into probabilities, and why does the largest score go first?",
+        thumbnails.softmax,
+        softmax.OPERATORS,
     ),
     Topic(
         "convolution",

@@ -9,6 +9,7 @@ from core.ops import memory
 from core.ops.autograd import held_by_network
 from core.ops.convolution import conv2d
 from core.ops.dropout import dropout as drop
+from core.ops.softmax import softmax as probabilities
 
 CELL = 15
 
@@ -61,3 +62,11 @@ def no_grad() -> go.Figure:
     held = [[held_by_network(context, depth, 8, 8, mode).nbytes for depth in range(1, 9)] for context, mode in cases]
     kept = torch.tensor(held).double()
     return _small(kept.repeat_interleave(2, 0).repeat_interleave(2, 1), colour.magnitude(kept))
+
+
+def softmax() -> go.Figure:
+    """Probabilities of seven scores, from cold on the left to hot on the right."""
+    temperatures = torch.logspace(-1, 1, 16)
+    scores = torch.tensor([0.5, 1.0, 2.0, 3.0, 2.6, 1.5, 0.0])
+    heated = probabilities(scores[:, None] / temperatures, 0)  # (7, 16)
+    return _small(heated, colour.magnitude(heated))

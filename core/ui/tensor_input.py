@@ -46,6 +46,12 @@ def tensor(key: str, label: str, example: Tensor, limits: Limits, *, images: boo
     return made
 
 
+def source(key: str) -> str:
+    """Where the tensor will come from (of SOURCES), for controls that stand before its own and belong to one source."""
+    names = {shown: name for name, shown in SOURCES.items()}
+    return st.session_state.get(f"{key}_from", names.get(st.query_params.get(f"{key}_from", ""), "example"))
+
+
 def last_good(key: str, example: Tensor, limits: Limits, refusal: TensorInputError) -> Tensor:
     """Say why the input is refused, offer the mend where there is one, and go on with what last stood here."""
     kept = st.session_state.get(f"_good {key}", example)
