@@ -26,6 +26,7 @@ from core.ui.take_away import TakeAway
 
 LINE_BYTES = 64
 LETTERS = "ABCDEFGHIJKLM"  # names of storages
+READABLE = 26  # pixels of a cell that holds two digits
 Index = tuple[int, ...]
 
 
@@ -142,7 +143,8 @@ def draw(stage: Stage, before: Stage | None, cell: Index | None) -> None:
     shown = [(stage, facts, by_address(stage, facts, here, None))]
     if before is not None and before.facts is not None:
         shown.insert(0, (before, before.facts, seen_from(before, before.facts, facts, address)))
-    side = cell_size([picture.values.shape for _, _, picture in shown], width=560, height=300)
+    shapes = [picture.values.shape for _, _, picture in shown]
+    side = max(cell_size(shapes, width=560, height=300), min(READABLE, cell_size(shapes, height=3000)))
     with st.container(horizontal=True, gap="xsmall"):
         for _, _, picture in shown:
             pictures.one(picture, side, "cell", f"tensor {picture.name}")

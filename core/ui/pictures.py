@@ -7,8 +7,10 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.figures.heatmap import Picture, cell_size, describe, draw
+from core.ui import link
 
 DRAWN = "_drawn"  # where session state keeps the figures of this page, to be taken away: {name: figure}
+PAGE_WIDTH, PROJECTOR_WIDTH = 890, 1180  # pixels beside the side bar, and without it, on a screen of 1280
 CONFIG = {"displayModeBar": False, "responsive": False}
 
 
@@ -70,7 +72,8 @@ def equation(
     `picks` gives, for the name of a pickable picture, the key of the control that holds its picked cell.
     """
     pictures = [part for part in parts if isinstance(part, Picture)]
-    side = cell or cell_size([picture.values.shape for picture in pictures], height=height)
+    room = (PROJECTOR_WIDTH, int(height * 1.4)) if link.projector() else (PAGE_WIDTH, height)
+    side = cell or cell_size([picture.values.shape for picture in pictures], *room)
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
         for part in parts:
             if isinstance(part, str):
