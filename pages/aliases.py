@@ -362,20 +362,24 @@ def questions(values: Numbers, value: float) -> list:
 
 def take(way: Way, values: Numbers, requires_grad: bool, wrote: str, trial: Trial) -> TakeAway:
     """The run on screen as a script, and its numbers."""
+    made = trial.b is not None
+    refusable = f"try:\n    {wrote}\nexcept RuntimeError as refusal:\n    print('refused:', refusal)"
     script = Script(
         title=f"b = {way.code}: copy or alias?",
         inputs={"a": torch.tensor(values, requires_grad=requires_grad)},
         functions=(memory.shares_memory,),
         calls=(
             "import copy",
-            "b = refusal = None",
-            f"try:\n    b = {way.code}\n    {wrote}\nexcept RuntimeError as error:\n    refusal = str(error)",
-            "shared = b is not None and shares_memory(a, b)",
+            *((f"b = {way.code}", refusable, 'print("shared memory:", shares_memory(a, b))') if made else ()),
+            *(("b_numbers = torch.as_tensor(b).detach().clone()",) if made else ()),
         ),
-        results=("a", "b", "shared", "refusal"),
+        results=("a", "b_numbers") if made else ("a",),
     )
-    tensors = {"a": trial.a} | ({"b": trial.b} if trial.b is not None else {})
-    return TakeAway(script, {name: torch.tensor(x.after) for name, x in tensors.items()})
+    tensors = {"a": torch.tensor(trial.a.after)}
+    if trial.b is not None:
+        dtype = torch.float64 if way.code == "a.double()" else torch.float32
+        tensors["b_numbers"] = torch.tensor(trial.b.after, dtype=dtype)
+    return TakeAway(script, tensors)
 
 
 frame.page("aliases", lesson)

@@ -343,21 +343,21 @@ def questions(x: Numbers, w: Numbers, function: str) -> list:
 def take(x: Numbers, w: Numbers, leaves: tuple[str, ...], ran: str, run: Expression) -> TakeAway:
     """The run on screen as a script, and its tensors."""
     inputs = {name: torch.tensor(values, requires_grad=name in leaves) for name, values in (("x", x), ("w", w))}
+    outputs = {t.name: torch.tensor(t.values).reshape(() if t.name == "y" else (-1,)) for t in run.tensors}
+    outputs |= {f"{name}_grad": torch.tensor(g) for name, g in run.gradients.items() if g is not None}
     indented = "\n".join(f"    {line}" for line in ran.splitlines())
     script = Script(
         title="An expression under contexts",
         inputs=inputs,
         functions=(autograd.graph_of,),
         calls=(
-            "h = a = y = refusal = graph = None",
-            f"try:\n{indented}\nexcept RuntimeError as error:\n    refusal = str(error)",
+            f'try:\n{indented}\nexcept RuntimeError as refusal:\n    print("refused:", refusal)',
             "x_grad, w_grad = x.grad, w.grad",
-            "if y is not None:\n    graph = [node.name for node in graph_of(y).nodes]",
+            f"for node in graph_of({list(outputs)[len(run.tensors) - 1]}).nodes:\n    print(node.name, node.shape)",
         ),
-        results=("h", "a", "y", "x_grad", "w_grad", "graph", "refusal"),
+        results=tuple(outputs),
     )
-    gradients = {f"{name}_grad": torch.tensor(g) for name, g in run.gradients.items() if g is not None}
-    return TakeAway(script, {name: tensor.detach() for name, tensor in inputs.items()} | gradients)
+    return TakeAway(script, {name: tensor.detach() for name, tensor in inputs.items()} | outputs)
 
 
 frame.page("no_grad", lesson)

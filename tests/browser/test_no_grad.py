@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.driving import chart, drawn, move_slider, open_page, rest
+from tests.browser.driving import chart, choose, drawn, move_slider, open_page, rest
 
 pytestmark = pytest.mark.browser
 
@@ -14,9 +14,7 @@ def said(page):
 def test_the_graph_follows_the_context(page, url):
     open_page(page, f"{url}/no_grad")
     assert said(page).count("not recorded") == 1
-    page.locator(".st-key-all [data-baseweb=select]").click()
-    page.get_by_role("option", name="inference_mode()").click()
-    rest(page)
+    choose(page, "all", "inference_mode()")
     assert said(page).count("not recorded") == 6
     assert "all=inference_mode" in page.url
 
@@ -25,5 +23,6 @@ def test_the_memory_tab(page, url):
     open_page(page, f"{url}/no_grad?tab=Memory")
     before = drawn(page, "network")
     move_slider(page, "depth", 2)
+    page.wait_for_url("**depth=6**")
+    rest(page)
     assert drawn(page, "network") != before
-    assert "depth=6" in page.url

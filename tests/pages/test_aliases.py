@@ -113,13 +113,25 @@ def test_questions_are_answered_by_torch():
     assert any("Right" in message.value for message in app.success)
 
 
-def test_the_script_reproduces_the_numbers(tmp_path):
-    for code, both in (("a.detach()", True), ("copy.deepcopy(a)", False), ("a.numpy()", False)):
-        app = open_page("aliases", tab="Take away", way=code, cell="2", value="5")
-        script = tmp_path / "aliases.py"
-        script.write_text(next(block.value for block in app.code if "import torch" in block.value))
-        subprocess.run([sys.executable, str(script), str(tmp_path / "out.pt")], check=True, cwd=tmp_path, timeout=120)
-        saved = torch.load(tmp_path / "out.pt", weights_only=False)
-        assert saved["shared"] == both
-        assert saved["a"].tolist() == ([1, 2, 5, 4] if both else [1, 2, 3, 4])
-        assert (saved["refusal"] is None) == both
+@pytest.mark.parametrize(
+    ("code", "a", "b"),
+    [
+        ("a.detach()", [1, 2, 5, 4], [1, 2, 5, 4]),
+        ("a.detach().numpy().copy()", [1, 2, 3, 4], [1, 2, 5, 4]),
+        ("copy.deepcopy(a)", [1, 2, 3, 4], [1, 2, 3, 4]),  # a leaf: the write is refused
+        ("a.numpy()", [1, 2, 3, 4], None),
+    ],
+)
+def test_the_script_reproduces_the_numbers(tmp_path, code, a, b):
+    app = open_page("aliases", tab="Take away", way=code, cell="2", value="5")
+    script = tmp_path / "aliases.py"
+    script.write_text(next(block.value for block in app.code if "import torch" in block.value))
+    command = [sys.executable, str(script), str(tmp_path / "out.pt")]
+    said = subprocess.run(command, check=True, cwd=tmp_path, timeout=120, capture_output=True, text=True).stdout
+    saved = torch.load(tmp_path / "out.pt")
+    assert saved["a"].tolist() == a
+    assert ("b_numbers" in saved) == (b is not None)
+    if b is not None:
+        assert saved["b_numbers"].tolist() == b
+        assert f"shared memory: {code == 'a.detach()'}" in said
+    assert ("refused:" in said) == (code == "copy.deepcopy(a)")

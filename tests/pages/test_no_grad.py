@@ -154,13 +154,16 @@ def test_the_script_reproduces_the_numbers(tmp_path, context):
     app = open_page("no_grad", tab="Take away", a=context)
     script = tmp_path / "no_grad.py"
     script.write_text(next(block.value for block in app.code if "import torch" in block.value))
-    subprocess.run([sys.executable, str(script), str(tmp_path / "out.pt")], check=True, cwd=tmp_path, timeout=120)
-    saved = torch.load(tmp_path / "out.pt", weights_only=False)
+    command = [sys.executable, str(script), str(tmp_path / "out.pt")]
+    said = subprocess.run(command, check=True, cwd=tmp_path, timeout=120, capture_output=True, text=True).stdout
+    saved = torch.load(tmp_path / "out.pt")
+    x, w = leaves()
+    h = x * w
+    assert torch.equal(saved["h"], h)
     if context == "no_grad()":
-        x, w = leaves()
-        h = x * w
         (h.exp().detach() * h).sum().backward()
         assert torch.equal(saved["x_grad"], x.grad)
-        assert saved["graph"] == ["SumBackward0", "MulBackward0", "MulBackward0", "AccumulateGrad", "AccumulateGrad"]
+        assert said.startswith("SumBackward0 ()\nMulBackward0 (3,)\nMulBackward0 (3,)\nAccumulateGrad (3,)")
     else:
-        assert saved["refusal"].startswith("Inference tensors cannot be saved")
+        assert set(saved) == {"h", "a"}
+        assert said.startswith("refused: Inference tensors cannot be saved")
