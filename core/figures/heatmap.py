@@ -26,6 +26,7 @@ LARGEST_CELL, SMALLEST_CELL = 48, 7
 SIGN_WIDTH = 42  # pixels between two pictures for the sign, its gaps included
 GAP = 1  # cells between two matrices of one tensor; the upper one's label stands in it
 SMALLEST_TEXT = 10.0  # points: below this a number is noise
+LARGEST_COLOUR = 1e6  # beyond it colours travel as shares of the largest: in float32 they would overflow
 
 
 @dataclass(frozen=True)
@@ -183,11 +184,13 @@ def _cells(picture: Picture, montage: Montage, cell: int) -> dict:
     colours = np.full(montage.cells, np.nan, dtype=np.float32)
     texts = np.full(montage.cells, "", dtype=object)
     labels, size = _fitting_labels(picture, cell)
+    low, high = picture.scale.low, picture.scale.high
+    unit = high if high > LARGEST_COLOUR else 1.0
     for index, value, label in zip(_indices(montage.shape), _flat(picture.values), labels, strict=True):
         if index not in muted:
-            colours[montage.place(index)] = np.clip(value, picture.scale.low, picture.scale.high)
+            colours[montage.place(index)] = np.clip(value, low, high) / unit
             texts[montage.place(index)] = label
-    return _heatmap(np.round(colours, 4), texts, picture, size, cell)
+    return _heatmap(np.round(colours, 4), texts, picture, size, cell) | {"zmin": low / unit, "zmax": high / unit}
 
 
 def _muted_cells(picture: Picture, montage: Montage, cell: int) -> dict:
