@@ -56,14 +56,14 @@ def take_preset() -> None:
         st.session_state["shape"] = ",".join(map(str, preset.shape))
         st.session_state["dtype"] = DTYPE_NAMES[preset.dtype]
         st.session_state["fill"] = preset.fill
+        st.session_state["cell"] = ""
         write(preset.steps)
-        st.session_state.pop("cell", None)
-        st.session_state.pop("stage", None)
 
 
 def write(steps: tuple[Step, ...]) -> None:
-    """Make these the chain."""
+    """Make these the chain, and look at its end."""
     st.session_state["chain"] = chain.format_chain(steps)
+    st.session_state["stage"] = f"x{len(steps)}"
 
 
 def edit(stages: tuple[Stage, ...], steps: tuple[Step, ...]) -> None:
