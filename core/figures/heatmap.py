@@ -55,7 +55,7 @@ class Montage:
     def cells(self) -> tuple[int, int]:
         """Rows and columns of the whole picture, gaps included."""
         (rows, columns), (down, across) = self.matrix, self.grid
-        return down * (rows + GAP) - GAP, across * (columns + GAP) - GAP
+        return max(down * (rows + GAP) - GAP, 0), max(across * (columns + GAP) - GAP, 0)
 
     def corner(self, leading: Index) -> tuple[int, int]:
         """Row and column of the first cell of the matrix with these leading indices."""

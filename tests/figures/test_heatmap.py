@@ -58,6 +58,12 @@ def test_plotly_accepts_every_picture(shape, pickable):
     )
 
 
+@pytest.mark.parametrize("shape", [(0,), (0, 3), (3, 0), (0, 0, 0), (2, 0, 3), (0, 2, 2, 2)])
+def test_a_tensor_without_elements_is_an_empty_picture(shape):
+    drawn = draw(picture(torch.zeros(shape), pickable=True), cell_size([shape]))
+    assert drawn.data[0]["z"].size == 0 or math.isnan(drawn.data[0]["z"].max())
+
+
 def test_the_numbers_stand_in_the_cells():
     drawn = draw(picture(torch.tensor([[1.0, -0.25], [math.nan, math.inf]])), 46)
     assert drawn.data[0]["text"].tolist() == [["1", "-0.25"], ["nan", "∞"]]
