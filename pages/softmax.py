@@ -3,13 +3,14 @@
 import random
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 import torch
 from torch import Tensor
 
 from core.figures import colour, curves
-from core.figures.heatmap import Outline, Picture, number
+from core.figures.heatmap import Outline, Picture, cell_size, number
 from core.figures.walk import record
 from core.ops import softmax as ops
 from core.ops.operator import Call
@@ -26,7 +27,7 @@ LOGITS = (2.0, 1.0, 0.1, -1.5)  # the first row of the example
 MAGNITUDES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 TEMPERATURES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "float16": torch.float16, "bfloat16": torch.bfloat16}
-NARROW = 116  # pixels of a slider
+NARROW = 104  # pixels of a slider
 
 Index = tuple[int, ...]
 
@@ -52,6 +53,12 @@ class Run:
         """Where the picked cell's sum stands."""
         return (*self.cell[: self.dim], 0, *self.cell[self.dim + 1 :])
 
+    @property
+    def side(self) -> int:
+        """The side of a cell with which the pictures of one line fit beside each other."""
+        shapes = (self.z.shape, self.z.shape, self.steps.total.shape, self.z.shape)
+        return cell_size(shapes, width=800, height=330)
+
     def slice(self, values: Tensor) -> Tensor:
         """The picked cell's row along dim, of any tensor of z's shape: (C,)."""
         return torch.stack([values[index] for index in self.group])
@@ -59,9 +66,11 @@ class Run:
 
 def lesson(topic: Topic) -> None:
     """The page between its title and its tabs."""
-    x = choose_logits()
-    with controls.row("softmax"):
-        magnitude = controls.stops("magnitude", "Magnitude: x times", MAGNITUDES, 1, width=NARROW)
+    first, second = controls.row("input"), controls.row("softmax")
+    with first:
+        x = choose_logits(second)
+    with second:
+        magnitude = controls.stops("magnitude", "Magnitude", MAGNITUDES, 1, width=NARROW)
         temperature = controls.stops("T", "Temperature T", TEMPERATURES, 1.0, format=lambda t: f"{t:g}", width=NARROW)
         dtype = DTYPES[controls.choice("dtype", "dtype", tuple(DTYPES), width=NARROW, few=0)]
         dims = tuple(range(x.dim()))
@@ -84,18 +93,19 @@ def lesson(topic: Topic) -> None:
     )
 
 
-def choose_logits() -> Tensor:
-    """The scores: the example's first row by sliders, or the reader's own tensor."""
-    with controls.row("input"):
-        example = torch.tensor([LOGITS])
-        if tensor_input.source("x") == "example":
-            first = [controls.slider(f"z{i}", f"Score {i}", -5.0, 5.0, z, step=0.1, width=NARROW)
-                     for i, z in enumerate(LOGITS)]  # fmt: skip
-            rows = controls.slider("rows", "Rows", 1, 6, 3, width=NARROW)
+def choose_logits(below: Any) -> Tensor:
+    """The scores: the example's first row by sliders, or the reader's own tensor. The seed stands in the row below."""
+    example = torch.tensor([LOGITS])
+    if tensor_input.source("x") == "example":
+        scores = [
+            controls.slider(f"z{i}", f"Score {i}", -5.0, 5.0, z, step=0.1, width=NARROW) for i, z in enumerate(LOGITS)
+        ]
+        rows = controls.slider("rows", "Rows", 1, 6, 3, width=NARROW)
+        with below:
             seed = controls.seed()
-            others = torch.randn(rows - 1, len(first), generator=torch.Generator().manual_seed(seed)) * 2
-            example = torch.cat([torch.tensor([first]), others.round(decimals=1)])
-        return tensor_input.tensor("x", "Scores (logits)", example, LIMITS).float()
+        others = torch.randn(rows - 1, len(scores), generator=torch.Generator().manual_seed(seed)) * 2
+        example = torch.cat([torch.tensor([scores]), others.round(decimals=1)])
+    return tensor_input.tensor("x", "Scores (logits)", example, LIMITS).float()
 
 
 # ---- the pictures ----------------------------------------------------------------------------------------------
@@ -111,7 +121,7 @@ def three_pictures(run: Run) -> None:
         Picture("exp", steps.exp, probabilities, "exp(z − largest)", [group, picked], pickable=True), "÷",
         Picture("total", steps.total, colour.magnitude(steps.total), "sum", [total]), "=",
         Picture("softmax", steps.output, probabilities, f"softmax along dim {run.dim}", [group, picked], pickable=True),
-        picks=dict.fromkeys(("z", "exp", "softmax"), "cell"), height=330,
+        picks=dict.fromkeys(("z", "exp", "softmax"), "cell"), cell=run.side,
     )  # fmt: skip
 
 
@@ -125,7 +135,7 @@ def naive_pictures(run: Run) -> None:
     parts = [("naive exp", exp, finite, "naive: exp(z)"), ("naive sum", total, colour.magnitude(total), "sum"),
              ("naive", output, colour.Scale(colour.MAGNITUDE, 0.0, 1.0), "naive softmax")]  # fmt: skip
     naive = [Picture(name, values, scale, title, muted=not_numbers(values)) for name, values, scale, title in parts]
-    pictures.equation(naive[0], "÷", naive[1], "=", naive[2], height=330, name="naive")
+    pictures.equation(naive[0], "÷", naive[1], "=", naive[2], cell=run.side, name="naive")
     largest = torch.finfo(run.z.dtype).max
     bound = f"exp overflows above {number(torch.tensor(largest).double().log().item(), 4)} in {spelled(run.z.dtype)}"
     if bad:
@@ -171,14 +181,14 @@ def jacobian_and_temperature(run: Run, temperature: float) -> None:
     s = run.slice(run.steps.output)
     jacobian, i = ops.softmax_jacobian(s), run.group.index(run.cell)
     with st.container(horizontal=True, gap="medium"):
-        with st.container(width="content"):
+        with st.container(width=370):
             width = len(s)
             picks = [",".join(map(str, run.group[row])) for row in range(width) for _ in range(width)]
             picture = Picture(
                 "∂s/∂z", jacobian, colour.signed(jacobian), "Jacobian ∂sᵢ/∂zⱼ: row i, column j",
                 [Outline([(i, j) for j in range(width)])], pickable=True, picks=picks,
             )  # fmt: skip
-            pictures.one(picture, max(22, min(46, 260 // width)), "cell", "jacobian")
+            pictures.one(picture, max(22, min(46, 230 // width)), "cell", "jacobian")
             st.caption(
                 f"Diagonal s(1 − s) ≥ 0, elsewhere −sᵢsⱼ ≤ 0: one score up, all others down.  \nRow {i} sums to "
                 f"{number(jacobian[i].sum().item(), 2)}: the same added to all scores changes nothing."
@@ -201,7 +211,7 @@ def temperatures(run: Run, temperature: float) -> None:
             targets={"1/C": 1 / len(scores)},
         ),
         f"Probabilities over the temperature; at T = {temperature:g}: {listed(here)}; at T = 10: {listed(over[-1])}.",
-        key="temperature", width=500,
+        key="temperature", width=480,
     )  # fmt: skip
 
 
@@ -242,7 +252,7 @@ def sigmoid(run: Run) -> None:
             )
             if len(scores) > 2:
                 st.markdown(
-                    f"The {len(scores)} sigmoids of {len(scores)} classes are answers on their own and need not sum to 1: "
+                    f"{len(scores)} sigmoids of {len(scores)} classes are answers that need not sum to 1: "
                     f"here **{number(ops.sigmoid(scores).sum().item(), 4)}**. That is right for several labels at "
                     "once, and wrong for one of many."
                 )
@@ -259,10 +269,10 @@ def log_softmax(topic: Topic, run: Run) -> None:
         Picture("log_softmax", steps.output, scale, "log_softmax"), "",
         Picture("log", two, scale, "log(softmax(z))"), height=300, name="log",
     )  # fmt: skip
-    lost = int(two.isinf().sum())
+    lost, kept = int(two.isinf().sum()), int(steps.output.isfinite().sum())
     st.markdown(
         f"In two steps **{lost} of {two.numel()}** are −∞: their probability is too small for "
-        f"{spelled(run.z.dtype)} and became 0. In one step all are finite, the smallest is "
+        f"{spelled(run.z.dtype)} and became 0. In one step **{kept}** are finite, the smallest is "
         f"**{number(steps.output.min().item())}**."
     )
     check.show(topic.operators[1], Call((run.z, run.dim)))
@@ -277,7 +287,7 @@ def pitfalls(run: Run) -> list[Pitfall]:
         Pitfall("exp, sum, divide is all there is to it (the tutorial's code)", lambda: overflows(run)),
         Pitfall("The tutorial: “`keepdim` only keeps the dimension”, so one can do without", lambda: keepdim(run)),
         Pitfall("Either dim will do, since all of them sum to 1", lambda: wrong_dim(run)),
-        Pitfall("`F.softmax(x)` knows by itself which dim is meant", lambda: implicit_dim(run)),
+        Pitfall("`F.softmax(x)` knows by itself which dim is meant", implicit_dim),
         Pitfall("Scores twice as large are the same prediction: only their ratio counts", lambda: not_ratio(run)),
         Pitfall("A probability of 0 means that the class is impossible", lambda: never_zero(run)),
     ]
@@ -330,15 +340,15 @@ def wrong_dim(run: Run) -> None:
     )
 
 
-def implicit_dim(run: Run) -> None:
-    """torch's own guess for one to four dimensions."""
+def implicit_dim() -> None:
+    """torch's own guess for random scores of one to four dimensions."""
     guesses = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for rank in (1, 2, 3, 4):
-            tensor = run.x.float().flatten().reshape(*[1] * (rank - 1), -1).expand(*[2] * (rank - 1), -1)
-            theirs = torch.nn.functional.softmax(tensor)
-            same = [dim for dim in range(rank) if torch.equal(theirs, torch.softmax(tensor, dim))]
+            scores = torch.randn([3] * rank, generator=torch.Generator().manual_seed(0))
+            theirs = torch.nn.functional.softmax(scores)
+            same = [dim for dim in range(rank) if torch.equal(theirs, torch.softmax(scores, dim))]
             guesses.append(f"rank {rank}: dim {', '.join(map(str, same))}")
     st.markdown(f"Without `dim` torch warns and guesses by the rank ({'; '.join(guesses)}): a batch dimension more, "
                 "and something else sums to 1. Always give it.")  # fmt: skip
