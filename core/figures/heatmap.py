@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -135,9 +136,31 @@ def draw(picture: Picture, cell: int = 32) -> go.Figure:
     return unchecked(traces, _layout(picture, montage, cell))
 
 
+class Drawing(go.Figure):
+    """A figure that stays the plain description it was made from until somebody asks plotly for more.
+
+    Most figures go straight to the browser. For those, plotly's checks and copies, in which the description becomes
+    objects and then a description again, cost more than all the rest of a page; the tests make the checks instead.
+    """
+
+    def __init__(self, traces: list[dict], layout: dict) -> None:
+        self.__dict__["description"] = {"data": traces, "layout": layout}
+
+    def __getattr__(self, name: str) -> Any:
+        """Become a whole figure as soon as anything of one is missing."""
+        if "description" not in self.__dict__:
+            raise AttributeError(name)
+        super().__init__(self.__dict__.pop("description"), _validate=False)
+        return getattr(self, name)
+
+    def to_dict(self) -> dict:
+        """The description as it is, or that of the whole figure."""
+        return self.__dict__.get("description") or super().to_dict()
+
+
 def unchecked(traces: list[dict], layout: dict) -> go.Figure:
-    """A figure that plotly takes as it is: its checks cost more than all the rest. The tests make them instead."""
-    return go.Figure({"data": traces, "layout": layout}, _validate=False)
+    """A figure that plotly takes as it is."""
+    return Drawing(traces, layout)
 
 
 def _flat(values: torch.Tensor) -> list[float]:
