@@ -2,7 +2,8 @@
 
     python -m benchmarks.pages [--readers 20] [--moves 20]
 
-A move is one slider moved; its time runs from sending it to the end of the script. All in one run on this machine.
+A move is one control moved: a slider, a number, a picked cell. Its time runs from sending it to the end of the script.
+All in one run on this machine.
 """
 
 import argparse
@@ -21,7 +22,7 @@ def row(name: str, first: Answer, moves: list[Answer]) -> str:
     times = [move.seconds * 1000 for move in moves]
     failed = " FAILED" if first.failed or any(move.failed for move in moves) else ""
     if not moves:
-        return f"{name:24} {first.seconds * 1000:9.0f} {first.bytes / 1000:9.0f}   no slider on this page{failed}"
+        return f"{name:24} {first.seconds * 1000:9.0f} {first.bytes / 1000:9.0f}   nothing to move on this page{failed}"
     return (
         f"{name:24} {first.seconds * 1000:9.0f} {first.bytes / 1000:9.0f} {statistics.median(times):9.0f} "
         f"{percentile(times, 0.95):9.0f} {max(move.bytes for move in moves) / 1000:9.0f}{failed}"
@@ -34,7 +35,7 @@ async def alone(port: int, page: str, moves: int) -> tuple[Answer, list[Answer]]
 
 
 async def room(port: int, pages: list[str], readers: int, moves: int) -> tuple[list[Answer], list[Answer]]:
-    """So many readers at once, spread over the pages, each moving a slider about once a second."""
+    """So many readers at once, spread over the pages, each moving a control about once a second."""
     visits = [
         read(Reader(port, pages[number % len(pages)], random.Random(number)), moves, 1.0) for number in range(readers)
     ]

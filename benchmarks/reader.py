@@ -1,4 +1,4 @@
-"""A reader without a browser: opens a page of a running app and moves its sliders over Streamlit's own protocol."""
+"""A reader without a browser: opens a page of a running app and moves its controls over Streamlit's own protocol."""
 
 import asyncio
 import random
@@ -15,7 +15,9 @@ from pathlib import Path
 import websockets
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.NumberInput_pb2 import NumberInput
 from streamlit.proto.Slider_pb2 import Slider
+from streamlit.proto.TextInput_pb2 import TextInput
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 ROOT = Path(__file__).parents[1]
@@ -24,6 +26,7 @@ import torch
 
 st.write(torch.tensor(st.slider("n", 0, 100)).item())
 """
+Control = Slider | NumberInput | TextInput
 FINISHED = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
 
 
@@ -36,6 +39,22 @@ class Answer:
     failed: bool  # whether the page showed an exception
 
 
+def moved(control: Control, draw: random.Random) -> WidgetState:
+    """A random place of a control: of a slider, of a number, or the index of a picked cell."""
+    state = WidgetState(id=control.id)
+    if isinstance(control, TextInput):
+        state.string_value = f"{draw.randint(0, 2)},{draw.randint(0, 2)}"
+    elif isinstance(control, NumberInput):
+        state.double_value = draw.randint(int(control.min), int(min(control.max, control.min + 50)))
+    else:
+        place = draw.randint(0, round((control.max - control.min) / control.step))
+        if control.type == Slider.SELECT_SLIDER:
+            state.string_array_value.data.append(control.options[place])
+        else:
+            state.double_array_value.data.append(control.min + control.step * place)
+    return state
+
+
 @dataclass
 class Reader:
     """One open connection to a page."""
@@ -43,7 +62,7 @@ class Reader:
     port: int
     page: str
     draw: random.Random
-    sliders: dict[str, Slider] = field(default_factory=dict)
+    controls: dict[str, Control] = field(default_factory=dict)
     fragments: dict[str, str] = field(default_factory=dict)
     states: dict[str, WidgetState] = field(default_factory=dict)
     page_hash: str = ""
@@ -55,19 +74,12 @@ class Reader:
         return await self._request(BackMsg(rerun_script={"page_name": self.page}))
 
     async def move(self) -> Answer:
-        """Move one slider, chosen at random, to a random place."""
-        slider = self.draw.choice(list(self.sliders.values()))
-        steps = round((slider.max - slider.min) / slider.step)
-        place = self.draw.randint(0, steps)
-        state = WidgetState(id=slider.id)
-        if slider.type == Slider.SELECT_SLIDER:
-            state.string_array_value.data.append(slider.options[place])
-        else:
-            state.double_array_value.data.append(slider.min + slider.step * place)
-        self.states[slider.id] = state
+        """Move one control, chosen at random, to a random place."""
+        control = self.draw.choice(list(self.controls.values()))
+        self.states[control.id] = moved(control, self.draw)
         message = BackMsg()
         message.rerun_script.page_script_hash = self.page_hash
-        message.rerun_script.fragment_id = self.fragments.get(slider.id, "")
+        message.rerun_script.fragment_id = self.fragments.get(control.id, "")
         message.rerun_script.widget_states.widgets.extend(self.states.values())
         return await self._request(message)
 
@@ -92,10 +104,13 @@ class Reader:
         if answer.WhichOneof("type") != "delta":
             return False
         element = answer.delta.new_element
-        if element.WhichOneof("type") == "slider" and not element.slider.disabled:
-            self.sliders[element.slider.id] = element.slider
-            self.fragments[element.slider.id] = answer.delta.fragment_id
-        return element.WhichOneof("type") == "exception"
+        kind = element.WhichOneof("type")
+        if kind in ("slider", "number_input", "text_input"):
+            control = getattr(element, kind)
+            if not control.disabled and (kind != "text_input" or control.label.startswith("Picked")):
+                self.controls[control.id] = control
+                self.fragments[control.id] = answer.delta.fragment_id
+        return kind == "exception"
 
 
 @contextmanager
@@ -137,11 +152,11 @@ def empty_app(port: int) -> Iterator[subprocess.Popen]:
 
 
 async def read(reader: Reader, moves: int, pause: float) -> tuple[Answer, list[Answer]]:
-    """Open the page and move sliders `moves` times, on average once in `pause` seconds; the first load, the moves."""
+    """Open the page and move a control `moves` times, on average once in `pause` seconds; the first load, the moves."""
     await asyncio.sleep(reader.draw.random() * pause)
     first = await reader.open()
     answers = []
-    for _ in range(moves if reader.sliders else 0):
+    for _ in range(moves if reader.controls else 0):
         answer = await reader.move()
         answers.append(answer)
         await asyncio.sleep(max(0.0, 2 * pause * reader.draw.random() - answer.seconds))
