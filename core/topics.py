@@ -51,6 +51,14 @@ TOPICS: tuple[Topic, ...] = (
         thumbnails.no_grad,
     ),
     Topic(
+        "buffers",
+        "Buffers and parameters",
+        "Autograd and state",
+        ":material/inventory_2:",
+        "Which of a module's tensors are saved, moved, given a gradient and changed by the optimiser?",
+        thumbnails.buffers,
+    ),
+    Topic(
         "softmax",
         "Softmax",
         "Scores and losses",

@@ -7,6 +7,7 @@ from core.figures import colour
 from core.figures.heatmap import Picture, draw
 from core.ops import memory
 from core.ops.autograd import held_by_network
+from core.ops.buffers import moco_run
 from core.ops.convolution import conv2d
 from core.ops.dropout import dropout as drop
 from core.ops.softmax import softmax as probabilities
@@ -70,3 +71,9 @@ def softmax() -> go.Figure:
     scores = torch.tensor([0.5, 1.0, 2.0, 3.0, 2.6, 1.5, 0.0])
     heated = probabilities(scores[:, None] / temperatures, 0)  # (7, 16)
     return _small(heated, colour.magnitude(heated))
+
+
+def buffers() -> go.Figure:
+    """The queue of a small MoCo, a buffer, after six steps."""
+    queue = moco_run(6, momentum=0.9)[0].queue.T.repeat_interleave(2, 0)
+    return _small(queue, colour.signed(queue))

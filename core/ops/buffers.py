@@ -7,7 +7,7 @@ module's business. Whether a gradient arrives is another question, which only re
 
 import copy
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import torch
@@ -19,20 +19,20 @@ from core.ops.claim import Claim
 
 
 class Holder(nn.Module):
-    """One of each kind, all of shape (3,) and all used in the forward pass: y = x · (sum of the five)."""
+    """One of each kind, all of shape (size,) and all used in the forward pass: y = x · (sum of the five)."""
 
     weight: nn.Parameter
     frozen: nn.Parameter
     buffer: Tensor
     scratch: Tensor
 
-    def __init__(self, buffer_requires_grad: bool = False) -> None:
+    def __init__(self, buffer_requires_grad: bool = False, size: int = 3) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(3))
-        self.frozen = nn.Parameter(torch.ones(3), requires_grad=False)
-        self.register_buffer("buffer", torch.ones(3, requires_grad=buffer_requires_grad))
-        self.register_buffer("scratch", torch.ones(3), persistent=False)
-        self.plain = torch.ones(3)
+        self.weight = nn.Parameter(torch.ones(size))
+        self.frozen = nn.Parameter(torch.ones(size), requires_grad=False)
+        self.register_buffer("buffer", torch.ones(size, requires_grad=buffer_requires_grad))
+        self.register_buffer("scratch", torch.ones(size), persistent=False)
+        self.plain = torch.ones(size)
 
     def forward(self, x: Tensor) -> Tensor:
         """x · (weight + frozen + buffer + scratch + plain)."""
@@ -59,16 +59,24 @@ class Role:
     in_state_dict: bool
     moved: bool  # by .to(torch.float64), as .cuda() would move it
     has_gradient: bool  # after a backward
-    changed_by_optimiser: bool  # by SGD over module.parameters()
+    changed_by_optimiser: bool  # by SGD over module.parameters(), and over what it was handed besides
     before: tuple[float, ...]
     after: tuple[float, ...]
+    gradient: tuple[float, ...] | None
 
 
-def roles(module: Holder) -> tuple[Role, ...]:
-    """Move a copy of the module, and train another for one step of SGD at lr 0.1."""
+def roles(
+    module: Holder, x: tuple[float, ...] = (1.0, 2.0, 3.0), lr: float = 0.1, handed: Collection[str] = ()
+) -> tuple[Role, ...]:
+    """Move a copy of the module, and train another for one step of SGD on x.
+
+    SGD gets module.parameters(), and the tensors named in `handed` besides. RuntimeError where nothing requires a
+    gradient.
+    """
     moved = copy.deepcopy(module).to(torch.float64)
     stepped = copy.deepcopy(module)
-    _train_step(stepped, torch.optim.SGD(stepped.parameters(), lr=0.1))
+    given = [*stepped.parameters(), *(getattr(stepped, name) for name in handed)]
+    _train_step(stepped, torch.optim.SGD(given, lr=lr), x)
 
     def role(name: str, kind: str) -> Role:
         before, after = getattr(module, name).detach(), getattr(stepped, name)
@@ -83,13 +91,14 @@ def roles(module: Holder) -> tuple[Role, ...]:
             changed_by_optimiser=not torch.equal(before, after),
             before=tuple(before.tolist()),
             after=tuple(after.tolist()),
+            gradient=None if after.grad is None else tuple(after.grad.tolist()),
         )
 
     return tuple(role(name, kind) for name, kind in KINDS.items())
 
 
-def _train_step(module: nn.Module, optimiser: torch.optim.Optimizer) -> None:
-    module(torch.tensor([1.0, 2.0, 3.0])).sum().backward()
+def _train_step(module: nn.Module, optimiser: torch.optim.Optimizer, x: tuple[float, ...] = (1.0, 2.0, 3.0)) -> None:
+    module(torch.tensor(x)).sum().backward()
     optimiser.step()
 
 
@@ -102,25 +111,43 @@ class RoundTrip:
 
     nbytes: int
     keys: tuple[str, ...]
-    came_back: dict[str, bool]  # by name: has the fresh module the saved numbers?
+    saved: dict[str, tuple[float, ...]]  # by name: the numbers of the module that was saved,
+    loaded: dict[str, tuple[float, ...]]  # and those of the fresh one after loading
+    error: str | None  # of load_state_dict, which has loaded what it could
+
+    @property
+    def came_back(self) -> dict[str, bool]:
+        """By name: has the fresh module the saved numbers?"""
+        return {name: self.loaded[name] == numbers for name, numbers in self.saved.items()}
 
 
-def save_and_load() -> RoundTrip:
-    """Fill a `Holder` with 7s, save its state dict, and load the bytes into a new `Holder` of 1s."""
-    module, fresh = Holder(), Holder()
+def save_and_load(fill: float = 7.0, without: str | None = None, strict: bool = True, size: int = 3) -> RoundTrip:
+    """Fill a `Holder` with a number, save its state dict, and load the bytes into a new `Holder` of 1s.
+
+    `without` leaves a name out of what is saved.
+    """
+    module, fresh = Holder(size=size), Holder(size=size)
     with torch.no_grad():
         for name in KINDS:
-            getattr(module, name).fill_(7)
-    data = saved_bytes(module)
-    fresh.load_state_dict(torch.load(io.BytesIO(data), weights_only=True))
-    came_back = {name: bool((getattr(fresh, name) == 7).all()) for name in KINDS}
-    return RoundTrip(len(data), tuple(module.state_dict()), came_back)
+            getattr(module, name).fill_(fill)
+    data = saved_bytes(module, without)
+    error = None
+    try:
+        fresh.load_state_dict(torch.load(io.BytesIO(data), weights_only=True), strict=strict)
+    except RuntimeError as refusal:
+        error = str(refusal)
+    keys = tuple(name for name in module.state_dict() if name != without)
+    return RoundTrip(len(data), keys, _numbers(module), _numbers(fresh), error)
 
 
-def saved_bytes(module: nn.Module) -> bytes:
-    """The module's state dict as torch.save writes it."""
+def _numbers(module: nn.Module) -> dict[str, tuple[float, ...]]:
+    return {name: tuple(getattr(module, name).tolist()) for name in KINDS}
+
+
+def saved_bytes(module: nn.Module, without: str | None = None) -> bytes:
+    """The module's state dict as torch.save writes it, but for the name `without`."""
     file = io.BytesIO()
-    torch.save(module.state_dict(), file)
+    torch.save({name: value for name, value in module.state_dict().items() if name != without}, file)
     return file.getvalue()
 
 
@@ -382,3 +409,47 @@ def _enqueue(moco: MoCo, key: Tensor) -> None:
     start = int(moco.pointer)
     moco.queue[start : start + len(key)] = key
     moco.pointer.fill_((start + len(key)) % len(moco.queue))
+
+
+def moco_run(
+    steps: int,
+    *,
+    batch: int = 4,
+    queue_size: int = 12,
+    lr: float = 0.1,
+    momentum: float = 0.99,
+    seed: int = 0,
+) -> tuple[MoCo, list[MoCoSteps]]:
+    """A new `MoCo` after so many steps, and each of them. Every step sees new samples, as two noisy views."""
+    moco = MoCo(queue_size=queue_size, seed=seed)
+    taken = [moco_step(moco, *two_views(step, batch, seed), lr=lr, momentum=momentum) for step in range(steps)]
+    return moco, taken
+
+
+def two_views(step: int, batch: int, seed: int, inputs: int = 8) -> tuple[Tensor, Tensor]:
+    """The samples (batch, inputs) of a step, with two draws of noise: what augmentation does to an image."""
+    generator = torch.Generator().manual_seed(1000 * seed + step)
+    x = torch.randn(batch, inputs, generator=generator)
+    return tuple(x + 0.3 * torch.randn(batch, inputs, generator=generator) for _ in range(2))  # type: ignore[return-value]
+
+
+def next_loss(
+    moco: MoCo, step: int, *, batch: int = 4, lr: float = 0.1, momentum: float = 0.99, seed: int = 0, keep: bool = True
+) -> float:
+    """The loss of the next step by a `MoCo` loaded from the bytes of this one: with its buffers, or without."""
+    fresh = MoCo(queue_size=len(moco.queue), seed=seed + 1)
+    state = torch.load(io.BytesIO(saved_bytes(moco)), weights_only=True)
+    kept = {name: value for name, value in state.items() if keep or name not in dict(moco.named_buffers())}
+    fresh.load_state_dict(kept, strict=False)
+    return moco_step(fresh, *two_views(step, batch, seed), lr=lr, momentum=momentum).loss
+
+
+def write_in_a_ring(queue: Tensor, keys: Tensor, batch: int) -> Tensor:
+    """A queue as a ring: each batch of keys overwrites the oldest rows."""
+    queue = queue.clone()
+    pointer = torch.zeros((), dtype=torch.long)
+    for start in range(0, len(keys), batch):
+        first = int(pointer)
+        queue[first : first + batch] = keys[start : start + batch]
+        pointer.copy_((pointer + batch) % len(queue))
+    return queue
