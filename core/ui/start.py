@@ -3,6 +3,7 @@
 import gc
 import importlib
 import pkgutil
+import socket
 from pathlib import Path
 
 import streamlit as st
@@ -43,6 +44,7 @@ def warm() -> None:
     takes to draw; once frozen, what start-up allocated is never looked at again. The first run of a page brings
     in what nobody foresaw, such as sympy at torch's first gradient: it is frozen after that run.
     """
+    send_at_once()
     torch.set_num_threads(1)  # forty readers would otherwise start forty pools of threads
     for module in pkgutil.walk_packages(core.__path__, "core."):
         if not module.name.endswith("__main__"):
@@ -52,6 +54,18 @@ def warm() -> None:
     for operator in topics.operators():
         check.compare(operator, operator.make_call(operator.sizes[0], torch.float32, torch.device("cpu"), 0))
     freeze("start")
+
+
+def send_at_once() -> None:
+    """Switch off the wait for a full packet on the server's sockets; connections inherit it from the listening one.
+
+    asyncio does so for sockets that name their protocol, which the server's do not. Without it the small messages
+    of a rerun wait for the browser's delayed acknowledgement, 40 ms a move.
+    """
+    sockets = [held for held in gc.get_objects() if isinstance(held, socket.socket) and held.fileno() >= 0]
+    for held in sockets:
+        if held.family in (socket.AF_INET, socket.AF_INET6) and held.type == socket.SOCK_STREAM:
+            held.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def freeze(what: str) -> None:
