@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import torch
 
 from core.figures import colour
-from core.figures.heatmap import LARGEST_CELL, Outline, Picture, draw
+from core.figures.heatmap import LARGEST_CELL, Outline, Picture, draw, unchecked
 from core.ops.layout import Layout, ViewRefusal, mergeable
 
 SHORTEST_ROW, LONGEST_ROW = 8, 32  # cells of a strip side by side
@@ -71,41 +71,59 @@ def dimensions(layout: Layout, refusals: Sequence[ViewRefusal] = ()) -> go.Figur
 
     Pairs that a refused view would have to merge are marked.
     """
-    figure = go.Figure(layout=_row_layout(layout.ndim, bool(refusals)))
-    for d, (size, stride) in enumerate(zip(layout.shape, layout.stride, strict=True)):
-        _box(figure, d, f"<b>dim {d}</b><br>size {size}<br>stride {stride}")
-    for d in range(layout.ndim - 1):
-        _joint(figure, layout, d, {refusal.left_dim: refusal for refusal in refusals}.get(d))
-    return figure
+    refused = {refusal.left_dim: refusal for refusal in refusals}
+    joints = range(layout.ndim - 1)
+    shapes = [_box(d) for d in range(layout.ndim)] + [_line(layout, d, d in refused) for d in joints]
+    words = [_inside(layout, d) for d in range(layout.ndim)]
+    words += [word for d in joints for word in _rule(layout, d)] + [_span(refusal) for refusal in refusals]
+    unseen = {"type": "scatter", "x": [0], "y": [0], "mode": "markers", "marker": {"opacity": 0}, "hoverinfo": "skip"}
+    placed = {"shapes": shapes, "annotations": words}
+    return unchecked([unseen], _row_layout(layout.ndim, bool(refusals)) | placed)
 
 
-def _box(figure: go.Figure, d: int, text: str) -> None:
+def _box(d: int) -> dict:
     left = d * (BOX_WIDTH + SPACE)
     line = {"color": colour.MUTED, "width": 1.5}
-    figure.add_shape(type="rect", x0=left, x1=left + BOX_WIDTH, y0=0, y1=BOX_HEIGHT, line=line)
-    figure.add_annotation(text=text, x=left + BOX_WIDTH / 2, y=BOX_HEIGHT / 2, showarrow=False, font_size=12)
+    return {"type": "rect", "x0": left, "x1": left + BOX_WIDTH, "y0": 0, "y1": BOX_HEIGHT, "line": line}
 
 
-def _joint(figure: go.Figure, layout: Layout, d: int, refusal: ViewRefusal | None) -> None:
-    """The line between two boxes: the rule in numbers, and whether it holds."""
-    left, stride = d * (BOX_WIDTH + SPACE) + BOX_WIDTH, layout.stride[d]
+def _inside(layout: Layout, d: int) -> dict:
+    text = f"<b>dim {d}</b><br>size {layout.shape[d]}<br>stride {layout.stride[d]}"
+    return _word(text, d * (BOX_WIDTH + SPACE) + BOX_WIDTH / 2, BOX_HEIGHT / 2)
+
+
+def _line(layout: Layout, d: int, refused: bool) -> dict:
+    """The line between two boxes, whole where one stride walks both."""
+    left, fits = _joint(d), mergeable(layout, d)
+    line = {"color": MERGES if fits else BREAKS, "width": 5 if refused else 3, "dash": "solid" if fits else "dot"}
+    return {"type": "line", "x0": left, "x1": left + SPACE, "y0": BOX_HEIGHT / 2, "y1": BOX_HEIGHT / 2, "line": line}
+
+
+def _rule(layout: Layout, d: int) -> list[dict]:
+    """The rule in numbers, above the line, and below it whether it holds."""
     right = next((r for r in range(d + 1, layout.ndim) if layout.shape[r] != 1), None)
-    fits = mergeable(layout, d)
-    hue, verdict = (MERGES, "merge") if fits else (BREAKS, "do not merge")
     if right is None or layout.shape[d] == 1:
         rule = "size 1: no step"
     else:
-        sign = "=" if stride == layout.stride[right] * layout.shape[right] else "≠"
-        rule = f"{stride} {sign} {layout.stride[right]}·{layout.shape[right]}"
-    line = {"color": hue, "width": 5 if refusal else 3, "dash": "solid" if fits else "dot"}
-    figure.add_shape(type="line", x0=left, x1=left + SPACE, y0=BOX_HEIGHT / 2, y1=BOX_HEIGHT / 2, line=line)
-    figure.add_annotation(text=rule, x=left + SPACE / 2, y=BOX_HEIGHT / 2 + 13, showarrow=False, font_size=12)
-    figure.add_annotation(text=verdict, x=left + SPACE / 2, y=BOX_HEIGHT / 2 - 13, showarrow=False, font_size=12)
-    if refusal:
-        figure.add_annotation(
-            text=f"new dim {refusal.new_dim} (size {refusal.new_size}) would span both",
-            x=left + SPACE / 2, y=-14, showarrow=False, font={"size": 12, "color": hue},
-        )  # fmt: skip
+        sign = "=" if layout.stride[d] == layout.stride[right] * layout.shape[right] else "≠"
+        rule = f"{layout.stride[d]} {sign} {layout.stride[right]}·{layout.shape[right]}"
+    middle = _joint(d) + SPACE / 2
+    verdict = "merge" if mergeable(layout, d) else "do not merge"
+    return [_word(rule, middle, BOX_HEIGHT / 2 + 13), _word(verdict, middle, BOX_HEIGHT / 2 - 13)]
+
+
+def _span(refusal: ViewRefusal) -> dict:
+    text = f"new dim {refusal.new_dim} (size {refusal.new_size}) would span both"
+    return _word(text, _joint(refusal.left_dim) + SPACE / 2, -14, BREAKS)
+
+
+def _joint(d: int) -> int:
+    return d * (BOX_WIDTH + SPACE) + BOX_WIDTH
+
+
+def _word(text: str, x: float, y: float, hue: str | None = None) -> dict:
+    font = {"size": 12} | ({"color": hue} if hue else {})
+    return {"text": text, "x": x, "y": y, "showarrow": False, "font": font}
 
 
 def _row_layout(count: int, marked: bool) -> dict:
