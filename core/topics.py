@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from core.figures import thumbnails, timing
-from core.ops import convolution, dropout, softmax
+from core.ops import convolution, dropout, losses, softmax
 from core.ops.operator import Operator
 
 SECTIONS = ("Memory", "Products and picks", "Autograd and state", "Scores and losses", "Layers", "Training", "Timing")
@@ -66,6 +66,15 @@ TOPICS: tuple[Topic, ...] = (
         "How do exp, sum and divide turn scores into probabilities, and why does the largest score go first?",
         thumbnails.softmax,
         softmax.OPERATORS,
+    ),
+    Topic(
+        "cross_entropy",
+        "Cross entropy",
+        "Scores and losses",
+        ":material/trending_down:",
+        "How do logits become one number that says how wrong they are, and which way does its gradient push?",
+        thumbnails.cross_entropy,
+        losses.OPERATORS,
     ),
     Topic(
         "convolution",

@@ -10,6 +10,7 @@ from core.ops.autograd import held_by_network
 from core.ops.buffers import moco_run
 from core.ops.convolution import conv2d
 from core.ops.dropout import dropout as drop
+from core.ops.losses import cross_entropy as loss_of
 from core.ops.softmax import softmax as probabilities
 
 CELL = 15
@@ -77,3 +78,11 @@ def buffers() -> go.Figure:
     """The queue of a small MoCo, a buffer, after six steps."""
     queue = moco_run(6, momentum=0.9)[0].queue.T.repeat_interleave(2, 0)
     return _small(queue, colour.signed(queue))
+
+
+def cross_entropy() -> go.Figure:
+    """The loss over two logits, the first class the right one."""
+    down, across = torch.linspace(3, -3, 7), torch.linspace(-4, 4, 16)
+    logits = torch.stack([across.repeat(7), down.repeat_interleave(16)], 1)  # (112, 2)
+    losses = loss_of(logits, torch.zeros(112, dtype=torch.long), reduction="none").view(7, 16)
+    return _small(losses, colour.magnitude(losses))
