@@ -183,19 +183,21 @@ def four_pictures(run: Run, losses: Tensor, loss: Tensor) -> None:
     steps, picked = run.steps, Outline([run.cell])
     row = [(run.cell[0], j) for j in range(run.x.shape[1])]
     target = Outline([(i, int(c)) for i, c in enumerate(run.y)], colour.USED, dash="dot")
-    each, one = losses[:, None], loss.reshape(-1, 1)
-    side = cell_size([run.x.shape] * 3 + [(len(run.x), 1)] * 3, width=880, height=260)
+    each = losses[:, None]
     pictures.equation(
         Picture("x", run.x, colour.signed(run.x), "1 logits", [picked], pickable=True), "→",
         Picture("p", steps.probabilities, ONES, "2 softmax", [Outline(row, colour.USED), picked], pickable=True), "→",
         Picture("log", steps.log_probabilities, colour.signed(steps.log_probabilities), "3 log", [target, picked],
                 pickable=True), "→",
         Picture("loss", each, colour.magnitude(each), "4 −target's", [Outline([(run.cell[0], 0)], colour.USED)],
-                muted=not_numbers(each)),
-        {"mean": "mean", "sum": "Σ", "none": "="}[run.settings["reduction"]],
-        Picture("one", one, colour.magnitude(each), "loss", muted=not_numbers(one)),
-        picks=dict.fromkeys(("x", "p", "log"), "cell"), cell=min(side, 38),
+                muted=not_numbers(each)), *ending(loss, run.settings["reduction"]),
+        picks=dict.fromkeys(("x", "p", "log"), "cell"), cell=min(33, cell_size([run.x.shape] * 3, 630, 260)),
     )  # fmt: skip
+
+
+def ending(loss: Tensor, reduction: str) -> list[Picture | str]:
+    """The sign that ends the equation: how the losses become one number."""
+    return [] if reduction == "none" else [{"mean": "mean", "sum": "Σ"}[reduction] + f" = {number(loss.item())}"]
 
 
 def not_numbers(values: Tensor) -> list[Index]:
@@ -213,7 +215,7 @@ def gradient_pictures(run: Run, grad: Tensor) -> None:
         Picture("aim", run.aim, ONES, "one-hot" if run.plain else "target, smoothed", outline, pickable=True), sign,
         Picture("grad", grad, colour.signed(grad), "gradient at the logits", outline,
                 muted=not_numbers(grad), pickable=True),
-        picks=dict.fromkeys(("p", "aim", "grad"), "cell"), cell=min(38, cell_size([run.x.shape] * 3, height=260)),
+        picks=dict.fromkeys(("p", "aim", "grad"), "cell"), cell=min(38, cell_size([run.x.shape] * 3, 800, 260)),
         name="gradient",
     )  # fmt: skip
 
@@ -425,16 +427,13 @@ def label_pictures(
 ) -> None:
     """Logits, sigmoid, answers, losses, one number; then the gradient."""
     outline = [Outline([cell])]
-    side = min(38, cell_size([x.shape] * 4 + [(1, 1)], width=820, height=260))
-    one = loss if loss.dim() == 2 else loss.reshape(1, 1)
-    end: list[Picture | str] = [] if loss.dim() == 2 else [
-        {"mean": "mean", "sum": "Σ"}[settings["reduction"]], Picture("one", one, colour.magnitude(losses), "loss")
-    ]  # fmt: skip
+    side = min(38, cell_size([x.shape] * 4, 740, 260))
     pictures.equation(
         Picture("x", x, colour.signed(x), "1 logits", outline, pickable=True), "→",
         Picture("p", p, ONES, "2 sigmoid", outline, pickable=True), "",
         Picture("y", y, ONES, "targets", outline, pickable=True), "→",
-        Picture("loss", losses, colour.magnitude(losses), "3, 4 −log of the answer's", outline, pickable=True), *end,
+        Picture("loss", losses, colour.magnitude(losses), "3, 4 −log of the answer's", outline, pickable=True),
+        *ending(loss, settings["reduction"]),
         picks=dict.fromkeys(("x", "p", "y", "loss"), "cell"), cell=side,
     )  # fmt: skip
     factor = f"÷ {x.numel()} =" if settings["reduction"] == "mean" else "="
