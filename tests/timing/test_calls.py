@@ -155,8 +155,8 @@ def test_the_device_is_busy_while_the_work_is_queued_between_two_events(monkeypa
     assert times.unsynchronised_s > 0
 
 
-def test_precision_knows_tf32(monkeypatch):
+def test_precision_knows_tf32():
     assert calls.precision(CPU, torch.float32) == EPS
-    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
-    assert calls.precision(torch.device("cuda"), torch.float32) == 2**-10
-    assert calls.precision(torch.device("cuda"), torch.float64) == torch.finfo(torch.float64).eps
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=True):
+        assert calls.precision(torch.device("cuda"), torch.float32) == 2**-10
+        assert calls.precision(torch.device("cuda"), torch.float64) == torch.finfo(torch.float64).eps
