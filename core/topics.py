@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from core.figures import thumbnails, timing
-from core.ops import convolution, dropout, losses, softmax
+from core.ops import activations, convolution, dropout, losses, softmax
 from core.ops.operator import Operator
 
 SECTIONS = ("Memory", "Products and picks", "Autograd and state", "Scores and losses", "Layers", "Training", "Timing")
@@ -84,6 +84,15 @@ TOPICS: tuple[Topic, ...] = (
         "Which numbers make one output of `conv2d`, and which outputs does one input reach?",
         thumbnails.convolution,
         convolution.OPERATORS,
+    ),
+    Topic(
+        "activations",
+        "ReLU and activations",
+        "Layers",
+        ":material/show_chart:",
+        "What does an activation do to a number and to its gradient, what happens at 0, and when does a unit die?",
+        thumbnails.activations,
+        activations.OPERATORS,
     ),
     Topic(
         "dropout",

@@ -5,6 +5,7 @@ import torch
 
 from core.figures import colour
 from core.figures.heatmap import Picture, draw
+from core.ops import activations as acts
 from core.ops import memory
 from core.ops.autograd import held_by_network
 from core.ops.buffers import moco_run
@@ -86,3 +87,11 @@ def cross_entropy() -> go.Figure:
     logits = torch.stack([across.repeat(7), down.repeat_interleave(16)], 1)  # (112, 2)
     losses = loss_of(logits, torch.zeros(112, dtype=torch.long), reduction="none").view(7, 16)
     return _small(losses, colour.magnitude(losses))
+
+
+def activations() -> go.Figure:
+    """Seven activations over x from -3 to 3, one a row."""
+    x = torch.linspace(-3, 3, 16)
+    functions = (acts.relu, acts.leaky_relu, acts.elu, acts.gelu, acts.silu, acts.softplus, acts.tanh)
+    rows = torch.stack([f(x) for f in functions])
+    return _small(rows, colour.signed(rows))
