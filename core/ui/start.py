@@ -62,9 +62,9 @@ def send_at_once() -> None:
     asyncio does so for sockets that name their protocol, which the server's do not. Without it the small messages
     of a rerun wait for the browser's delayed acknowledgement, 40 ms a move.
     """
-    sockets = [held for held in gc.get_objects() if isinstance(held, socket.socket) and held.fileno() >= 0]
-    for held in sockets:
-        if held.family in (socket.AF_INET, socket.AF_INET6) and held.type == socket.SOCK_STREAM:
+    # By type, not isinstance: that would ask every object for its class, and some of torch's warn when asked.
+    for held in [thing for thing in gc.get_objects() if issubclass(type(thing), socket.socket)]:
+        if held.fileno() >= 0 and held.family in (socket.AF_INET, socket.AF_INET6) and held.type == socket.SOCK_STREAM:
             held.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
