@@ -1,6 +1,7 @@
 """Buffers and parameters: one module with one of each kind, and what saving, moving and training do to each."""
 
 import random
+import textwrap
 from functools import partial
 
 import streamlit as st
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from core.figures import answers, colour, curves
 from core.figures.answers import Answer
-from core.figures.heatmap import Outline, Picture, cell_size, number
+from core.figures.heatmap import Outline, Picture, number
 from core.figures.heatmap import draw as draw_heatmap
 from core.figures.walk import record
 from core.ops import buffers
@@ -23,7 +24,7 @@ from core.ui.predict import Question
 from core.ui.take_away import TakeAway
 
 X = torch.tensor([1.0, 2.0, 3.0])
-LIMITS = Limits(ranks=(1,), max_side=6)
+LIMITS = Limits(ranks=(1,), max_side=4)
 NAMES = list(KINDS)
 QUESTIONS = (
     "param-<br>eters()",
@@ -38,6 +39,7 @@ ASKED = (
 )  # fmt: skip
 HANDED = {"parameters()": (), "and the buffer": ("buffer",)}
 CALLS = {"as made": None, "requires_grad_(True)": True, "requires_grad_(False)": False}
+MOST_STEPS = 12  # of MoCo
 NAME_SPACE = 52  # pixels for the names beside the first picture
 
 
@@ -47,21 +49,23 @@ def lesson(topic: Topic) -> None:
         lr = controls.slider("lr", "lr of SGD", 0.0, 1.0, 0.1, step=0.05, width=150)
         handed = HANDED[controls.choice("sgd", "SGD gets", list(HANDED))]
         call = CALLS[controls.choice("call", "module", list(CALLS), help="What is called on the module before.")]
-        asks = controls.toggle("grad", "buffer requires_grad", False)
     with controls.row("input"):
         x = tensor_input.tensor("x", "x", X, LIMITS).float()
         chosen = controls.choice("of", "Look at", NAMES, few=5)
+        asks = controls.toggle("grad", "buffer requires_grad", False)
     module = made(asks, len(x), call)
     values = tuple(x.tolist())
     found = frame.attempt("roles", lambda: buffers.roles(module, values, lr, handed))
     if found is None:
+        st.caption("Shown is the module as made.")
         found = buffers.roles(Holder(size=len(x)), values, lr)
     with st.container(horizontal=True, gap="medium"):
         with st.container(width=364, gap="xxsmall"):
             show_table(found, chosen)
-        with st.container(width=500, gap="small"):
+        with st.container(width=520, gap="small"):
             draw(found, lr, chosen)
             st.markdown(told(found, chosen, lr))
+    st.code(making(), language="python")
     frame.below(
         topic,
         claims=buffers.CLAIMS,
@@ -82,6 +86,12 @@ def made(asks: bool, size: int, call: bool | None) -> Holder:
     return module
 
 
+def making() -> str:
+    """The lines of `Holder` that make the five."""
+    lines = code.source(Holder).partition("super().__init__()\n")[2].partition("\n\n")[0]
+    return textwrap.dedent(lines)
+
+
 # ---- the table and the step ------------------------------------------------------------------------------------
 
 
@@ -90,10 +100,6 @@ def show_table(found: tuple[Role, ...], chosen: str) -> None:
     rows = {role.name: [Answer("yes", "yes") if yes else Answer("no", "no") for yes in facts(role)] for role in found}
     figure = answers.table(rows, QUESTIONS, chosen=chosen, column=47)
     pictures.pickable(figure, answers.describe(rows, QUESTIONS), key="roles", cell_key="of")
-    st.code(INIT, language="python", wrap_lines=True)
-
-
-INIT = "\n".join(code.source(Holder).partition("super().__init__()\n")[2].partition("\n\n")[0].split("\n        "))
 
 
 def facts(role: Role) -> tuple[bool, ...]:
@@ -112,13 +118,13 @@ def draw(found: tuple[Role, ...], lr: float, chosen: str) -> None:
     scale = colour.signed(before, after, gradient)
     picks = [name for name in NAMES for _ in range(before.shape[1])]
     none = [(i, j) for i, role in enumerate(found) if not role.gradient for j in range(before.shape[1])]
-    texts = [number(value) if value == value else "–" for value in gradient.flatten().tolist()]
+    texts = [number(value, 2) if value == value else "–" for value in gradient.flatten().tolist()]
     shown = (
         Picture("before", before, scale, "before", outlines, pickable=True, picks=picks),
         Picture("grad", gradient, scale, f"− {lr:g} · .grad", outlines, texts, none, True, picks),
         Picture("after", after, scale, "= after step()", outlines, pickable=True, picks=picks),
     )
-    side = min(34, cell_size([picture.values.shape for picture in shown], width=430, height=300))
+    side = min(34, 120 // before.shape[1])
     with st.container(horizontal=True, gap="xsmall"):
         for i, picture in enumerate(shown):
             figure = draw_heatmap(picture, side)
@@ -181,26 +187,26 @@ def save_and_load(size: int) -> None:
 def moco() -> None:
     """Momentum contrast: one training step after another, and what of it are buffers."""
     with controls.row("moco"):
-        step = controls.slider("step", "Step", 1, 12, 2)
+        step = controls.slider("step", "Step", 1, MOST_STEPS, 2)
         batch = controls.choice("batch", "Batch", (2, 3, 4, 6), 4)
         momentum = controls.slider("m", "m of the key encoder", 0.0, 1.0, 0.9, step=0.05)
         seed = controls.seed()
-    model, steps = buffers.moco_run(step, batch=batch, momentum=momentum, seed=seed)
-    st.markdown(steps_told(steps[-1], momentum, batch))
-    draw_moco(steps[-1])
+    run = partial(buffers.moco_run, batch=batch, momentum=momentum, seed=seed)
+    model, steps = run(step)[0], run(MOST_STEPS + 1)[1]
+    st.markdown(steps_told(steps[step - 1], momentum, batch))
+    draw_moco(steps[step - 1])
     resumed = {keep: buffers.next_loss(model, step, batch=batch, momentum=momentum, seed=seed, keep=keep)
                for keep in (True, False)}  # fmt: skip
-    going_on = buffers.moco_run(step + 1, batch=batch, momentum=momentum, seed=seed)[1][-1].loss
     st.markdown(
-        f"**Why buffers**: the next loss is {going_on:.4f}. Saved, loaded into a fresh MoCo and gone on, it is "
+        f"**Why buffers**: the next loss is {steps[step].loss:.4f}. Saved, loaded into a fresh MoCo and gone on, it is "
         f"**{resumed[True]:.4f}**; with queue and pointer left out of the file it is **{resumed[False]:.4f}**."
     )
     st.markdown(moco_table(model))
-    drift = [taken.key_drift for taken in steps]
+    drift = [taken.key_drift for taken in steps[:MOST_STEPS]]
     pictures.show(
-        curves.lines({"‖θₖ − θ_q‖": (range(1, step + 1), drift)}, curves.Axis("step"), curves.Axis("distance"),
+        curves.lines({"‖θₖ − θ_q‖": (range(1, MOST_STEPS + 1), drift)}, curves.Axis("step"), curves.Axis("distance"),
                      title="How far the key encoder lags behind", height=240, markers=True),
-        f"Distance of the key encoder's weight from the query encoder's before steps 1 to {step}: {listed(drift)}",
+        f"Distance of the key encoder's weight from the query encoder's before steps 1 to {MOST_STEPS}: {listed(drift)}",
         key="drift", width=440,
     )  # fmt: skip
 
@@ -215,8 +221,8 @@ def steps_told(taken: MoCoSteps, momentum: float, batch: int) -> str:
             f"2. {batch} samples, two views each: queries by the one encoder, keys by the other, as unit vectors.",
             f"3. Each query must pick its own key among 1 + {size}: cross entropy of `logits` with label 0 is "
             f"**{number(taken.loss)}**. Only the query encoder gets a gradient.",
-            f"4. The keys overwrite rows {taken.pointer_before}…{taken.pointer_before + batch - 1} of the queue; then "
-            f"the pointer is ({taken.pointer_before} + {batch}) mod {size} = **{taken.pointer_after}**.",
+            f"4. The keys overwrite rows {taken.pointer_before}…{taken.pointer_before + batch - 1} of the queue; "
+            f"then the pointer is ({taken.pointer_before} + {batch}) mod {size} = **{taken.pointer_after}**.",
         )
     )
 
@@ -234,7 +240,8 @@ def draw_moco(taken: MoCoSteps) -> None:
         cell=26, name="moco",
     )  # fmt: skip
     pictures.equation(
-        Picture("logits", taken.logits, colour.signed(taken.logits), "logits: own key, then the queue", own),
+        Picture("logits", taken.logits, colour.signed(taken.logits), "logits, rounded: own key, then the queue", own,
+                [f"{value:.0f}" for value in taken.logits.flatten().tolist()]),
         cell=26, name="moco",
     )  # fmt: skip
 
@@ -278,7 +285,7 @@ def buffers_change() -> None:
     assert layer.running_mean is not None
     st.markdown(
         f"`BatchNorm1d(2)` has the buffers {', '.join(f'`{name}`' for name in names)}. One forward pass in training of "
-        f"two rows with means 2 and 20 makes running_mean = **{listed(layer.running_mean.tolist())}**: changed, without "
+        f"two rows, means 2 and 20, makes running_mean = **{listed(layer.running_mean.tolist())}**: changed, without "
         "an optimiser."
     )
 

@@ -159,3 +159,55 @@ def test_saved_and_loaded_moco_continues_alike():
 def test_a_batch_that_would_wrap_is_refused():
     with pytest.raises(ValueError, match="x_key"):
         moco_step(MoCo(queue_size=12), *views(0, batch=5))
+
+
+# ---- the reader's own step, file and run -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lr", [0.0, 0.3])
+@pytest.mark.parametrize("handed", [(), ("buffer",)])
+def test_a_step_on_the_readers_numbers(lr, handed):
+    x = (0.5, -2.0)
+    found = {role.name: role for role in buffers.roles(Holder(True, 2), x, lr, handed)}
+    moved = [1 - lr * value for value in x]
+    assert found["weight"].after == pytest.approx(moved)
+    assert found["buffer"].after == pytest.approx(moved if handed else (1, 1))
+    assert found["buffer"].gradient == x
+    assert found["plain"].gradient is None
+
+
+def test_a_step_without_anything_to_train_is_refused():
+    with pytest.raises(RuntimeError, match="does not require grad"):
+        buffers.roles(Holder().requires_grad_(False))
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_file_that_lacks_a_name(strict):
+    trip = buffers.save_and_load(4.0, "buffer", strict, 2)
+    assert trip.keys == ("weight", "frozen")
+    assert (trip.error is None) == (not strict)
+    assert (trip.saved["buffer"], trip.loaded["buffer"]) == ((4, 4), (1, 1))
+    assert trip.came_back["weight"]
+
+
+@pytest.mark.parametrize("batch", [2, 3, 4, 6])
+def test_a_run_goes_on_from_its_bytes_only_with_its_buffers(batch):
+    settings = {"batch": batch, "momentum": 0.9, "seed": 2}
+    moco, steps = buffers.moco_run(3, **settings)
+    _, longer = buffers.moco_run(4, **settings)
+    assert [s.loss for s in longer[:3]] == [s.loss for s in steps]
+    assert buffers.next_loss(moco, 3, **settings) == longer[3].loss
+    assert buffers.next_loss(moco, 3, **settings, keep=False) != longer[3].loss
+
+
+def test_two_views_are_of_the_same_samples():
+    one, other = buffers.two_views(0, 64, 0)
+    assert not torch.equal(one, other)
+    assert (one - other).std() < 0.5 < one.std()
+
+
+def test_a_ring_keeps_the_last_keys():
+    queue, keys = torch.zeros(6, 2), torch.arange(16.0).reshape(8, 2)
+    written = buffers.write_in_a_ring(queue, keys, 2)
+    assert torch.equal(written, torch.cat([keys[6:8], keys[2:6]]))
+    assert not queue.any()
