@@ -101,7 +101,7 @@ def _short(values: Values) -> np.ndarray:
 def _axis(axis: Axis) -> dict:
     return {
         "title": {"text": axis.title, "font": {"size": 12}},
-        **({"type": "log", "dtick": 1} if axis.log else {}),
+        **({"type": "log", "dtick": 1, "exponentformat": "power"} if axis.log else {}),
         **({"range": axis.range} if axis.range else {}),
         "gridcolor": GRID,
         "zerolinecolor": GRID,
