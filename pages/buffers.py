@@ -206,7 +206,7 @@ def moco() -> None:
     pictures.show(
         curves.lines({"‖θₖ − θ_q‖": (range(1, MOST_STEPS + 1), drift)}, curves.Axis("step"), curves.Axis("distance"),
                      title="How far the key encoder lags behind", height=240, markers=True),
-        f"Distance of the key encoder's weight from the query encoder's before steps 1 to {MOST_STEPS}: {listed(drift)}",
+        f"Distance between the weights of the two encoders before steps 1 to {MOST_STEPS}: {listed(drift)}",
         key="drift", width=440,
     )  # fmt: skip
 

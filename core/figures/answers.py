@@ -38,16 +38,11 @@ def table(
     pixels; the names get what the columns leave.
     """
     left = -0.5 - (width - 4 - column * len(questions)) / column  # where names begin, in columns
-    figure = go.Figure(_cells(list(rows.values())), layout=_layout(len(rows), questions, left, width))
-    figure.add_trace(_picks(rows, questions, left))
-    for row, key in enumerate(rows):
-        figure.add_annotation(
-            text=(names or {}).get(key, key), x=left, y=row, xanchor="left", yanchor="middle", showarrow=False,
-            font={"size": LINE, "family": "monospace"},
-        )  # fmt: skip
+    layout = _layout(len(rows), questions, left, width)
+    layout["annotations"] = [_name((names or {}).get(key, key), left, row) for row, key in enumerate(rows)]
     if chosen is not None:
-        figure.add_shape(_border(list(rows).index(chosen), left, len(questions)))
-    return figure
+        layout["shapes"] = [_border(list(rows).index(chosen), left, len(questions))]
+    return go.Figure([_cells(list(rows.values())), _picks(rows, questions, left)], layout)
 
 
 def describe(rows: Mapping[str, Sequence[Answer]], questions: Sequence[str]) -> str:
@@ -94,6 +89,13 @@ def _picks(rows: Mapping[str, Sequence[Answer]], questions: Sequence[str], left:
         hovertemplate="%{text}<extra></extra>",
         showlegend=False,
     )
+
+
+def _name(text: str, left: float, row: int) -> dict:
+    return {
+        "text": text, "x": left, "y": row, "xanchor": "left", "yanchor": "middle", "showarrow": False,
+        "font": {"size": LINE, "family": "monospace"},
+    }  # fmt: skip
 
 
 def _border(row: int, left: float, columns: int) -> dict:

@@ -24,12 +24,13 @@ def draw(graph: Graph, whole: Graph | None = None, notes: Mapping[str, str] | No
     boxes, height, width = _places(whole)
     recorded = {_key(node): node for node in graph.nodes}
     edges = {(_key(graph.nodes[i]), _key(graph.nodes[j])) for i, j in graph.edges}
-    figure = go.Figure(go.Scatter(x=[], y=[]), layout=_layout(width, height))
-    for i, j in whole.edges:
-        _edge(figure, boxes, i, j, (_key(whole.nodes[i]), _key(whole.nodes[j])) in edges)
-    for node, box in zip(whole.nodes, boxes, strict=True):
-        _box(figure, box, recorded.get(_key(node)), node, (notes or {}).get(node.tensor, ""))
-    return figure
+    marks = [_edge(boxes, i, j, (_key(whole.nodes[i]), _key(whole.nodes[j])) in edges) for i, j in whole.edges]
+    marks += [
+        _box(box, recorded.get(_key(node)), node, (notes or {}).get(node.tensor, ""))
+        for node, box in zip(whole.nodes, boxes, strict=True)
+    ]
+    drawn = {"shapes": [shape for shape, _ in marks], "annotations": [note for _, note in marks]}
+    return go.Figure(go.Scatter(x=[], y=[]), _layout(width, height) | drawn)
 
 
 def layers(graph: Graph) -> list[int]:
@@ -81,14 +82,15 @@ def _places(graph: Graph) -> tuple[list[Box], int, int]:
     return boxes, (max(depth, default=0) + 1) * (BOX + GAP) - GAP + 2, width
 
 
-def _box(figure: go.Figure, box: Box, node: Node | None, planned: Node, note: str) -> None:
+def _box(box: Box, node: Node | None, planned: Node, note: str) -> tuple[dict, dict]:
+    """A border, and what stands in it."""
     left, top, right, bottom = box
     line = {"color": EDGE, "width": 1.5} if node else {"color": colour.MUTED, "width": 1.2, "dash": "dot"}
-    figure.add_shape(type="rect", x0=left, x1=right, y0=top, y1=bottom, line=line)
     title = f"<b>{planned.tensor}</b> · {planned.name}" if planned.tensor else planned.name
     lines = [title, *_lines(node, note)] if node else [title, "<i>not recorded</i>"]
-    figure.add_annotation(text="<br>".join(lines), x=left + 6, y=(top + bottom) / 2, xanchor="left", yanchor="middle",
-                          align="left", showarrow=False, font={"size": LINE})  # fmt: skip
+    text = {"text": "<br>".join(lines), "font": {"size": LINE}, "showarrow": False, "align": "left"}
+    place = {"x": left + 6, "y": (top + bottom) / 2, "xanchor": "left", "yanchor": "middle"}
+    return {"type": "rect", "x0": left, "x1": right, "y0": top, "y1": bottom, "line": line}, text | place
 
 
 def _lines(node: Node, note: str) -> list[str]:
@@ -99,8 +101,8 @@ def _lines(node: Node, note: str) -> list[str]:
     return [" · ".join(part for part in (shape, note) if part), kept]
 
 
-def _edge(figure: go.Figure, boxes: list[Box], i: int, j: int, recorded: bool) -> None:
-    """An arrow to the next layer, or around the layers between."""
+def _edge(boxes: list[Box], i: int, j: int, recorded: bool) -> tuple[dict, dict]:
+    """A line to the next layer, or around the layers between, and the head of its arrow."""
     line = {"color": EDGE, "width": 2} if recorded else {"color": colour.MUTED, "width": 1.2, "dash": "dot"}
     (left, top, right, bottom), (to_left, to_top, to_right, _) = boxes[i], boxes[j]
     if to_top - bottom > GAP + 2:
@@ -112,11 +114,10 @@ def _edge(figure: go.Figure, boxes: list[Box], i: int, j: int, recorded: bool) -
         start, tip = min(max(middle, left + 10), right - 10), (middle, to_top)
         way = f"M {start} {bottom} L {middle} {to_top - 6}"
         tail = (middle - 0.3 * (middle - start), to_top - 0.3 * GAP)
-    figure.add_shape(type="path", path=way, line=line)
-    figure.add_annotation(
-        x=tip[0], y=tip[1], ax=tail[0], ay=tail[1], xref="x", yref="y", axref="x", ayref="y", text="", showarrow=True,
-        arrowhead=2, arrowsize=1, arrowwidth=line["width"], arrowcolor=line["color"],
-    )  # fmt: skip
+    ends = {"x": tip[0], "y": tip[1], "ax": tail[0], "ay": tail[1]}
+    head = ends | {"xref": "x", "yref": "y", "axref": "x", "ayref": "y"}
+    look = {"showarrow": True, "arrowhead": 2, "arrowwidth": line["width"], "arrowcolor": line["color"], "text": ""}
+    return {"type": "path", "path": way, "line": line}, head | look
 
 
 def _layout(width: int, height: int) -> dict:
