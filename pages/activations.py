@@ -76,7 +76,8 @@ def lesson(topic: Topic) -> None:
         name = controls.choice("f", "Activation", tuple(FORMULAS), width=150)
         settings = choose_settings(name)
         beside = controls.choice("beside", "Beside it", (NONE, *(n for n in FORMULAS if n != name)), width=150)
-        size = controls.slider("size", "Size", 2, 12, 5, width=NARROW)
+        sized = tensor_input.source("x") == "example"
+        size = controls.slider("size", "Size", 2, 12, 5, width=NARROW) if sized else 5
         seed = controls.seed()
     with controls.row("input"):
         example = (torch.randn(size, size, generator=torch.Generator().manual_seed(seed)) * 1.5).round(decimals=1)
