@@ -15,6 +15,7 @@ from core.ops.convolution import conv2d, corr2d
 
 # One colour a version wherever times are drawn: Okabe and Ito's, as the curves'.
 COLOURS = {"textbook": "#CC79A7", "manual": "#D55E00", "compiled": "#009E73", "torch": "#0072B2"}
+MARKS = {"textbook": "diamond", "manual": "circle", "compiled": "triangle-up", "torch": "square"}
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")  # one a run, the newest first
 CLEAR = "rgba(0,0,0,0)"
 SMALL = {"size": 11}
@@ -49,7 +50,7 @@ def against_size(
     sizes = sorted({size for one in series for size in one.sizes})
     layout = _layout(title, note, x) | {"hovermode": "x unified"}
     layout["xaxis"] |= {"type": "log", "tickmode": "array", "tickvals": sizes, "ticktext": [f"{n:,}" for n in sizes]}
-    layout["xaxis"] |= {"range": _around(sizes)} if sizes else {}
+    layout["xaxis"] |= {"range": list(_around(sizes))} if sizes else {}
     layout["yaxis"] |= {"type": "log", "dtick": 1, "tickformat": "~s", "ticksuffix": unit}
     return unchecked(lines, layout)
 
@@ -64,7 +65,7 @@ def _line(one: Series, unit: str) -> dict:
         "y": middle,
         "mode": "lines+markers",
         "line": {"color": COLOURS[one.version], "width": 2, "dash": DASHES[one.run % len(DASHES)]},
-        "marker": {"size": 7, "symbol": "circle" if one.run == 0 else "circle-open"},
+        "marker": {"size": 8, "symbol": MARKS[one.version] + ("" if one.run == 0 else "-open")},
         "opacity": 1 if one.run == 0 else 0.75,
         "hovertemplate": f"%{{y:.3s}}{unit}",
         **({"error_y": {"type": "data", "symmetric": False, "thickness": 1.5, "width": 4, **bars}} if bars else {}),

@@ -10,6 +10,7 @@ import torch
 import torch.compiler.config
 
 from core.ops.operator import Call, Operator
+from core.ops.seeded import seeded
 from core.timing import calls, devices
 from core.timing.measure import Once
 from core.timing.settings import Settings
@@ -35,8 +36,9 @@ def inputs(operator: Operator, size: int, settings: Settings, leaves: frozenset[
 def outcome(function: calls.Function, call: Call, leaves: frozenset[int], seed: int) -> Outcome:
     """Results on a copy of the inputs, so that a version that writes to them leaves them as they were."""
     copy = calls.prepared(call, leaves, copy=True)
-    seed_draws(seed)
-    return calls.evaluate(function, copy)
+    with seeded(seed):  # other readers' pages may draw at the same time
+        seed_draws(seed)
+        return calls.evaluate(function, copy)
 
 
 def seed_draws(seed: int) -> None:
