@@ -84,7 +84,7 @@ class Gate:
         yield Step("", "", 0, 1.0, 0.0, result)
 
 
-@pytest.fixture()
+@pytest.fixture
 def gate(monkeypatch):
     made = Gate()
     monkeypatch.setattr(runner, "run", made)
