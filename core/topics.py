@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from core.figures import thumbnails, timing
-from core.ops import activations, convolution, dropout, losses, softmax
+from core.ops import activations, convolution, dropout, losses, metrics, softmax
 from core.ops.operator import Operator
 
 SECTIONS = ("Memory", "Products and picks", "Autograd and state", "Scores and losses", "Layers", "Training", "Timing")
@@ -75,6 +75,15 @@ TOPICS: tuple[Topic, ...] = (
         "How do logits become one number that says how wrong they are, and which way does its gradient push?",
         thumbnails.cross_entropy,
         losses.OPERATORS,
+    ),
+    Topic(
+        "accuracy",
+        "Accuracy",
+        "Scores and losses",
+        ":material/target:",
+        "How many predictions are right, over all batches, per class and among the k best, and what is taken for what?",
+        thumbnails.accuracy,
+        metrics.OPERATORS,
     ),
     Topic(
         "convolution",

@@ -12,6 +12,7 @@ from core.ops.buffers import moco_run
 from core.ops.convolution import conv2d
 from core.ops.dropout import dropout as drop
 from core.ops.losses import cross_entropy as loss_of
+from core.ops.metrics import confusion_matrix
 from core.ops.softmax import softmax as probabilities
 
 CELL = 15
@@ -95,3 +96,12 @@ def activations() -> go.Figure:
     functions = (acts.relu, acts.leaky_relu, acts.elu, acts.gelu, acts.silu, acts.softplus, acts.tanh)
     rows = torch.stack([f(x) for f in functions])
     return _small(rows, colour.signed(rows))
+
+
+def accuracy() -> go.Figure:
+    """Which of seven classes is taken for which of sixteen, by noisy scores."""
+    generator = torch.Generator().manual_seed(0)
+    target = torch.arange(7).repeat(40)
+    scores = 2.5 * torch.eye(16)[target] + torch.randn(280, 16, generator=generator)
+    counts = confusion_matrix(scores, target)[:7].double().sqrt()
+    return _small(counts, colour.magnitude(counts))

@@ -1,0 +1,80 @@
+"""A gallery: small images of one size side by side, each of which can be picked."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+import torch
+from torch import Tensor
+
+from core.figures import colour
+from core.figures.heatmap import unchecked
+
+GAP = 2  # pixels of an image between two of them
+TITLE = 30  # pixels above
+
+
+def tiled(images: Tensor, across: int) -> Tensor:
+    """Images (N, H, W) of bytes in rows of `across`, -1 between and behind them: (rows·(H+GAP) − GAP, …) int16."""
+    n, height, width = images.shape
+    rows, across = math.ceil(n / across), min(n, across)
+    canvas = torch.full((rows * (height + GAP) - GAP, across * (width + GAP) - GAP), -1, dtype=torch.int16)
+    for i, image in enumerate(images):
+        top, left = i // across * (height + GAP), i % across * (width + GAP)
+        canvas[top : top + height, left : left + width] = image
+    return canvas
+
+
+def gallery(
+    images: Tensor,
+    says: Sequence[str],
+    picks: Sequence[str],
+    *,
+    across: int = 6,
+    pixel: float = 2,
+    title: str = "",
+    picked: int | None = None,
+) -> go.Figure:
+    """Images (N, H, W) of bytes, at least one. A pick reports the image's text of `picks`, a hover that of `says`."""
+    n, height, width = images.shape
+    across = min(n, across)
+    canvas = tiled(images, across).float().numpy()
+    z = np.where(canvas < 0, np.nan, canvas).astype(np.float32)
+    places = [(i // across * (height + GAP), i % across * (width + GAP)) for i in range(n)]
+    shown = {"marker": {"opacity": 0}}
+    traces = [
+        {"type": "heatmap", "z": z, "zmin": 0, "zmax": 255, "showscale": False, "hoverinfo": "skip",
+         "colorscale": [[0, "#000000"], [1, "#FFFFFF"]]},
+        {"type": "scatter", "mode": "markers", "x": [left + width / 2 - 0.5 for _, left in places],
+         "y": [top + height / 2 - 0.5 for top, _ in places], "customdata": list(picks), "text": list(says),
+         "marker": {"symbol": "square", "size": width * pixel, "opacity": 0}, "selected": shown, "unselected": shown,
+         "hovertemplate": "%{text}<extra></extra>", "showlegend": False},
+    ]  # fmt: skip
+    box = [] if picked is None else [_box(*places[picked], height, width)]
+    return unchecked(traces, _layout(canvas.shape, pixel, title) | {"shapes": box})
+
+
+def _box(top: int, left: int, height: int, width: int) -> dict:
+    corners = {"x0": left - 0.5, "x1": left + width - 0.5, "y0": top - 0.5, "y1": top + height - 0.5}
+    return {"type": "rect", **corners, "line": {"color": colour.PICKED, "width": 3}}
+
+
+def _layout(shape: tuple[int, ...], pixel: float, title: str) -> dict:
+    down, across = shape
+    axis = {"visible": False, "fixedrange": True, "constrain": "domain"}
+    width = max(across * pixel + 8, 8 * len(title) + 8)
+    return {
+        "template": None,
+        "width": width,
+        "height": down * pixel + TITLE + 4,
+        "margin": {"l": 4, "t": TITLE, "r": width - across * pixel - 4, "b": 4, "pad": 0},
+        "title": {"text": title, "font": {"size": 14}, "x": 0, "xref": "container", "y": 0.99, "yanchor": "top"},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "xaxis": axis | {"range": [-0.5, across - 0.5]},
+        "yaxis": axis | {"range": [down - 0.5, -0.5], "scaleanchor": "x"},
+        "dragmode": False,
+        "clickmode": "event+select",
+        "showlegend": False,
+    }

@@ -1,0 +1,27 @@
+"""Galleries of small images."""
+
+import pytest
+import torch
+
+from core.figures.gallery import GAP, gallery, tiled
+from tests.figures.checking import valid
+
+
+@pytest.mark.parametrize(("n", "across"), [(1, 4), (4, 4), (5, 4), (9, 3)])
+def test_each_image_stands_in_its_tile(n, across):
+    images = torch.arange(n * 6, dtype=torch.uint8).view(n, 2, 3)
+    canvas = tiled(images, across)
+    for i in range(n):
+        top, left = i // min(n, across) * (2 + GAP), i % min(n, across) * (3 + GAP)
+        assert torch.equal(canvas[top : top + 2, left : left + 3], images[i].to(torch.int16))
+    assert int((canvas >= 0).sum()) == n * 6
+
+
+def test_a_pick_reports_the_images_text_and_the_picked_one_is_outlined():
+    images = torch.zeros(5, 28, 28, dtype=torch.uint8)
+    figure = gallery(images, ["a"] * 5, ["7", "8", "9", "10", "11"], across=3, title="t", picked=4)
+    drawn = valid(figure)
+    assert drawn["data"][1]["customdata"] == ["7", "8", "9", "10", "11"]
+    (box,) = drawn["layout"]["shapes"]
+    assert (box["x0"], box["y0"]) == (30 - 0.5, 30 - 0.5)
+    assert drawn["layout"]["width"] >= 2 * (3 * 30 - 2)
