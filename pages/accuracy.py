@@ -33,6 +33,7 @@ SHOWN = 18  # images of a cell of the matrix
 NARROW = 112  # pixels of a slider
 
 Batch = tuple[Tensor, Tensor]
+Index = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def lesson(topic: Topic) -> None:
     model = trained(samples, lr, seed)[epochs]
     run = Run(model, images, X, y, logits(model, X), batch_size, topk)
     confusion = ops.confusion_matrix(run.scores, y)
-    picked = (cell[0], cell[1]) if cell else worst(confusion)
+    picked = choose_cell(run, confusion, cell, image)
     st.markdown(counted(run))
     with st.container(horizontal=True, gap="medium"):
         matrix(confusion, picked)
@@ -123,6 +124,13 @@ def lesson(topic: Topic) -> None:
             "Training": lambda: training(samples, lr, seed, epochs),
         },
     )
+
+
+def choose_cell(run: Run, confusion: Tensor, cell: Index | None, image: Index | None) -> tuple[int, int]:
+    """The picked cell of the matrix; without one that of the picked image, else the most frequent mistake."""
+    if cell:
+        return cell[0], cell[1]
+    return (int(run.y[image[0]]), int(run.scores[image[0]].argmax())) if image else worst(confusion)
 
 
 def worst(confusion: Tensor) -> tuple[int, int]:
@@ -167,13 +175,13 @@ def matrix(confusion: Tensor, cell: tuple[int, int]) -> None:
 
 
 def cell_images(run: Run, cell: tuple[int, int], image: int | None) -> int | None:
-    """The images counted in the picked cell; gives the one that is looked at."""
+    """The images counted in the picked cell; gives the one that is looked at, the first unless another is picked."""
     true, predicted = cell
     inside = ((run.y == true) & (run.scores.argmax(1) == predicted)).nonzero().flatten().tolist()
     if not inside:
         st.markdown(f"No {true} was taken for a {predicted}.")
-        return image
-    chosen = image if image is not None else inside[0]
+        return None
+    chosen = image if image in inside else inside[0]
     shown = inside[:SHOWN]
     what = f"{true} taken for {predicted}" if true != predicted else f"{true}, recognised"
     title = f"{what}: {len(inside)}" + (f", the first {SHOWN}" if len(inside) > SHOWN else "")
@@ -196,8 +204,9 @@ def one_image(run: Run, i: int) -> None:
         37, None, "one image",
     )  # fmt: skip
     st.markdown(
-        f"Image {i}: true class **{true}**, predicted **{predicted}**. The true class stands in place **{place}**: the "
-        f"image counts as right from k = {place} on, so {'right' if place <= run.topk else 'wrong'} for k = {run.topk}."
+        f"Image {i}: true class **{true}**, predicted **{predicted}**. The true class stands in place **{place}**: "
+        f"the image counts as right from k = {place} on, so {'right' if place <= run.topk else 'wrong'} for k = "
+        f"{run.topk}."
     )
 
 
@@ -209,7 +218,8 @@ def by_batches(run: Run) -> None:
     last = len(run.batches[-1][1])
     pictures.show(
         curves.lines(
-            {"one batch": (range(len(each)), each)}, curves.Axis(f"batch (the last one has {last} samples)"),
+            {"one batch": (range(len(each)), each)},
+            curves.Axis(f"batch (the last one has {last} samples)", step=max(1, len(each) // 10)),
             curves.Axis("accuracy"), title="Batch by batch", markers=True, height=260,
             targets={f"right / all: {number(whole, 5)}": whole, f"mean of the batches: {number(mean, 5)}": mean},
         ),
@@ -231,22 +241,21 @@ def best_and_classes(run: Run, confusion: Tensor) -> None:
                 curves.Axis("k"), curves.Axis("accuracy", range=(0, 1.03)), title="The larger k, the more is right",
                 targets={"guessing, k = 1: 1/10": 0.1},
             ),
-            f"Accuracy among the k best: {', '.join(number(v) for v in among)}.", key="topk", width=440,
+            f"Accuracy among the k best: {', '.join(number(v) for v in among)}.", key="k best", width=440,
         )  # fmt: skip
         pictures.show(
             curves.bars(
                 {"share recognised": (list(range(CLASSES)), own.nan_to_num(0))}, curves.Axis("true class"),
                 curves.Axis(range=(0, 1)), title="Class by class",
             ),
-            f"Share of each class recognised: {', '.join(number(v) for v in own.tolist())}.", key="classes", width=440,
+            f"Share of each class recognised: {', '.join(number(v) for v in own.tolist())}.", key="by class", width=440,
         )  # fmt: skip
     frequent = int(confusion.sum(1).argmax())
     known = own[~own.isnan()]
     st.markdown(
         f"Worst: class **{int(own.nan_to_num(2).argmin())}** with {number(known.min().item())}. The classes' mean is "
         f"**{number(known.mean().item(), 4)}**, not the accuracy, since they are not equally frequent: class "
-        f"{frequent} "
-        f"has {int(confusion.sum(1)[frequent])} of {len(run.y)} samples."
+        f"{frequent} has {int(confusion.sum(1)[frequent])} of {len(run.y)} samples."
     )
 
 
@@ -261,14 +270,12 @@ def training(samples: int, lr: float, seed: int, epochs: int) -> None:
             title="Softmax regression on MNIST, trained by hand-written SGD",
         ),
         "; ".join(f"{name}: {number(v[0])} before, {number(v[-1])} after" for name, v in found.items()),
-        key="training", width=640,
+        key="over epochs", width=640,
     )  # fmt: skip
     st.markdown(
-        f"784 × 10 weights and 10 biases, from 0; batches of 128; {samples} training images, 2,000 test images. "
-        "Untrained, "
-        f"all scores are equal, `argmax` takes class 0, and **{number(found['test images'][0])}** are right: the "
-        "share of "
-        f"zeros. After {EPOCHS} epochs {number(found['training images'][-1], 4)} of the training images are right and "
+        f"784 × 10 weights and 10 biases, from N(0, 0.01²) and 0; batches of 128; {samples} training images, 2,000 "
+        f"test images. Untrained it guesses: **{number(found['test images'][0])}** of the test images are right. "
+        f"After {EPOCHS} epochs {number(found['training images'][-1], 4)} of the training images are right and "
         f"**{number(found['test images'][-1], 4)}** of the test images, which alone tell what it has learnt."
     )
 
@@ -302,8 +309,8 @@ def same_y_hat(run: Run) -> None:
         end = f"At the smaller last batch it breaks: “{str(refusal).split(' at non')[0]}”."
     st.markdown(
         f"`y_hat` comes from outside and stays the first batch's, while X is never used. Over {len(full)} full "
-        "batches it "
-        f"says **{number(theirs, 4)}**; with predictions for each batch it is **{number(ours.accuracy, 4)}**. {end}"
+        f"batches it says **{number(theirs, 4)}**; with predictions for each batch it is "
+        f"**{number(ours.accuracy, 4)}**. {end}"
     )
 
 
@@ -315,8 +322,7 @@ def mean_of_sums(run: Run) -> None:
     perfect = ops.evaluate_accuracy_mean([(X, y)], torch.nn.functional.one_hot(y, CLASSES))
     st.markdown(
         f"It divides twice. First batch: **{number(once)}** instead of **{number(right)}**, too small by the batch "
-        "size "
-        f"({len(y)}). Perfect predictions would score {number(perfect)} = 1/{len(y)}."
+        f"size ({len(y)}). Perfect predictions would score {number(perfect)} = 1/{len(y)}."
     )
 
 
@@ -326,8 +332,7 @@ def all_batches(run: Run) -> None:
     last = len(run.batches[-1][1])
     st.markdown(
         f"Its comment says so, its code does not: n grows over all batches. {outcome.right} right by this batch's "
-        f"{last} "
-        f"would be **{number(outcome.right / last, 4)}**; by all {outcome.samples} it is "
+        f"{last} would be **{number(outcome.right / last, 4)}**; by all {outcome.samples} it is "
         f"**{number(outcome.accuracy, 4)}**."
     )
 
@@ -343,9 +348,8 @@ def last_batch(run: Run) -> None:
     st.markdown(
         f"On screen: mean **{number(mean, 6)}**, right over all **{number(whole, 6)}**; the batches have "
         f"{len(run.batches[0][1])} samples, the last {len(run.batches[-1][1])}. At worst, {size} in one batch and a "
-        "wrong "
-        f"one left over: mean **{number(ops.mean_of_batch_accuracies(uneven, run.predict), 4)}**, right over all "
-        f"{number(ops.evaluate(uneven, run.predict).accuracy, 4)}."
+        f"wrong one left over: mean **{number(ops.mean_of_batch_accuracies(uneven, run.predict), 4)}**, right over "
+        f"all {number(ops.evaluate(uneven, run.predict).accuracy, 4)}."
     )
 
 
@@ -357,10 +361,8 @@ def no_softmax(run: Run) -> None:
     ties = int(((huge == huge.amax(1, keepdim=True)).sum(1) > 1).sum())
     st.markdown(
         f"Softmax rises with every score and keeps the order: **{differ} of {len(p)}** predictions differ. It can "
-        "only do "
-        f"harm: with scores 1000 times as large, {int((huge == 0).sum())} of {huge.numel()} probabilities are 0 and "
-        "the "
-        f"order among them, which the k best need, is lost ({ties} rows have no single largest)."
+        f"only do harm: with scores 1000 times as large, {int((huge == 0).sum())} of {huge.numel()} probabilities are "
+        f"0 and the order among them, which the k best need, is lost ({ties} rows have no single largest)."
     )
 
 
@@ -377,8 +379,8 @@ def no_gradient(run: Run) -> None:
     st.markdown(
         f"`argmax` has no gradient: the accuracy's `requires_grad` is **{accuracy.requires_grad}**, the loss's "
         f"{loss.requires_grad}. A step of 10⁻⁴ down the loss's gradient changes the loss by "
-        f"**{number(cross_entropy(stepped, run.y).item() - loss.item())}** and the accuracy by **{number(same)}**: "
-        "it moves only when a prediction flips."
+        f"**{number(cross_entropy(stepped, run.y).item() - loss.item())}** and the accuracy by **{number(same)}**: it "
+        "moves only when a prediction flips."
     )
 
 
@@ -390,10 +392,8 @@ def rare_class(run: Run) -> None:
     classes = ops.per_class_accuracy(lazy, y).tolist()
     st.markdown(
         f"On screen the classes reach {number(own.nan_to_num(2).min().item())} to "
-        f"{number(own.nan_to_num(-1).max().item())}. "
-        "Where 99 of 100 samples are of one class, always saying it scores "
-        f"**{number(ops.accuracy(lazy, y).item())}** and "
-        f"recognises **{number(classes[1])}** of the other."
+        f"{number(own.nan_to_num(-1).max().item())}. Where 99 of 100 samples are of one class, always saying it "
+        f"scores **{number(ops.accuracy(lazy, y).item())}** and recognises **{number(classes[1])}** of the other."
     )
 
 

@@ -138,8 +138,7 @@ def arithmetic(run: Run) -> str:
     return (
         f"`{name}(x)` = {formula}; slope {derivative}. At {number(x)}: **{number(y)}**, slope **{number(slope)}**: a "
         f"gradient of 1 from above arrives as {number(slope)}. Of {run.x.numel()} outputs "
-        f"**{int((run.y == 0).sum())}** "
-        f"are 0; **{stopped}** inputs get no gradient."
+        f"**{int((run.y == 0).sum())}** are 0; **{stopped}** inputs get no gradient."
     )
 
 
@@ -201,9 +200,8 @@ def depth(run: Run, seed: int) -> None:
     last = facts[run.operator.name][-1]
     st.markdown(
         "64 units a layer, 256 samples, weights freshly drawn. A unit is **dead** if it is 0 for all samples: in "
-        "layer "
-        f"{layers} **{last.dead:.0%}** with {run.operator.name}, {facts[against][-1].dead:.0%} with {against}. A dead "
-        f"unit's weights get no gradient from any sample. The gradient is 1 at the last layer and "
+        f"layer {layers} **{last.dead:.0%}** with {run.operator.name}, {facts[against][-1].dead:.0%} with {against}. "
+        "A dead unit's weights get no gradient from any sample. The gradient is 1 at the last layer and "
         f"**{number(facts[run.operator.name][0].gradient)}** at the first."
     )
 
@@ -256,10 +254,9 @@ def textbook_limits(run: Run) -> None:
     whole = ops.relu_textbook(x.long()).dtype
     st.markdown(
         f"The values are the same. Cut to whole numbers, the input has {zeros} zeros, and there `torch.max` meets a "
-        "tie and "
-        f"shares the gradient: **{halves}** slopes are ½, where the manual version has {int((ours == 0.5).sum())} "
-        "and torch "
-        f"{int((theirs == 0.5).sum())}. From int64 it makes **{str(whole).removeprefix('torch.')}**, `F.relu` keeps "
+        f"tie and shares the gradient: **{halves}** slopes are ½, where the manual version has "
+        f"{int((ours == 0.5).sum())} and torch {int((theirs == 0.5).sum())}. From int64 it makes "
+        f"**{str(whole).removeprefix('torch.')}**, `F.relu` keeps "
         f"{str(torch.relu(x.long()).dtype).removeprefix('torch.')}."
     )
 
@@ -290,10 +287,9 @@ def linear_only(run: Run) -> None:
     one = x @ (A @ B @ C)
     st.markdown(
         "Three layers are one: `x·A·B·C` and `x·(A·B·C)` differ by "
-        f"**{number((x @ A @ B @ C - one).abs().max().item(), 2)}**, "
-        f"with {A.numel() + B.numel() + C.numel()} weights where {x.shape[1] * 3} would do. With {run.operator.name} "
-        "between "
-        f"them the largest difference is **{number((run.f(run.f(x @ A) @ B) @ C - one).abs().max().item())}**."
+        f"**{number((x @ A @ B @ C - one).abs().max().item(), 2)}**, with {A.numel() + B.numel() + C.numel()} weights "
+        f"where {x.shape[1] * 3} would do. With {run.operator.name} between them the largest difference is "
+        f"**{number((run.f(run.f(x @ A) @ B) @ C - one).abs().max().item())}**."
     )
 
 
@@ -311,8 +307,8 @@ def in_place(run: Run) -> None:
     torch.relu_(leaf)
     st.markdown(
         f"After `exp`, which needs its output for backward: {said[0]}. On a tensor that requires grad itself: "
-        f"{said[1]}. "
-        f"And the input is gone: **{int((leaf != run.x).sum())} of {leaf.numel()}** numbers were overwritten."
+        f"{said[1]}. And the input is gone: **{int((leaf != run.x).sum())} of {leaf.numel()}** numbers were "
+        "overwritten."
     )
 
 
@@ -323,10 +319,8 @@ def sigmoid_shrinks(run: Run) -> None:
     here = slope_of(ALL["sigmoid"].manual, run.x).mean().item()
     st.markdown(
         f"Its slope is **{number(most['sigmoid'])}** at best, at 0, and {number(here)} on average on this input. Ten "
-        "layers "
-        f"multiply: at best **{number(most['sigmoid'] ** 10)}** of the gradient arrive, with tanh "
-        f"{number(most['tanh'] ** 10)}, "
-        f"with relu {number(most['relu'] ** 10)}."
+        f"layers multiply: at best **{number(most['sigmoid'] ** 10)}** of the gradient arrive, with tanh "
+        f"{number(most['tanh'] ** 10)}, with relu {number(most['relu'] ** 10)}."
     )
 
 
@@ -341,8 +335,8 @@ def not_monotone(run: Run) -> None:
     falling = int((slope_of(ALL["gelu"].manual, run.x) < 0).sum())
     st.markdown(
         f"{said[0]}; {said[1]}, and both fall to the left of it: **{falling} of {run.x.numel()}** numbers on screen "
-        "would get "
-        "a gradient of the other sign through gelu. relu, leaky_relu, elu, softplus, tanh and sigmoid never fall."
+        "would get a gradient of the other sign through gelu. relu, leaky_relu, elu, softplus, tanh and sigmoid "
+        "never fall."
     )
 
 
@@ -382,8 +376,7 @@ def questions(run: Run) -> list:
         above = draw.choice((2, -1, 10))
         return Question(
             f"A gradient of {above} arrives at {name}(x) at {cell}, x = {number(run.x[cell].item())}{given}. What "
-            "does x "
-            "receive?",
+            "does x receive?",
             f"{above * run.slope[cell].item():.4g}", f"It is multiplied by the slope: {FORMULAS[name][1]}.",
             tolerance=0.03,
         )  # fmt: skip

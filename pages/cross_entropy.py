@@ -511,8 +511,7 @@ def pixels(topic: Topic, seed: int) -> None:
     st.markdown(
         f"Pixel {cell}: logits ({listed}), target **{c}**, loss **{number(losses[0][cell].item())}**. The classes are "
         f"dimension 1 of {tuple(x.shape)}, the targets have shape {tuple(y.shape)}: background 0, edge 1, ink 2. The "
-        "mean "
-        f"over {int((y != ignored).sum())} pixels is **{number(loss.item(), 5)}**."
+        f"mean over {int((y != ignored).sum())} pixels is **{number(loss.item(), 5)}**."
     )
     check.show(topic.operators[CROSS_ENTROPY], Call((x, y), settings))
     flat = Run(
@@ -570,11 +569,9 @@ def forgotten_mean(run: Run) -> None:
     mean = gradient(lambda x: F.cross_entropy(x, run.y), run.x).abs().max()
     st.markdown(
         f"It returns shape {tuple(theirs.shape)}, and `backward()` {said}. Its mean, "
-        f"{number(theirs.mean().item(), 5)}, is "
-        f"torch's {number(ours.item(), 5)}. Summed instead, the gradient is **{number((summed / mean).item(), 4)} "
-        "times** "
-        f"as large for N = {len(run.x)}: the learning rate would depend on the batch size. And it takes probabilities, "
-        "where `F.cross_entropy` takes logits."
+        f"{number(theirs.mean().item(), 5)}, is torch's {number(ours.item(), 5)}. Summed instead, the gradient is "
+        f"**{number((summed / mean).item(), 4)} times** as large for N = {len(run.x)}: the learning rate would depend "
+        "on the batch size. And it takes probabilities, where `F.cross_entropy` takes logits."
     )
 
 
@@ -605,8 +602,7 @@ def log_of_zero(run: Run) -> None:
     st.markdown(
         f"Logits times {number(max(factor, 1))}, targets where they are smallest: in two steps the loss is "
         f"**{number(two.item())}** and **{int(grad.isnan().sum())} of {grad.numel()}** gradients are nan, since p "
-        "became 0 "
-        f"and log 0 = −∞. In one step: loss **{number(one.item())}**, {int(fine.isnan().sum())} nan."
+        f"became 0 and log 0 = −∞. In one step: loss **{number(one.item())}**, {int(fine.isnan().sum())} nan."
     )
 
 
@@ -629,10 +625,9 @@ def not_in_weights(run: Run) -> None:
     far = [F.cross_entropy(run.steps.log_probabilities * 0 + s * ops.one_hot(run.y, run.x.shape[1]), run.y).item()
            for s in (1, 10, 100)]  # fmt: skip
     st.markdown(
-        f"In the **logits** it is convex: {above} of {tried} chords are cut. In the **weights** of a network with "
-        "one hidden "
-        f"layer (4 units) on these targets, {deep} of {count} are: what training moves are the weights. Nor is the "
-        f"optimum reached: with the target's logit at 1, 10, 100 and the others at 0 the loss is "
+        f"In the **logits** it is convex: {above} of {tried} chords are cut. In the **weights** of a network with one "
+        f"hidden layer (4 units) on these targets, {deep} of {count} are: what training moves are the weights. Nor is "
+        "the optimum reached: with the target's logit at 1, 10, 100 and the others at 0 the loss is "
         f"{', '.join(number(v) for v in far)}: it only tends to 0."
     )
 
@@ -645,8 +640,7 @@ def logits_sum(run: Run) -> None:
     logits, soft, sigm = listed
     st.markdown(
         f"The first rows' logits sum to {logits}: anything. Softmax makes it **{soft}**; {run.x.shape[1]} sigmoids "
-        "give "
-        f"**{sigm}**, which is no distribution over classes. A sigmoid does for two classes, as p and 1 − p."
+        f"give **{sigm}**, which is no distribution over classes. A sigmoid does for two classes, as p and 1 − p."
     )
 
 
@@ -654,11 +648,10 @@ def no_log(run: Run) -> None:
     """nll_loss on probabilities, on logits, and on log probabilities."""
     p, log_p = softmax(run.x, 1), log_softmax(run.x, 1)
     st.markdown(
-        f"There is no logarithm in it: on probabilities it gives **{number(F.nll_loss(p, run.y).item())}** (below "
-        "0), on "
-        f"logits {number(F.nll_loss(run.x, run.y).item())}, on `log_softmax` "
-        f"**{number(F.nll_loss(log_p, run.y).item())}**, "
-        f"the cross entropy. It picks the target's number, drops the minus and takes the mean, as the tutorial says."
+        f"There is no logarithm in it: on probabilities it gives **{number(F.nll_loss(p, run.y).item())}** (below 0), "
+        f"on logits {number(F.nll_loss(run.x, run.y).item())}, on `log_softmax` "
+        f"**{number(F.nll_loss(log_p, run.y).item())}**, the cross entropy. It picks the target's number, drops the "
+        "minus and takes the mean, as the tutorial says."
     )
 
 
@@ -671,8 +664,7 @@ def weighted_mean(run: Run) -> None:
     said = ", ".join(number(w) for w in weight.tolist())
     st.markdown(
         f"With weights {said}: Σ losses / N = {number((each.sum() / len(run.y)).item(), 4)}, Σ losses / Σ weights of "
-        "the "
-        f"targets = **{number((each.sum() / weight[run.y].sum()).item(), 4)}**; torch gives "
+        f"the targets = **{number((each.sum() / weight[run.y].sum()).item(), 4)}**; torch gives "
         f"**{number(theirs.item(), 4)}**. So all weights twice as large change nothing: "
         f"{number(F.cross_entropy(run.x, run.y, 2 * weight).item(), 4)}."
     )
@@ -690,8 +682,7 @@ def smoothed_floor(run: Run) -> None:
     floor = -(aim * aim.clamp(min=1e-30).log()).sum().item()
     st.markdown(
         f"With ε = {smooth:g} and the target's logit at 1, 5, 20, 100 above the rest, it costs **{sure}**: more "
-        "certain than "
-        f"1 − ε + ε/C is punished. The least that can be reached is the entropy of the smoothed target, "
+        "certain than 1 − ε + ε/C is punished. The least that can be reached is the entropy of the smoothed target, "
         f"**{number(floor)}**."
     )
 
@@ -714,11 +705,9 @@ def binary_log_of_zero(x: Tensor, y: Tensor) -> None:
     wrong = int((p != y).sum())
     logits = ops.binary_cross_entropy_with_logits(x * 1000, y)
     st.markdown(
-        f"With p rounded to 0 and 1 ({wrong} of {p.numel()} wrong) the formula gives **{number(theirs.item())}** (0 "
-        "· log 0). "
-        f"torch cuts the logarithms at −100: **{number(ours.item(), 5)}** = 100 · {wrong}/{p.numel()}. From logits, "
-        "here "
-        f"times 1000, nothing is cut: **{number(logits.item(), 5)}**."
+        f"With p rounded to 0 and 1 ({wrong} of {p.numel()} wrong) the formula gives **{number(theirs.item())}** (0 · "
+        f"log 0). torch cuts the logarithms at −100: **{number(ours.item(), 5)}** = 100 · {wrong}/{p.numel()}. From "
+        f"logits, here times 1000, nothing is cut: **{number(logits.item(), 5)}**."
     )
 
 
@@ -732,8 +721,7 @@ def takes_probabilities(x: Tensor, y: Tensor) -> None:
     twice = F.binary_cross_entropy_with_logits(sigmoid(x), y)
     st.markdown(
         f"It takes probabilities and {said}. The other way round nobody complains: `…_with_logits` of probabilities "
-        "gives "
-        f"**{number(twice.item(), 4)}** instead of **{number(right.item(), 4)}**."
+        f"gives **{number(twice.item(), 4)}** instead of **{number(right.item(), 4)}**."
     )
 
 
@@ -745,11 +733,9 @@ def softmax_on_labels(x: Tensor, y: Tensor) -> None:
     sigm = F.binary_cross_entropy(sigmoid(logits), both)
     st.markdown(
         f"A sample with all {x.shape[1]} labels and logits of 5: the sigmoids are "
-        f"{number(sigmoid(logits)[0, 0].item())} each "
-        f"and cost **{number(sigm.item())}**; a softmax must share 1 among them, {number(1 / x.shape[1])} each, and "
-        "costs "
-        f"**{number(soft.item())}** however large the logits. On screen the labels of a row number "
-        f"{', '.join(str(int(n)) for n in y.sum(1).tolist())}."
+        f"{number(sigmoid(logits)[0, 0].item())} each and cost **{number(sigm.item())}**; a softmax must share 1 "
+        f"among them, {number(1 / x.shape[1])} each, and costs **{number(soft.item())}** however large the logits. On "
+        f"screen the labels of a row number {', '.join(str(int(n)) for n in y.sum(1).tolist())}."
     )
 
 
@@ -802,8 +788,7 @@ def questions(run: Run) -> list:
         p = steps.probabilities[i, j].item()
         return Question(
             f"p[{i}, {j}] = {p:.4g}, the target of sample {i} is {int(y[i])}, N = {n}. What is the gradient of the "
-            "mean "
-            f"loss at logit [{i}, {j}]?",
+            f"mean loss at logit [{i}, {j}]?",
             f"{grad:.4g}", "(softmax − one-hot) / N.", tolerance=0.02,
         )  # fmt: skip
 
@@ -841,9 +826,8 @@ def label_questions(x: Tensor, y: Tensor, p: Tensor) -> list:
         cell = draw.randrange(x.shape[0]), draw.randrange(x.shape[1])
         value = gradient(lambda x: F.binary_cross_entropy_with_logits(x, y, reduction="sum"), x)[cell].item()
         return Question(
-            f"p{list(cell)} = {p[cell].item():.4g}, target {int(y[cell])}. What is the gradient of the summed loss "
-            "at this "
-            "logit, without pos_weight?",
+            f"p{list(cell)} = {p[cell].item():.4g}, target {int(y[cell])}. What is the gradient of the summed loss at "
+            "this logit, without pos_weight?",
             f"{value:.4g}", "sigmoid − target.", tolerance=0.02,
         )  # fmt: skip
 

@@ -238,23 +238,23 @@ def sigmoid(run: Run) -> None:
                 curves.Axis("d = a − b, the difference of two scores"), curves.Axis("probability"),
                 title="Sigmoid is the softmax of two", targets={"½": 0.5},
             ),
-            f"Sigmoid and two-class softmax lie on each other: largest difference "
+            "Sigmoid and two-class softmax lie on each other: largest difference "
             f"{number((both - ops.sigmoid(d)).abs().max().item())}.",
             key="sigmoid", width=500,
         )  # fmt: skip
         with st.container(width=420):
             st.markdown(
-                f"The picked row's first two scores are a = {number(a.item())} and b = {number(b.item())}"
-                f"{'' if len(scores) > 1 else ' (no second one: 0)'}.\n\n"
-                f"- softmax((a, b))₀ = **{number(pair.item(), 6)}**\n- sigmoid(a − b) = **{number(one.item(), 6)}**\n\n"
-                "Divide numerator and denominator of exp(a)/(exp(a) + exp(b)) by exp(a): 1/(1 + exp(−(a − b))). "
-                "So a binary classifier needs one score, not two."
+                f"The picked row's first two scores are a = {number(a.item())} and b = "
+                f"{number(b.item())}{'' if len(scores) > 1 else ' (no second one: 0)'}.\n\n- softmax((a, b))₀ = "
+                f"**{number(pair.item(), 6)}**\n- sigmoid(a − b) = **{number(one.item(), 6)}**\n\nDivide numerator "
+                "and denominator of exp(a)/(exp(a) + exp(b)) by exp(a): 1/(1 + exp(−(a − b))). So a binary "
+                "classifier needs one score, not two."
             )
             if len(scores) > 2:
                 st.markdown(
-                    f"{len(scores)} sigmoids of {len(scores)} classes are answers that need not sum to 1: "
-                    f"here **{number(ops.sigmoid(scores).sum().item(), 4)}**. That is right for several labels at "
-                    "once, and wrong for one of many."
+                    f"{len(scores)} sigmoids of {len(scores)} classes are answers that need not sum to 1: here "
+                    f"**{number(ops.sigmoid(scores).sum().item(), 4)}**. That is right for several labels at once, "
+                    "and wrong for one of many."
                 )
 
 
@@ -271,9 +271,8 @@ def log_softmax(topic: Topic, run: Run) -> None:
     )  # fmt: skip
     lost, kept = int(two.isinf().sum()), int(steps.output.isfinite().sum())
     st.markdown(
-        f"In two steps **{lost} of {two.numel()}** are −∞: their probability is too small for "
-        f"{spelled(run.z.dtype)} and became 0. In one step **{kept}** are finite, the smallest is "
-        f"**{number(steps.output.min().item())}**."
+        f"In two steps **{lost} of {two.numel()}** are −∞: their probability is too small for {spelled(run.z.dtype)} "
+        f"and became 0. In one step **{kept}** are finite, the smallest is **{number(steps.output.min().item())}**."
     )
     check.show(topic.operators[1], Call((run.z, run.dim)))
 
@@ -334,9 +333,10 @@ def wrong_dim(run: Run) -> None:
     by_row, by_column = ops.softmax(X, 1), ops.softmax(X, 0)
     moved = int((by_row.argmax(1) != by_column.argmax(1)).sum())
     st.markdown(
-        f"`dim=1` runs along the columns' index, so that each **row** sums to 1: {listed(by_row.sum(1))}. With `dim=0` "
-        f"each column does, and the rows sum to {listed(by_column.sum(1))}; the most probable class of **{moved} of "
-        f"{len(X)}** rows changes. In the tutorial's formula Σ runs over classes of one sample, not over the samples."
+        f"`dim=1` runs along the columns' index, so that each **row** sums to 1: {listed(by_row.sum(1))}. With "
+        f"`dim=0` each column does, and the rows sum to {listed(by_column.sum(1))}; the most probable class of "
+        f"**{moved} of {len(X)}** rows changes. In the tutorial's formula Σ runs over classes of one sample, not over "
+        "the samples."
     )
 
 

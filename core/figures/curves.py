@@ -24,6 +24,7 @@ class Axis:
     title: str = ""
     log: bool = False
     range: tuple[float, float] | None = None
+    step: float | None = None  # between two ticks
 
 
 def lines(
@@ -103,6 +104,7 @@ def _axis(axis: Axis) -> dict:
         "title": {"text": axis.title, "font": {"size": 12}},
         **({"type": "log", "dtick": 1, "exponentformat": "power"} if axis.log else {}),
         **({"range": axis.range} if axis.range else {}),
+        **({"dtick": axis.step} if axis.step else {}),
         "gridcolor": GRID,
         "zerolinecolor": GRID,
         "fixedrange": True,

@@ -20,9 +20,9 @@ class Model:
     b: Tensor  # (classes,)
 
 
-def untrained(inputs: int, classes: int) -> Model:
-    """All zeros: every class gets the same probability. The loss is convex in W and b, so any start will do."""
-    return Model(torch.zeros(inputs, classes), torch.zeros(classes))
+def untrained(inputs: int, classes: int, generator: torch.Generator) -> Model:
+    """Weights from N(0, 0.01²), biases 0. The loss is convex in W and b: the start only breaks ties."""
+    return Model(torch.randn(inputs, classes, generator=generator) * 0.01, torch.zeros(classes))
 
 
 def logits(model: Model, X: Tensor) -> Tensor:
@@ -40,10 +40,10 @@ def sgd_step(model: Model, X: Tensor, y: Tensor, lr: float) -> Model:
 def train(
     X: Tensor, y: Tensor, *, classes: int = 10, epochs: int = 10, batch_size: int = 128, lr: float = 0.2, seed: int = 0
 ) -> Iterator[Model]:
-    """The model before training and after each epoch; a seeded generator orders the samples anew in each."""
+    """The model before training and after each epoch. `seed` fixes its start and the order of the samples."""
     generator = torch.Generator().manual_seed(seed)
     X = X.flatten(1)
-    model = untrained(X.shape[1], classes)
+    model = untrained(X.shape[1], classes, generator)
     yield model
     for _ in range(epochs):
         for batch in torch.randperm(len(X), generator=generator).split(batch_size):
