@@ -11,6 +11,7 @@ from core.ops.autograd import held_by_network
 from core.ops.buffers import moco_run
 from core.ops.convolution import conv2d
 from core.ops.dropout import dropout as drop
+from core.ops.gather import gather as gather_along
 from core.ops.losses import cross_entropy as loss_of
 from core.ops.metrics import confusion_matrix
 from core.ops.softmax import softmax as probabilities
@@ -105,3 +106,10 @@ def accuracy() -> go.Figure:
     scores = 2.5 * torch.eye(16)[target] + torch.randn(280, 16, generator=generator)
     counts = confusion_matrix(scores, target)[:7].double().sqrt()
     return _small(counts, colour.magnitude(counts))
+
+
+def gather() -> go.Figure:
+    """The largest numbers of each row, gathered in order."""
+    wave = _wave()
+    ordered = gather_along(wave, 1, wave.argsort(1))
+    return _small(ordered, colour.signed(ordered))
