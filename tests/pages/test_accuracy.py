@@ -1,0 +1,156 @@
+"""The accuracy page counts as torch does, on a model trained for the settings in the link."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from core.data import mnist
+from core.ops.softmax_regression import logits, train
+from tests.pages.opening import charts, control, open_page, sound, words
+
+
+def scores(n=500, epochs=2, samples=8000, lr=0.2, seed=0):
+    data = mnist()
+    X, y = data.train_images[:samples].float() / 255, data.train_labels[:samples].long()
+    *_, model = train(X, y, epochs=epochs, lr=lr, seed=seed)
+    return logits(model, data.test_images[:n].float() / 255), data.test_labels[:n].long()
+
+
+def topk(s, y, k=1):
+    return (s.topk(k, 1).indices == y[:, None]).any(1).float()
+
+
+def drawn(app, start):
+    return next(spec for alt, spec in charts(app).items() if alt.startswith(start))
+
+
+@pytest.mark.parametrize(("n", "batch_size", "k"), [("500", "128", 1), ("20", "16", 3), ("1000", "500", 10)])
+def test_right_over_all_is_torchs_share(n, batch_size, k):
+    app = open_page("accuracy", N=n, batch_size=batch_size, topk=str(k))
+    right = topk(*scores(int(n)), k)
+    assert f"= {int(right.sum())} / {n} = **{right.mean().item():.4g}**" in words(app)
+    assert "manual accuracy agrees with torch" in words(app)
+    each = " + ".join(str(int(part.sum())) for part in right.split(int(batch_size)))
+    assert f"({each}) / (" in words(app)
+
+
+@pytest.mark.parametrize(("epochs", "train", "lr"), [("0", "50", "0.01"), ("10", "200", "1")])
+def test_the_model_is_the_one_that_the_controls_ask_for(epochs, train, lr):
+    app = open_page("accuracy", epochs=epochs, train=train, lr=lr, seed="3")
+    right = topk(*scores(500, int(epochs), int(train), float(lr), 3))
+    assert f"**{right.mean().item():.4g}**" in words(app)
+
+
+def test_the_matrix_counts_who_is_taken_for_whom_and_shows_the_images():
+    app = open_page("accuracy", cell="4,9")
+    s, y = scores()
+    expected = torch.zeros(10, 10, dtype=torch.long).index_put((y, s.argmax(1)), torch.tensor(1), accumulate=True)
+    texts = drawn(app, "true class ↓")["data"][0]["text"]
+    assert [[int(t or 0) for t in row] for row in texts] == expected.tolist()
+    inside = ((y == 4) & (s.argmax(1) == 9)).nonzero().flatten().tolist()
+    assert drawn(app, f"4 taken for 9: {len(inside)}")["data"][1]["customdata"] == [str(i) for i in inside]
+    assert f"Image {inside[0]}: true class **4**, predicted **9**" in words(app)
+
+
+def test_the_first_cell_is_the_most_frequent_mistake():
+    s, y = scores()
+    wrong = [(int(a), int(b)) for a, b in zip(y, s.argmax(1), strict=True) if a != b]
+    most = max(wrong.count(pair) for pair in wrong)
+    alt = next(alt for alt in charts(open_page("accuracy")) if "taken for" in alt)
+    true, predicted, count = map(int, re.match(r"(\d) taken for (\d): (\d+)", alt).groups())
+    assert (count, wrong.count((true, predicted))) == (most, most)
+
+
+def test_a_picked_image_shows_its_place():
+    s, y = scores()
+    app = open_page("accuracy", image="77")
+    place = int((s[77] > s[77, y[77]]).sum()) + 1
+    assert f"Image 77: true class **{int(y[77])}**, predicted **{int(s[77].argmax())}**" in words(app)
+    assert f"place **{place}**" in words(app)
+    assert "No 0 was taken for a 1." in words(open_page("accuracy", cell="0,1", image="77", N="20"))
+
+
+def test_the_mean_of_the_batches_is_not_the_accuracy():
+    app = open_page("accuracy")
+    right = topk(*scores())
+    mean = torch.stack([part.mean() for part in right.split(128)]).mean().item()
+    assert f"mean **{mean:.6g}**, right over all **{right.mean().item():.6g}**" in words(app)
+    names = [line["name"] for line in drawn(app, "Accuracy of 4 batches")["data"]]
+    assert f"mean of the batches: {mean:.5g}" in names
+
+
+def test_pitfalls_run_the_tutorials_loop():
+    said = words(open_page("accuracy"))
+    s, y = scores()
+    first = s[:128].argmax(1)
+    theirs = sum(int((first == part).sum()) for part in y[:384].split(128)) / 384
+    assert f"it says **{theirs:.4g}**" in said
+    assert "it breaks: “The size of tensor a (128) must match the size of tensor b (116)" in said
+    assert f"First batch: **{topk(s[:128], y[:128]).mean().item() / 128:.3g}**" in said
+
+
+def test_the_tabs_of_the_page():
+    s, y = scores()
+    app = open_page("accuracy", tab="k best and classes")
+    among = [topk(s, y, k).mean().item() for k in range(1, 11)]
+    drawn_ys = drawn(app, "Accuracy among the k best")["data"][0]["y"]
+    assert "bdata" in drawn_ys or drawn_ys == pytest.approx(among, abs=1e-3)
+    recall = torch.stack([topk(s[y == c], y[y == c]).mean() for c in range(10)])
+    assert f"class **{int(recall.argmin())}** with {recall.min().item():.3g}" in words(app)
+    data = mnist()
+    said = words(open_page("accuracy", tab="Training"))
+    whole, labels = scores(2000, 10)
+    assert f"**{topk(whole, labels).mean().item():.4g}** of the test images" in said
+    assert len(data.test_labels) == 2000
+
+
+@pytest.mark.parametrize("tab", ["Pitfalls", "Walk through", "Predict", "Take away", "k best and classes"])
+@pytest.mark.parametrize("few", [{"N": "20", "batch_size": "10"}, {"N": "20", "train": "50", "epochs": "0"}])
+def test_few_images_open_every_tab(tab, few):
+    app = open_page("accuracy", tab=tab, **few)
+    assert "manual accuracy agrees with torch" in words(app)
+
+
+@pytest.mark.parametrize("link", [{"cell": "10,0"}, {"image": "99999"}, {"N": "7"}, {"topk": "0"}, {"lr": "nan"}])
+def test_a_hostile_link_shows_the_page(link):
+    app = open_page("accuracy", **link)
+    assert "442 / 500" in words(app) or "manual accuracy agrees" in words(app)
+
+
+def test_controls_move_together():
+    app = open_page("accuracy", image="450")
+    sound(control(app, "N").set_value(100).run())
+    assert "There is no cell" in words(app)
+
+
+def test_questions_are_answered_by_counting():
+    app = open_page("accuracy", tab="Predict")
+    ask = next(m.value for m in app.markdown if "of the matrix is" in m.value)
+    row = [int(n) for n in ask.split(" is ")[1].split(". Which")[0].split(",")]
+    c = int(ask.split("Row ")[1].split()[0])
+    app.text_input(key="answer accuracy 0 0 given").set_value(f"{row[c] / sum(row):.4g}")
+    sound(app.button[[b.label for b in app.button].index("Commit")].click().run())
+    assert any("Right" in message.value for message in app.success)
+
+
+def test_the_script_reproduces_the_counts(tmp_path):
+    app = open_page("accuracy", tab="Take away", N="100", topk="2")
+    script = tmp_path / "accuracy.py"
+    script.write_text(next(code.value for code in app.code if "import torch" in code.value))
+    ran = subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "out.pt")],
+        check=True, cwd=tmp_path, timeout=120, capture_output=True, text=True,
+    )  # fmt: skip
+    out = torch.load(tmp_path / "out.pt")
+    s, y = scores(100)
+    assert out["share_right"].item() == pytest.approx(topk(s, y, 2).mean().item())
+    assert int(out["confusion"].diagonal().sum()) == int(topk(s, y).sum())
+    assert ran.stdout.count("equal to torch's") == 2
+
+
+def test_a_rerun_is_small():
+    assert sum(len(json.dumps(spec)) for spec in charts(open_page("accuracy", cell="1,1")).values()) < 150_000
