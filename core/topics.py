@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from core.figures import thumbnails, timing
-from core.ops import activations, convolution, dropout, gather, losses, metrics, softmax
+from core.ops import activations, convolution, dropout, gather, losses, metrics, normalize, softmax
 from core.ops.operator import Operator
 
 SECTIONS = ("Memory", "Products and picks", "Autograd and state", "Scores and losses", "Layers", "Training", "Timing")
@@ -41,6 +41,15 @@ TOPICS: tuple[Topic, ...] = (
         ":material/content_copy:",
         "When b is made from a: whose memory is it, does a write reach the other, and does a gradient?",
         thumbnails.aliases,
+    ),
+    Topic(
+        "normalize",
+        "L2 normalise",
+        "Products and picks",
+        ":material/straighten:",
+        "What does dividing each vector by its norm change, and onto what does it land for other p?",
+        thumbnails.normalize,
+        normalize.OPERATORS,
     ),
     Topic(
         "gather",

@@ -139,7 +139,8 @@ def spelled(way: str, x: Tensor, dim: int, index: Tensor, output: Tensor, cell: 
     readers = sum(ops.source_of(index, dim, place) == ops.source_of(index, dim, cell) for place in places(index))
     return (
         f"`out[{letters} = src[i][j]`: `src[{i}][{j}]` = {number(source(x, index)[cell].item())} "
-        f"goes to `out[{inside}]`, since `index[{i}][{j}]` is {chosen}. {readers} place{'s' * (readers != 1)} of index lead there"
+        f"goes to `out[{inside}]`, since `index[{i}][{j}]` is {chosen}. "
+        f"{readers} place{'s' * (readers != 1)} of index lead there"
         + (": which of them stays is not promised." if readers > 1 else ".")
     )
 

@@ -14,6 +14,7 @@ from core.ops.dropout import dropout as drop
 from core.ops.gather import gather as gather_along
 from core.ops.losses import cross_entropy as loss_of
 from core.ops.metrics import confusion_matrix
+from core.ops.normalize import normalize as scale_rows
 from core.ops.softmax import softmax as probabilities
 
 CELL = 15
@@ -113,3 +114,9 @@ def gather() -> go.Figure:
     wave = _wave()
     ordered = gather_along(wave, 1, wave.argsort(1))
     return _small(ordered, colour.signed(ordered))
+
+
+def normalize() -> go.Figure:
+    """The rows of a wave, each scaled to length 1."""
+    unit = scale_rows(_wave())
+    return _small(unit, colour.signed(unit))

@@ -13,6 +13,7 @@ def open_page(page: Page, address: str) -> None:
 
 def rest(page: Page) -> None:
     """Wait until the script has run and nothing on the page is stale."""
+    page.wait_for_timeout(200)  # what was just done has to reach the server first
     page.wait_for_function(
         """() => {
             const app = document.querySelector('[data-testid=stApp]');
