@@ -184,8 +184,8 @@ def how_with_works() -> None:
     rows += [f"| {moment} | **{on}** |" for moment, on in autograd.how_with_works(fail)]
     st.markdown("\n".join(rows))
     left, right = st.columns([3, 2])
-    left.code(code.source(autograd.how_with_works), language="python")
-    right.code(code.source(autograd.no_grad_by_yield), language="python")
+    left.code(code.source(autograd.how_with_works), language="python", wrap_lines=True)
+    right.code(code.source(autograd.no_grad_by_yield), language="python", wrap_lines=True)
 
 
 # ---- pitfalls --------------------------------------------------------------------------------------------------

@@ -19,7 +19,12 @@ STYLE = """<style>
 @media (max-width: 640px) { .stMainBlockContainer { padding: 4.2rem .8rem 3rem; } }
 [data-testid="stMarkdownContainer"] table { display: block; overflow-x: auto; max-width: 100%; }
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] * { color: inherit; opacity: 1; }
-[data-testid="stCode"] .token.keyword { color: color-mix(in srgb, #1c83e1 60%, currentColor); }
+[data-testid="stCode"] .token:is(.keyword, .function, .class-name) {
+  color: color-mix(in srgb, #1c83e1 60%, currentColor); }
+[data-testid="stCode"] .token:is(.string, .boolean) { color: color-mix(in srgb, #09ab3b 50%, currentColor); }
+[data-testid="stCode"] .token.number { color: color-mix(in srgb, #29b09d 50%, currentColor); }
+[data-testid="stCode"] .token.decorator { color: color-mix(in srgb, #ed6f13 50%, currentColor); }
+[data-testid="stCode"] .token.comment { color: color-mix(in srgb, #808495 60%, currentColor); }
 @media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important; } }
 </style>"""
 
