@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from core.figures import thumbnails, timing
-from core.ops import activations, convolution, dropout, gather, losses, metrics, normalize, softmax
+from core.ops import activations, convolution, dropout, gather, losses, metrics, normalize, sets, softmax
 from core.ops.operator import Operator
 
 SECTIONS = ("Memory", "Products and picks", "Autograd and state", "Scores and losses", "Layers", "Training", "Timing")
@@ -41,6 +41,15 @@ TOPICS: tuple[Topic, ...] = (
         ":material/content_copy:",
         "When b is made from a: whose memory is it, does a write reach the other, and does a gradient?",
         thumbnails.aliases,
+    ),
+    Topic(
+        "sets",
+        "Sets and unique",
+        "Products and picks",
+        ":material/filter_list:",
+        "What does a set do with the order of its items, and how does `unique` find, count and map them?",
+        thumbnails.sets,
+        sets.OPERATORS,
     ),
     Topic(
         "normalize",

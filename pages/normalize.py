@@ -35,7 +35,6 @@ def lesson(topic: Topic) -> None:
         numbers = controls.choice("numbers", "Numbers a vector", (2, 3, 4), 2)
         seed = controls.seed()
     example = (2 * torch.randn(5, numbers, generator=torch.Generator().manual_seed(seed))).round(decimals=1)
-    example[-1] = 0
     with controls.row("input"):
         x = tensor_input.tensor("x", "Input", example, LIMITS).float()
         cell = controls.cell("cell", "Picked cell", x.shape) or (0, 0)
@@ -63,7 +62,7 @@ def draw(x: Tensor, steps: ops.NormalizeSteps, p: float, dim: int, cell: Index) 
     outlines = [Outline(together, colour.USED), Outline([cell])]
     one = (cell[0], 0) if dim == 1 else (0, cell[1])
     with st.container(horizontal=True, gap="small"):
-        with st.container(width=500):
+        with st.container(width=540):
             pictures.equation(
                 Picture("input", x, scale, "input", outlines, pickable=True), "÷",
                 Picture("norm", steps.clamped, colour.magnitude(steps.clamped), "max(norm, eps)", [Outline([one], colour.USED)]), "=",

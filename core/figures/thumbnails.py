@@ -15,6 +15,7 @@ from core.ops.gather import gather as gather_along
 from core.ops.losses import cross_entropy as loss_of
 from core.ops.metrics import confusion_matrix
 from core.ops.normalize import normalize as scale_rows
+from core.ops.sets import unique
 from core.ops.softmax import softmax as probabilities
 
 CELL = 15
@@ -120,3 +121,9 @@ def normalize() -> go.Figure:
     """The rows of a wave, each scaled to length 1."""
     unit = scale_rows(_wave())
     return _small(unit, colour.signed(unit))
+
+
+def sets() -> go.Figure:
+    """A wave in steps, each row's numbers replaced by their place among the unique ones."""
+    places = unique(_wave().mul(4).round(), return_inverse=True)[1]
+    return _small(places, colour.identity(int(places.max()) + 1))

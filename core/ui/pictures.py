@@ -91,6 +91,8 @@ def one(picture: Picture, side: int, cell_key: str | None, key: str) -> None:
         show(figure, alt, key=key)
 
 
-def many(pictures: Sequence[Picture], *, cell: int | None = None, name: str = "many") -> None:
+def many(
+    pictures: Sequence[Picture], *, cell: int | None = None, name: str = "many", picks: Mapping[str, str] | None = None
+) -> None:
     """Pictures that wrap onto as many lines as they need, all with cells of one size."""
-    equation(*pictures, cell=cell or 28, name=name)
+    equation(*pictures, cell=cell or 28, name=name, picks=picks)
