@@ -19,7 +19,7 @@ from core.ui.predict import Question
 from core.ui.take_away import TakeAway
 
 TUTORIAL, SCATTERED, HASHES = "the tutorial's", "not in order", "one slot for all"
-EXAMPLES = {TUTORIAL: [1, 2, 3, 2, 6, 7, 8, 7], SCATTERED: [8, 1, 16, 3, 8, 0, 1], HASHES: [64, 0, 32, 8, 16, 0]}
+EXAMPLES = {TUTORIAL: [1, 2, 3, 2, 6, 7, 8, 7], SCATTERED: [5, 64, 33, 7, 5, 64, 33], HASHES: [64, 0, 32, 8, 16, 0]}
 LIMITS = Limits(ranks=(1,), max_side=24, max_elements=24, integers_only=True, low=-999, high=999)
 
 
