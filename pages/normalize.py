@@ -62,7 +62,7 @@ def draw(x: Tensor, steps: ops.NormalizeSteps, p: float, dim: int, cell: Index) 
     outlines = [Outline(together, colour.USED), Outline([cell])]
     one = (cell[0], 0) if dim == 1 else (0, cell[1])
     with st.container(horizontal=True, gap="small"):
-        with st.container(width=540):
+        with st.container(width=590):
             pictures.equation(
                 Picture("input", x, scale, "input", outlines, pickable=True), "÷",
                 Picture("norm", steps.clamped, colour.magnitude(steps.clamped), "max(norm, eps)", [Outline([one], colour.USED)]), "=",

@@ -36,7 +36,8 @@ def lesson(topic: Topic) -> None:
     check.show(topic.operators[0], Call((x,), {"return_inverse": True, "return_counts": True}))
     frame.below(
         topic,
-        claims=[lambda: ops.set_sorts(items), *ops.CLAIMS[1:]],
+        # Items that happen to come out sorted would bear the claim out: one counterexample refutes it.
+        claims=[lambda: ops.set_sorts(EXAMPLES[SCATTERED] if found.is_sorted else items), *ops.CLAIMS[1:]],
         pitfalls=pitfalls(x),
         questions=questions(x, found, steps),
         take=lambda: take(x, steps),

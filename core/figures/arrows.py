@@ -12,7 +12,7 @@ from core.ops.normalize import normalize
 
 BALL, BEFORE, AFTER = "#7D838C", "#0072B2", "#D55E00"
 POINTS = 181  # of a circle of directions
-SIDE = 350  # pixels
+SIDE = 300  # pixels
 GRID = "rgba(125, 131, 140, 0.25)"
 FARTHEST = 3.0  # balls of p below 1 and negative p reach far along the diagonals: they are cut there
 
