@@ -14,9 +14,9 @@ from core.data import digit
 from core.figures import colour, curves
 from core.figures.heatmap import Outline, Picture, cell_size, number
 from core.figures.loss_surface import contours
-from core.figures.walk import record
+from core.figures.walk import Moment, record
+from core.ops import loss_views as views
 from core.ops import losses as ops
-from core.ops.mlp import forward, initial_parameters
 from core.ops.operator import Call
 from core.ops.softmax import log_softmax, sigmoid, softmax
 from core.tensors.limits import Limits
@@ -34,7 +34,6 @@ REDUCTIONS = ("mean", "sum", "none")
 ONES = colour.Scale(colour.MAGNITUDE, 0.0, 1.0)
 NARROW = 112  # pixels of a slider
 SIDE = 14  # pixels of a side of the image
-TINTS = torch.tensor([0.0, 0.5, 1.0])  # what background, edge and ink look like
 
 Index = tuple[int, ...]
 
@@ -251,7 +250,9 @@ def total(run: Run, losses: Tensor, loss: Tensor) -> str:
     weight = run.settings["weight"]
     counted = run.y != run.settings["ignore_index"]
     divisor = float(counted.sum()) if weight is None else weight[run.y][counted].sum().item()
-    by = f"{number(divisor)}" + ("" if run.plain else ", the weights of the targets that count")
+    by = f"{number(divisor)}" + (
+        "" if run.plain else ", the targets that count" if weight is None else ", their weights"
+    )
     return f"Loss = {number(losses.sum().item(), 5)} / {by} = **{number(loss.item(), 5)}**."
 
 
@@ -322,26 +323,12 @@ def over_two_logits(run: Run, i: int, c: int, other: int) -> None:
 
 def convexity(run: Run) -> str:
     """The definition of convex, tried on random segments in the space of the logits."""
-    above, tried = chords(lambda a: run_mean(run, a), run.x.numel())
+    above = views.chords_above(lambda flat: views.loss_of_logits(flat, run.y), run.x.numel())
     return (
-        f"Convex in the logits: on {tried} random segments the loss half-way lies above the mean of its ends "
-        f"**{above} times**. There is no lowest point, though: without smoothing the loss falls on towards 0 as the "
-        "target's logit grows."
+        f"Convex in the logits: on 200 random segments the loss half-way lies above the mean of its ends **{above} "
+        "times**. There is no lowest point, though: without smoothing the loss falls on towards 0 as the target's "
+        "logit grows."
     )
-
-
-def run_mean(run: Run, flat: Tensor) -> Tensor:
-    """The plain mean loss for many flattened logits (M, N·C): (M,)."""
-    m = len(flat)
-    logits = flat.view(m * len(run.x), -1)
-    return ops.cross_entropy(logits, run.y.repeat(m), reduction="none").view(m, -1).mean(1)
-
-
-def chords(loss: Callable[[Tensor], Tensor], size: int, tried: int = 200) -> tuple[int, int]:
-    """How often the loss half-way between two random points lies above the mean of both; and how many were tried."""
-    a, b = (torch.randn(2, tried, size, generator=torch.Generator().manual_seed(0)) * 3).double()
-    middle, mean = loss((a + b) / 2), (loss(a) + loss(b)) / 2
-    return int((middle > mean + 1e-9).sum()), tried
 
 
 def equal_ways(topic: Topic, run: Run) -> None:
@@ -492,7 +479,8 @@ def pixels(topic: Topic, seed: int) -> None:
         ignored = controls.stops("ignore_index", "ignore_index", (-100, 0, 1, 2),
                                  format=lambda i: "none" if i < 0 else str(i), width=NARROW)  # fmt: skip
         cell = controls.cell("cell", "Picked pixel", (SIDE, SIDE)) or (5, 5)
-    x, y = segmentation(which, sure, seed)
+    image = F.avg_pool2d(digit(which)[None], 2)[0]  # (14, 14)
+    x, y = views.segmentation(image, sure, torch.Generator().manual_seed(seed))
     settings: dict[str, Any] = {"ignore_index": ignored}
     log_p, losses = log_softmax(x, 1), ops.cross_entropy(x, y, reduction="none", **settings)
     loss = ops.cross_entropy(x, y, **settings)
@@ -526,14 +514,6 @@ def pixels(topic: Topic, seed: int) -> None:
     frame.below(
         topic, pitfalls=pitfalls(flat), questions=questions(flat), take=lambda: take_pixels(x, y, ignored, loss)
     )
-
-
-def segmentation(which: int, sure: float, seed: int) -> tuple[Tensor, Tensor]:
-    """A digit's pixels as background, edge or ink, and a noisy guess by brightness: (1, 3, H, W), (1, H, W)."""
-    image = F.avg_pool2d(digit(which)[None, None], 2)[0]  # (1, 14, 14)
-    noisy = image + 0.15 * torch.randn(image.shape, generator=torch.Generator().manual_seed(seed))
-    y = (image[:, None] - TINTS.view(1, 3, 1, 1)).abs().argmin(1)
-    return -sure * (noisy[:, None] - TINTS.view(1, 3, 1, 1)).square() * 2, y
 
 
 # ---- pitfalls --------------------------------------------------------------------------------------------------
@@ -608,25 +588,15 @@ def log_of_zero(run: Run) -> None:
 
 def not_in_weights(run: Run) -> None:
     """Segments in the logits, and in the weights of a small network."""
-    above, tried = chords(lambda a: run_mean(run, a[:, : run.x.numel()]), run.x.numel(), 40)
-    y = run.y[:40] % 3
+    y, sizes = run.y[:40] % 3, (2, 4, 3)
     X = torch.linspace(-1, 1, 2 * len(y), dtype=torch.float64).view(-1, 2)
-    parameters = initial_parameters(0, "kaiming normal", (2, 4, 3), torch.float64)
-    sizes = [p.numel() for p in parameters.tensors()]
-
-    def network(flat: Tensor) -> Tensor:
-        losses = []
-        for row in flat:
-            parts = [a.view_as(p) for a, p in zip(row.split(sizes), parameters.tensors(), strict=True)]
-            losses.append(ops.cross_entropy(forward(type(parameters)(*parts), X).logits, y))
-        return torch.stack(losses)
-
-    deep, count = chords(network, sum(sizes), 40)
+    above = views.chords_above(lambda flat: views.loss_of_logits(flat, run.y), run.x.numel(), 40)
+    deep = views.chords_above(lambda flat: views.loss_of_weights(flat, X, y, sizes), 2 * 4 + 4 + 4 * 3 + 3, 40)
     far = [F.cross_entropy(run.steps.log_probabilities * 0 + s * ops.one_hot(run.y, run.x.shape[1]), run.y).item()
            for s in (1, 10, 100)]  # fmt: skip
     st.markdown(
-        f"In the **logits** it is convex: {above} of {tried} chords are cut. In the **weights** of a network with one "
-        f"hidden layer (4 units) on these targets, {deep} of {count} are: what training moves are the weights. Nor is "
+        f"In the **logits** it is convex: {above} of 40 chords are cut. In the **weights** of a network with one "
+        f"hidden layer (4 units) on these targets, {deep} of 40 are: what training moves are the weights. Nor is "
         "the optimum reached: with the target's logit at 1, 10, 100 and the others at 0 the loss is "
         f"{', '.join(number(v) for v in far)}: it only tends to 0."
     )
@@ -752,21 +722,29 @@ def mean_over_labels(x: Tensor, y: Tensor) -> None:
 # ---- walk, questions, take away --------------------------------------------------------------------------------
 
 
+WALKS = {  # function, what it shows
+    "four steps": (views.four_steps, ("input", "target", "probabilities", "logs", "picked", "return")),
+    "one-hot": (ops.cross_entropy_by_one_hot, ("input", "target", "log_probabilities", "return")),
+    "nll_loss": (ops.nll_loss_textbook, ("log_probabilities", "target", "return")),
+}
+
+
 def steps_walk(run: Run) -> None:
-    """The steps of the manual version or the textbook's loss of probabilities, line by line."""
-    which = controls.choice("walk_of", "Walk through", ("cross_entropy_steps", "one-hot", "nll_loss_textbook"))
-    x, y, log_p = run.x, run.y, run.steps.log_probabilities
-    signed = colour.signed(x, log_p)
-    if which == "one-hot":
-        steps = record(ops.cross_entropy_by_one_hot, x, y, panels=("input", "target", "log_probabilities", "return"))
-    elif which == "nll_loss_textbook":
-        steps = record(ops.nll_loss_textbook, log_p, y, panels=("log_probabilities", "target", "return"))
-    else:
-        steps = record(ops.cross_entropy_steps, x, y, panels=("input", "target", "log_probabilities", "picked"))
-    scales = dict.fromkeys(("input", "log_probabilities", "picked", "return"), signed)
-    named = {name for step in steps.steps for name in step.values}
-    order = ("input", "target", "log_probabilities", "picked", "return")
-    walk.show(steps, {n: scales.get(n, colour.identity(x.shape[1])) for n in order if n in named}, key=f"walk {which}")
+    """The tutorial's four steps, the formula with one-hot, or its NLLLoss, line by line."""
+    which = controls.choice("walk_of", "Walk through", tuple(WALKS))
+    function, panels = WALKS[which]
+    first = run.steps.log_probabilities if which == "nll_loss" else run.x
+    steps = record(function, first, run.y, panels=panels, reads=lambda now: picked_cells(now, run.y))
+    signed, named = colour.signed(first, run.steps.log_probabilities), {n for step in steps.steps for n in step.values}
+    scales = {"target": colour.identity(run.x.shape[1]), "probabilities": ONES}
+    walk.show(steps, {name: scales.get(name, signed) for name in panels if name in named}, key=f"walk {which}")
+
+
+def picked_cells(now: Moment, target: Tensor) -> dict[str, list[Index]]:
+    """The cells that the step which picks reads: of each row the target's."""
+    if "logs" in now.names and "picked" not in now.names:
+        return {"logs": list(enumerate(target.tolist())), "target": [(i,) for i in range(len(target))]}
+    return {}
 
 
 def questions(run: Run) -> list:

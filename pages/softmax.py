@@ -27,7 +27,7 @@ LOGITS = (2.0, 1.0, 0.1, -1.5)  # the first row of the example
 MAGNITUDES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 TEMPERATURES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "float16": torch.float16, "bfloat16": torch.bfloat16}
-NARROW = 104  # pixels of a slider
+NARROW = 88  # pixels of a slider
 
 Index = tuple[int, ...]
 
