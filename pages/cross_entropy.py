@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
@@ -366,30 +366,38 @@ def compared(ways: Mapping[str, Callable[[Tensor], Tensor]], x: Tensor) -> str:
 # ---- yes or no, and several labels -----------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Labels:
+    """Logits and answers (N, L), probabilities, losses, their one number, and the gradient at the logits."""
+
+    x: Tensor
+    y: Tensor
+    settings: Mapping[str, Any]
+    cell: Index
+    p: Tensor
+    losses: Tensor
+    loss: Tensor
+    grad: Tensor
+
+
 def yes_or_no(topic: Topic, kind: str, seed: int) -> None:
     """Logits → sigmoid → −[y·log p + (1 − y)·log(1 − p)] → one number."""
-    x, y, settings = choose_labels(kind, seed)
-    p = sigmoid(x)
-    losses = ops.binary_cross_entropy_with_logits(x, y, **settings | {"reduction": "none"})
-    loss = ops.binary_cross_entropy_with_logits(x, y, **settings)
-    grad = gradient(lambda x: ops.binary_cross_entropy_with_logits(x, y, **settings), x)
-    with controls.row("cell"):
-        cell = controls.cell("cell", "Picked cell", x.shape) or (0, 0)
-    label_pictures(x, y, p, losses, loss, grad, cell, settings)
-    st.markdown(label_arithmetic(x, y, p, losses, loss, grad, cell))
-    check.show(topic.operators[BCE_LOGITS], Call((x, y), settings))
-    check.show(topic.operators[BCE], Call((p, y), {"reduction": settings["reduction"]}))
+    run = choose_labels(kind, seed)
+    label_pictures(run)
+    st.markdown(label_arithmetic(run))
+    check.show(topic.operators[BCE_LOGITS], Call((run.x, run.y), run.settings))
+    check.show(topic.operators[BCE], Call((run.p, run.y), {"reduction": run.settings["reduction"]}))
     frame.below(
         topic,
-        pitfalls=label_pitfalls(x, y),
-        questions=label_questions(x, y, p),
-        take=lambda: take_labels(x, y, settings, loss),
-        more={"Equal ways": lambda: equal_label_ways(topic, x, y)},
+        pitfalls=label_pitfalls(run.x, run.y),
+        questions=label_questions(run.x, run.y, run.p),
+        take=lambda: take_labels(run),
+        more={"Equal ways": lambda: equal_label_ways(topic, run.x, run.y)},
     )
 
 
-def choose_labels(kind: str, seed: int) -> tuple[Tensor, Tensor, dict[str, Any]]:
-    """Logits (N, L), answers of 0 and 1, and settings."""
+def choose_labels(kind: str, seed: int) -> Labels:
+    """Logits, answers of 0 and 1, and settings; and what the loss makes of them."""
     with controls.row("labels"):
         n = controls.slider("N", "Samples N", 1, 6, 3, width=NARROW)
         labels = 1 if kind == "binary" else controls.slider("L", "Labels", 1, 6, 4, width=NARROW)
@@ -398,51 +406,47 @@ def choose_labels(kind: str, seed: int) -> tuple[Tensor, Tensor, dict[str, Any]]
         x = tensor_input.tensor("x", "Logits", example, LIMITS).float()
         factor = controls.slider("pos_weight", "pos_weight", 0.5, 5.0, 1.0, step=0.5, width=NARROW)
         reduction = controls.choice("reduction", "reduction", REDUCTIONS)
+        cell = controls.cell("cell", "Picked cell", x.shape) or (0, 0)
     y = torch.randint(2, x.shape, generator=torch.Generator().manual_seed(seed + 1)).float()
-    return x, y, {"reduction": reduction, "pos_weight": None if factor == 1 else torch.tensor(factor)}
+    settings = {"reduction": reduction, "pos_weight": None if factor == 1 else torch.tensor(factor)}
+
+    def loss(x: Tensor, **other: Any) -> Tensor:
+        return ops.binary_cross_entropy_with_logits(x, y, **settings | other)
+
+    return Labels(x, y, settings, cell, sigmoid(x), loss(x, reduction="none"), loss(x), gradient(loss, x))
 
 
-def label_pictures(
-    x: Tensor,
-    y: Tensor,
-    p: Tensor,
-    losses: Tensor,
-    loss: Tensor,
-    grad: Tensor,
-    cell: Index,
-    settings: Mapping[str, Any],
-) -> None:
+def label_pictures(run: Labels) -> None:
     """Logits, sigmoid, answers, losses, one number; then the gradient."""
-    outline = [Outline([cell])]
-    side = min(38, cell_size([x.shape] * 4, 740, 260))
+    outline, side = [Outline([run.cell])], min(38, cell_size([run.x.shape] * 4, 740, 260))
+    p = Picture("p", run.p, ONES, "2 sigmoid", outline, pickable=True)
+    y = Picture("y", run.y, ONES, "targets", outline, pickable=True)
     pictures.equation(
-        Picture("x", x, colour.signed(x), "1 logits", outline, pickable=True), "→",
-        Picture("p", p, ONES, "2 sigmoid", outline, pickable=True), "",
-        Picture("y", y, ONES, "targets", outline, pickable=True), "→",
-        Picture("loss", losses, colour.magnitude(losses), "3, 4 −log of the answer's", outline, pickable=True),
-        *ending(loss, settings["reduction"]),
+        Picture("x", run.x, colour.signed(run.x), "1 logits", outline, pickable=True), "→", p, "", y, "→",
+        Picture("loss", run.losses, colour.magnitude(run.losses), "3, 4 −log of the answer's", outline, pickable=True),
+        *ending(run.loss, run.settings["reduction"]),
         picks=dict.fromkeys(("x", "p", "y", "loss"), "cell"), cell=side,
     )  # fmt: skip
-    factor = f"÷ {x.numel()} =" if settings["reduction"] == "mean" else "="
+    factor = f"÷ {run.x.numel()} =" if run.settings["reduction"] == "mean" else "="
     pictures.equation(
-        Picture("p", p, ONES, "sigmoid", outline, pickable=True), "−",
-        Picture("y", y, ONES, "targets", outline, pickable=True), factor if settings["pos_weight"] is None else "→",
-        Picture("grad", grad, colour.signed(grad), "gradient at the logits", outline, pickable=True),
+        replace(p, title="sigmoid"), "−", y, factor if run.settings["pos_weight"] is None else "→",
+        Picture("grad", run.grad, colour.signed(run.grad), "gradient at the logits", outline, pickable=True),
         picks=dict.fromkeys(("p", "y", "grad"), "cell"), cell=side, name="gradient",
     )  # fmt: skip
 
 
-def label_arithmetic(
-    x: Tensor, y: Tensor, p: Tensor, losses: Tensor, loss: Tensor, grad: Tensor, cell: Index
-) -> str:  # fmt: skip
+def label_arithmetic(run: Labels) -> str:
     """The picked answer, spelt out."""
-    yes = "log p" if y[cell] else "log(1 − p)"
-    row = number(p[cell[0]].sum().item(), 4)
-    sums = f" The {x.shape[1]} probabilities of row {cell[0]} sum to {row}: nothing made them 1." * (x.shape[1] > 1)
-    whole = f" All together: **{number(loss.item(), 5)}**." if loss.dim() == 0 else ""
+    cell, factor = run.cell, run.settings["pos_weight"]
+    yes = "log p" if run.y[cell] else "log(1 − p)"
+    weighted = f"pos_weight {number(factor.item())} · " if factor is not None and run.y[cell] else ""
+    row, labels = run.p[cell[0]], run.x.shape[1]
+    sums = f" The {labels} probabilities of row {cell[0]} sum to {number(row.sum().item(), 4)}: nothing made them 1."
+    whole = f" All together: **{number(run.loss.item(), 5)}**." if run.settings["reduction"] != "none" else ""
     return (
-        f"Cell {cell}: p = sigmoid({number(x[cell].item())}) = {number(p[cell].item())}, target {int(y[cell])}, "
-        f"−{yes} = **{number(losses[cell].item())}**; gradient **{number(grad[cell].item())}**.{whole}{sums}"
+        f"Cell {cell}: p = sigmoid({number(run.x[cell].item())}) = {number(run.p[cell].item())}, target "
+        f"{int(run.y[cell])}, {weighted}(−{yes}) = **{number(run.losses[cell].item())}**; gradient "
+        f"**{number(run.grad[cell].item())}**.{whole}{sums if labels > 1 else ''}"
     )
 
 
@@ -837,11 +841,13 @@ def take(run: Run, loss: Tensor) -> TakeAway:
     return TakeAway(script, inputs | steps | {"loss": loss})
 
 
-def take_labels(x: Tensor, y: Tensor, settings: Mapping[str, Any], loss: Tensor) -> TakeAway:
+def take_labels(run: Labels) -> TakeAway:
     """The run on screen as a script, and its tensors."""
-    factor = settings["pos_weight"]
-    called = f"x, y, reduction={settings['reduction']!r}" + (", pos_weight=pos_weight" if factor is not None else "")
-    inputs = {"x": x, "y": y} | ({} if factor is None else {"pos_weight": factor})
+    factor = run.settings["pos_weight"]
+    called = f"x, y, reduction={run.settings['reduction']!r}" + (
+        ", pos_weight=pos_weight" if factor is not None else ""
+    )
+    inputs = {"x": run.x, "y": run.y} | ({} if factor is None else {"pos_weight": factor})
     script = Script(
         title="Binary cross entropy",
         inputs=inputs,
@@ -850,7 +856,7 @@ def take_labels(x: Tensor, y: Tensor, settings: Mapping[str, Any], loss: Tensor)
         results=("loss",),
         reference={"loss": f"torch.nn.functional.binary_cross_entropy_with_logits({called})"},
     )
-    return TakeAway(script, inputs | {"loss": loss})
+    return TakeAway(script, inputs | {"loss": run.loss})
 
 
 def take_pixels(x: Tensor, y: Tensor, ignored: int, loss: Tensor) -> TakeAway:

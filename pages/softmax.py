@@ -72,7 +72,7 @@ def lesson(topic: Topic) -> None:
     with second:
         magnitude = controls.stops("magnitude", "Magnitude", MAGNITUDES, 1, width=NARROW)
         temperature = controls.stops("T", "Temperature T", TEMPERATURES, 1.0, format=lambda t: f"{t:g}", width=NARROW)
-        dtype = DTYPES[controls.choice("dtype", "dtype", tuple(DTYPES), width=NARROW, few=0)]
+        dtype = DTYPES[controls.choice("dtype", "dtype", tuple(DTYPES), width=116, few=0)]
         dims = tuple(range(x.dim()))
         dim = controls.choice("dim", "dim", dims, dims[-1]) if len(dims) > 1 else 0
         z = (magnitude * x.to(dtype) / temperature).to(dtype)

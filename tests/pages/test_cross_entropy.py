@@ -94,6 +94,9 @@ def test_yes_or_no_is_torchs(kind, reduction, pos_weight):
     expected = F.binary_cross_entropy_with_logits(x, y, reduction=reduction, pos_weight=torch.tensor(pos_weight))
     assert "manual binary_cross_entropy_with_logits agrees with torch" in words(app)
     assert "manual binary_cross_entropy agrees with torch" in words(app)
+    assert ("pos_weight" in words(app).split("Cell (0, 0)")[1].split("gradient")[0]) == (
+        pos_weight != 1 and y[0, 0] == 1
+    )
     if reduction == "none":
         assert f"**{expected[0, 0].item():.3g}**" in words(app)
     else:
