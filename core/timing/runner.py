@@ -5,7 +5,6 @@ rounds of short slices of torch.utils.benchmark, each tier once a round and anot
 whatever disturbs the machine for a while disturbs all alike; last the memory and, on CUDA, the device's own clock.
 """
 
-import contextlib
 import gc
 import itertools
 import math
@@ -113,6 +112,7 @@ class _State:
 class _Contender:
     """A tier at a size that was found right, and its slices so far."""
 
+    operator: Operator
     once: measure.Once
     timer: Timer
     known: Measurement  # all but the times
@@ -180,7 +180,8 @@ def _time_size(state: _State, operator: Operator, size: int, leaves: frozenset[i
         return
     try:
         inputs = tiers.inputs(operator, size, state.settings, leaves)
-        expected = tiers.outcome(operator.torch, inputs[0], leaves, state.settings.seed)
+        with tiers.drawing(operator, state.settings.seed):
+            expected = tiers.outcome(operator.torch, inputs[0], leaves)
     except Exception as error:  # an allocation, or an operator or dtype that torch itself refuses
         _report_all(state, operator, (size,), *_torch_refuses(error))
         _free()
@@ -269,8 +270,9 @@ def _tried(
     try:
         function = tiers.function(operator, tier)
         before = state.clock()
-        with tiers.compiling_afresh() if tier == "compiled" else contextlib.nullcontext():
-            ours = tiers.outcome(function, inputs[0], leaves, settings.seed)
+        # Compiling takes seconds, for which no other reader should have to wait, and needs no fixed draws.
+        with tiers.compiling_afresh() if tier == "compiled" else tiers.drawing(operator, settings.seed):
+            ours = tiers.outcome(function, inputs[0], leaves)
         first_s = state.clock() - before
         comparison = tiers.comparison(operator, known.tier, settings, ours, expected)
         if not comparison.right:
@@ -279,7 +281,7 @@ def _tried(
             return replace(known, status="left out", detail=f"a call takes {first_s:.2g} s")
         known = replace(known, difference=comparison.difference, compile_s=first_s if tier == "compiled" else None)
         once = tiers.once(function, inputs, ours[0] if leaves else [])
-        return _Contender(once, _timer(state, once, known), known)
+        return _Contender(operator, once, _timer(state, once, known), known)
     except Exception as error:
         return _failed(known, error)
 
@@ -310,10 +312,11 @@ def _warm(state: _State, contender: _Contender) -> None:
     if state.over():
         return
     try:
-        before = state.clock()
-        contender.once()
-        short = state.clock() - before <= measure.TRACED_S or state.settings.device != "cpu"
-        peak = measure.peak_bytes(contender.once, state.settings.torch_device) if short else None
+        with tiers.drawing(contender.operator, state.settings.seed):
+            before = state.clock()
+            contender.once()
+            short = state.clock() - before <= measure.TRACED_S or state.settings.device != "cpu"
+            peak = measure.peak_bytes(contender.once, state.settings.torch_device) if short else None
         contender.known = replace(contender.known, peak_bytes=peak)
     except Exception as error:
         contender.known = _failed(contender.known, error)
@@ -332,9 +335,9 @@ def _rounds(state: _State, contenders: list[_Contender]) -> Iterator[Step]:
 
 
 def _add_slice(state: _State, contender: _Contender) -> None:
-    tiers.seed_draws(state.settings.seed)
     try:
-        contender.slices.append(contender.timer.blocked_autorange(min_run_time=SLICE_S))
+        with tiers.drawing(contender.operator, state.settings.seed):
+            contender.slices.append(contender.timer.blocked_autorange(min_run_time=SLICE_S))
     except Exception as error:
         contender.known = _failed(contender.known, error)
 

@@ -33,17 +33,23 @@ def inputs(operator: Operator, size: int, settings: Settings, leaves: frozenset[
     return [first, *(made(k) for k in range(1, sets))] if sets <= MOST_INPUT_SETS else [first]
 
 
-def outcome(function: calls.Function, call: Call, leaves: frozenset[int], seed: int) -> Outcome:
+def outcome(function: calls.Function, call: Call, leaves: frozenset[int]) -> Outcome:
     """Results on a copy of the inputs, so that a version that writes to them leaves them as they were."""
-    copy = calls.prepared(call, leaves, copy=True)
-    with seeded(seed):  # other readers' pages may draw at the same time
-        seed_draws(seed)
-        return calls.evaluate(function, copy)
+    return calls.evaluate(function, calls.prepared(call, leaves, copy=True))
 
 
-def seed_draws(seed: int) -> None:
-    """Seed what a random operator draws: not as its inputs were, or its draws would go along with them."""
-    torch.manual_seed(seed + 10**6)
+@contextlib.contextmanager
+def drawing(operator: Operator, seed: int) -> Iterator[None]:
+    """Within it a random operator draws from this seed on, and nobody else in the process draws in between.
+
+    Not seeded as its inputs were, or its draws would go along with them.
+    """
+    if not operator.random:
+        yield
+        return
+    with seeded(seed + 10**6):
+        torch.manual_seed(seed + 10**6)  # the generators of all devices
+        yield
 
 
 def function(operator: Operator, tier: str) -> calls.Function:

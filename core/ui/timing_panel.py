@@ -174,6 +174,7 @@ def table(result: Result) -> str:
 
 
 def _cells(m: Measurement, ratio: results.Ratio | None) -> tuple[str, ...]:
+    """The cells of one line; no number may be broken at its unit."""
     head = (f"{m.size:,}", m.tier)
     if m.median_s is None or m.low_s is None or m.high_s is None:
         return (*head, "", "", "", "", "", "", f"**{m.status}**: {plain(m.detail)}")
@@ -182,7 +183,8 @@ def _cells(m: Measurement, ratio: results.Ratio | None) -> tuple[str, ...]:
     share = f"{m.limit_share:.0%}" if m.limit_share is not None else ""
     memory = "" if m.peak_bytes is None else bytes_said(m.peak_bytes)
     memory_ratio = f"{ratio.memory:.2f}" if ratio and ratio.memory is not None else ""
-    return (*head, *times, quotient, share, memory, memory_ratio, _apart(m))
+    unbroken = [text.replace(" ", "\u00a0") for text in (*times, quotient, share, memory, memory_ratio)]
+    return (*head, *unbroken, _apart(m))
 
 
 def _apart(m: Measurement) -> str:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import threading
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.ops import convolution, dropout, linear, normalize, softmax
+from core.ops.seeded import seeded
 from core.timing import devices, results, runner
 from core.timing.results import ratios
 from core.timing.settings import Settings
@@ -340,3 +342,28 @@ def test_real_operators(monkeypatch, operator, backward):
         assert math.isfinite(m.difference)
     assert len(last.result.measurements) == len(chosen.tiers_of(operator))
     assert results.from_json(results.to_json(last.result)) == last.result
+
+
+def test_another_reader_draws_neither_into_a_comparison_nor_out_of_a_timed_slice():
+    """One who draws all the time from the same generator, each time from a seed of his own."""
+    (drop,) = dropout.OPERATORS
+    over, seen = threading.Event(), set()
+
+    def draw():
+        with seeded(3):
+            return tuple(torch.rand(2).tolist() + torch.rand(2).tolist())
+
+    def read():
+        while not over.is_set():
+            seen.add(draw())
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        chosen = Settings(sizes="small", tiers=("manual", "torch"), budget_s=60.0)
+        *_, last = runner.run([drop], chosen, measure_limits=known_limits)
+    finally:
+        over.set()
+        reader.join()
+    assert [m.status for m in last.result.measurements] == ["ok", "ok"]
+    assert seen == {draw()}
