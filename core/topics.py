@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from core.figures import thumbnails, timing
-from core.ops import activations, convolution, dropout, gather, losses, metrics, normalize, sets, softmax
+from core.ops import activations, convolution, dropout, gather, losses, metrics, normalize, products, sets, softmax
 from core.ops.operator import Operator
 
 SECTIONS = ("Memory", "Products and picks", "Autograd and state", "Scores and losses", "Layers", "Training", "Timing")
@@ -59,6 +59,15 @@ TOPICS: tuple[Topic, ...] = (
         "What does dividing each vector by its norm change, and onto what does it land for other p?",
         thumbnails.normalize,
         normalize.OPERATORS,
+    ),
+    Topic(
+        "products",
+        "Matrix products",
+        "Products and picks",
+        ":material/grid_on:",
+        "Which numbers meet in a product, which shapes does each operation take, and how does it broadcast?",
+        thumbnails.products,
+        products.OPERATORS,
     ),
     Topic(
         "gather",

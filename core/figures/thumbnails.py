@@ -15,6 +15,7 @@ from core.ops.gather import gather as gather_along
 from core.ops.losses import cross_entropy as loss_of
 from core.ops.metrics import confusion_matrix
 from core.ops.normalize import normalize as scale_rows
+from core.ops.products import matmul
 from core.ops.sets import unique
 from core.ops.softmax import softmax as probabilities
 
@@ -127,3 +128,10 @@ def sets() -> go.Figure:
     """A wave in steps, each row's numbers replaced by their place among the unique ones."""
     places = unique(_wave().mul(4).round(), return_inverse=True)[1]
     return _small(places, colour.identity(int(places.max()) + 1))
+
+
+def products() -> go.Figure:
+    """A wave times itself: every row with every row."""
+    wave = _wave(16, 16)
+    product = matmul(wave[:7], wave.T)
+    return _small(product, colour.signed(product))

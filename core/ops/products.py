@@ -105,6 +105,15 @@ def matmul_by_outer_products(A: Tensor, B: Tensor) -> Tensor:
     return C
 
 
+def matmul_by_columns(A: Tensor, B: Tensor) -> Tensor:
+    """Each column of the result a combination of A's columns; B's column holds the weights."""
+    C = torch.zeros(A.shape[0], B.shape[1], dtype=A.dtype, device=A.device)
+    for j in range(B.shape[1]):
+        for k in range(A.shape[1]):
+            C[:, j] += A[:, k] * B[k, j]
+    return C
+
+
 SCRATCH = 1 << 14  # numbers of a block of products: below that, starting a loop step costs more than its arithmetic
 
 

@@ -20,6 +20,7 @@ from core.ops.products import (
     einsum,
     matmul,
     matmul_by_blocks,
+    matmul_by_columns,
     matmul_by_loops,
     mm,
     mul,
@@ -380,3 +381,9 @@ def test_einsum_other_refusals():
     check_refused(einsum, torch.einsum, "i", 2.0, naming=r"\boperands\b")
     check_refused(einsum, torch.einsum, "i,i->", torch.ones(3), torch.ones(3).double(), naming=r"\boperands\b")
     check_refused(einsum, torch.einsum, "ij,j", torch.ones(3, 3).bool(), torch.ones(3).bool(), naming=r"\boperands\b")
+
+
+@pytest.mark.parametrize(("n", "k", "m"), [(3, 4, 2), (1, 1, 1), (2, 0, 3)])
+def test_combinations_of_columns_are_the_product(n, k, m):
+    A, B = torch.randn(n, k, dtype=torch.float64), torch.randn(k, m, dtype=torch.float64)
+    torch.testing.assert_close(matmul_by_columns(A, B), A @ B)
