@@ -43,7 +43,7 @@ ALL: dict[str, Callable[[Tensor, Tensor], Any]] = {
 def lesson(topic: Topic) -> None:
     """The page between its title and its tabs."""
     with controls.row():
-        shapes = SHAPES[controls.choice("shapes", "Shapes", tuple(SHAPES))]
+        shapes = SHAPES[controls.choice("shapes", "Shapes", tuple(SHAPES), width=280)]
         operation = controls.choice("op", "Operation", OPERATIONS)
         equation = controls.choice("equation", "Equation", EQUATIONS) if operation == "einsum" else ""
         seed = controls.seed()
@@ -141,6 +141,10 @@ def spelled(operation: str, A: Tensor, B: Tensor, C: Tensor, cell: Index) -> str
             f"{number(a)}·{number(b)}" for a, b in zip(steps.row.tolist(), steps.column.tolist(), strict=True)
         )
         return f"`{place}` = row {cell[0]} of A · column {cell[1]} of B = {terms} = **{number(steps.output.item())}**"
+    if operation in ("matmul (@)", "bmm") and C.dim() == 3 and min(A.dim(), B.dim()) >= 2:
+        batch, i, j = cell
+        left, right = (x.expand(len(C), *x.shape[-2:])[batch] for x in (A, B))
+        return f"In batch {batch}: {spelled('mm', left, right, C[batch], (i, j))}"
     if operation == "mul (*)":
         a, b = (x.expand(C.shape)[cell].item() for x in (A, B))
         return f"`{place}` = {number(a)} · {number(b)} = **{number(C[cell].item())}**: cell by cell, no sum."
@@ -175,7 +179,7 @@ def refusal(function: Callable[[Tensor, Tensor], Any], a: Tensor, b: Tensor) -> 
 def pitfalls() -> list[Pitfall]:
     """What people believe of products, the tutorial's words first."""
     return [
-        Pitfall("The tutorial: `*` is the dot product (点积) of two matrices of one shape", star_is_not_dot),
+        Pitfall("The tutorial: `*` is the dot product of two matrices of one shape", star_is_not_dot),
         Pitfall("The tutorial: matmul is mm with broadcasting", matmul_has_rules_of_its_own),
         Pitfall("The tutorial: bmm takes (b, h, w) and (b, w, h)", bmm_shapes),
         Pitfall("numpy's dot and matmul are the same", dot_and_matmul_differ),
