@@ -3,20 +3,21 @@
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from core.timing.runner import Step
 from core.timing.turns import TURNS, Left, Turns
 
-Steps = Callable[[Callable[[], bool]], Iterator[Step]]  # given `stop`: runner.run with everything else filled in
+S = TypeVar("S")  # what a run yields as it goes on: a timing's runner.Step, a training's progress
+Steps = Callable[[Callable[[], bool]], Iterator[S]]  # given `stop`: runner.run with everything else filled in
 
 
 @dataclass(frozen=True)
-class State:
+class State(Generic[S]):
     """A job at one moment."""
 
     phase: str  # "waiting", "running", "done", "stopped", "left" (nobody asked any more) or "failed"
     before: int = 0  # how many runs come before it, while it waits
-    step: Step | None = None  # the last step; its result is whole and holds what has been measured so far
+    step: S | None = None  # the last step; its result is whole and holds what has been measured so far
     error: str = ""  # with "failed"
 
     @property
@@ -25,23 +26,23 @@ class State:
         return self.phase not in ("waiting", "running")
 
 
-class Job:
+class Job(Generic[S]):
     """Starts at once, and waits in the queue.
 
     Call `state` at least every `patience_s` seconds of the queue: a job that nobody looks at leaves the queue or
     stops its run, and keeps what it has measured.
     """
 
-    def __init__(self, steps: Steps, turns: Turns = TURNS) -> None:
+    def __init__(self, steps: Steps[S], turns: Turns = TURNS) -> None:
         self._turns = turns
         self._ticket = turns.join()
         self._stopped = threading.Event()
-        self._state = State("waiting")
+        self._state: State[S] = State("waiting")
         self._cut = ""  # why the run was cut short: a phase of State
         self._thread = threading.Thread(target=self._work, args=(steps,), name="timing", daemon=True)
         self._thread.start()
 
-    def state(self) -> State:
+    def state(self) -> State[S]:
         """How far it is, at once; also the sign that a reader is still there."""
         before = self._turns.place(self._ticket)
         state = self._state  # a frozen whole: no lock
@@ -57,7 +58,7 @@ class Job:
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
-    def _work(self, steps: Steps) -> None:
+    def _work(self, steps: Steps[S]) -> None:
         step = None
         try:
             with self._turns.turn(self._ticket):
