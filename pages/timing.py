@@ -132,11 +132,16 @@ def _part(operators: Sequence[Operator], columns: Sequence[Column], first: int) 
     cells = [[_cell(operator, column) for column in columns] for operator in operators]
     names = [timing_run.short(operator.mirrors) for operator in operators]
     figure = ratio_table(names, [column.title for column in columns], cells, first=first)
-    alt = "Time divided by torch's. " + "; ".join(
-        f"{name}: " + ", ".join(f"{c.title} {cell.text}" for c, cell in zip(columns, row, strict=True))
-        for name, row in zip(names, cells, strict=True)
-    )
-    pictures.pickable(figure, alt, key=f"timing table {first}", cell_key=PICKED)
+    pictures.pickable(figure, _alt(names, columns, cells), key=f"timing table {first}", cell_key=PICKED)
+
+
+def _alt(names: Sequence[str], columns: Sequence[Column], cells: Sequence[Sequence[Cell]]) -> str:
+    """The ratios there are, row by row."""
+    told = []
+    for name, row in zip(names, cells, strict=True):
+        ratios = [f"{c.title} {cell.text}" for c, cell in zip(columns, row, strict=True) if cell.ratio is not None]
+        told += [f"{name}: {', '.join(ratios)}"] if ratios else []
+    return "Time divided by torch's. " + ("; ".join(told) or f"Nothing is timed yet of {', '.join(names)}")
 
 
 def _cell(operator: Operator, column: Column) -> Cell:
