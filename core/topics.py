@@ -6,7 +6,19 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from core.figures import thumbnails, timing
-from core.ops import activations, convolution, dropout, gather, losses, metrics, normalize, products, sets, softmax
+from core.ops import (
+    activations,
+    convolution,
+    dropout,
+    gather,
+    losses,
+    metrics,
+    normalize,
+    products,
+    sets,
+    softmax,
+    weight_decay,
+)
 from core.ops.operator import Operator
 
 SECTIONS = ("Memory", "Products and picks", "Autograd and state", "Scores and losses", "Layers", "Training", "Timing")
@@ -147,6 +159,15 @@ TOPICS: tuple[Topic, ...] = (
         "What does dropout set to zero, why does it scale the rest, and what comes back in the gradient?",
         thumbnails.dropout,
         dropout.OPERATORS,
+    ),
+    Topic(
+        "weight_decay",
+        "Weight decay",
+        "Training",
+        ":material/trending_down:",
+        "What does pulling weights towards 0 change, and does it matter who pulls, the loss or the optimiser?",
+        thumbnails.weight_decay,
+        weight_decay.OPERATORS,
     ),
 )
 

@@ -18,6 +18,7 @@ from core.ops.normalize import normalize as scale_rows
 from core.ops.products import matmul
 from core.ops.sets import unique
 from core.ops.softmax import softmax as probabilities
+from core.ops.weight_decay import sgd_step
 
 CELL = 15
 
@@ -135,3 +136,13 @@ def products() -> go.Figure:
     wave = _wave(16, 16)
     product = matmul(wave[:7], wave.T)
     return _small(product, colour.signed(product))
+
+
+def weight_decay() -> go.Figure:
+    """A wave that decays, one step of SGD a row, with nothing else to learn."""
+    rows = [_wave()[3]]
+    for _ in range(6):
+        (stepped,), _ = sgd_step((rows[-1],), (torch.zeros(16),), lr=0.1, weight_decay=3)
+        rows.append(stepped)
+    faded = torch.stack(rows)
+    return _small(faded, colour.signed(faded))
