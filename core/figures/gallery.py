@@ -13,6 +13,8 @@ from core.figures.heatmap import unchecked
 
 GAP = 2  # pixels of an image between two of them
 TITLE = 30  # pixels above
+GREY = ("#000000", "#FFFFFF")
+CLEAR = "rgba(0,0,0,0)"
 
 
 def tiled(images: Tensor, across: int) -> Tensor:
@@ -35,17 +37,21 @@ def gallery(
     pixel: float = 2,
     title: str = "",
     picked: int | None = None,
+    colours: Sequence[str] = GREY,
 ) -> go.Figure:
-    """Images (N, H, W) of bytes, at least one. A pick reports the image's text of `picks`, a hover that of `says`."""
+    """Images (N, H, W) of bytes, at least one. A pick reports the image's text of `picks`, a hover that of `says`.
+
+    `colours` run from byte 0 to byte 255.
+    """
     n, height, width = images.shape
     across = min(n, across)
-    canvas = tiled(images, across).float().numpy()
-    z = np.where(canvas < 0, np.nan, canvas).astype(np.float32)
+    canvas = tiled(images, across).numpy()
+    z = np.where(canvas < 0, 0, np.maximum(canvas, 1)).astype(np.uint8)  # 0 is what lies between the images
     places = [(i // across * (height + GAP), i % across * (width + GAP)) for i in range(n)]
     shown = {"marker": {"opacity": 0}}
     traces = [
         {"type": "heatmap", "z": z, "zmin": 0, "zmax": 255, "showscale": False, "hoverinfo": "skip",
-         "colorscale": [[0, "#000000"], [1, "#FFFFFF"]]},
+         "colorscale": [[0, CLEAR], [0.5 / 255, CLEAR], *_spread(colours)]},
         {"type": "scatter", "mode": "markers", "x": [left + width / 2 - 0.5 for _, left in places],
          "y": [top + height / 2 - 0.5 for top, _ in places], "customdata": list(picks), "text": list(says),
          "marker": {"symbol": "square", "size": width * pixel, "opacity": 0}, "selected": shown, "unselected": shown,
@@ -53,6 +59,12 @@ def gallery(
     ]  # fmt: skip
     box = [] if picked is None else [_box(*places[picked], height, width)]
     return unchecked(traces, _layout(canvas.shape, pixel, title) | {"shapes": box})
+
+
+def _spread(colours: Sequence[str]) -> list[list]:
+    """The colours from byte 1 to byte 255."""
+    steps = len(colours) - 1
+    return [[(1 + 254 * i / steps) / 255, colour] for i, colour in enumerate(colours)]
 
 
 def _box(top: int, left: int, height: int, width: int) -> dict:

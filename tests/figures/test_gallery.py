@@ -25,3 +25,14 @@ def test_a_pick_reports_the_images_text_and_the_picked_one_is_outlined():
     (box,) = drawn["layout"]["shapes"]
     assert (box["x0"], box["y0"]) == (30 - 0.5, 30 - 0.5)
     assert drawn["layout"]["width"] >= 2 * (3 * 30 - 2)
+
+
+def test_bytes_run_through_the_colours_and_what_lies_between_is_clear():
+    images = torch.tensor([[[0, 255]], [[128, 1]]], dtype=torch.uint8)
+    figure = gallery(images, ["a", "b"], ["0", "1"], across=1, colours=("#0000FF", "#FFFFFF", "#FF0000"))
+    valid(figure)
+    assert figure.data[0].z.dtype == "uint8"
+    assert figure.data[0].z.tolist() == [[1, 255], [0, 0], [0, 0], [128, 1]]
+    scale = figure.data[0].colorscale
+    assert [colour for _, colour in scale] == ["rgba(0,0,0,0)"] * 2 + ["#0000FF", "#FFFFFF", "#FF0000"]
+    assert [round(255 * place) for place, _ in scale[2:]] == [1, 128, 255]
