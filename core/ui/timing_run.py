@@ -10,6 +10,7 @@ from core.ops.operator import Operator
 from core.timing import devices, report, results, runner
 from core.timing.job import Job, State
 from core.timing.results import Result
+from core.timing.runner import Step
 from core.timing.settings import Settings
 from core.ui import controls
 
@@ -31,7 +32,7 @@ class Run:
     page: str
     operators: tuple[Operator, ...]
     settings: Settings
-    job: Job
+    job: Job[Step]
     stopping: bool = False
 
     def stop(self) -> None:
@@ -163,7 +164,7 @@ def _watch(run: Run, show: Callable[[Result], None] | None) -> None:
         show(state.step.result)
 
 
-def said(run: Run, state: State) -> str:
+def said(run: Run, state: State[Step]) -> str:
     """Where the run is, in a line."""
     if run.stopping:
         return "Stopping after the piece of work under way"
