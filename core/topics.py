@@ -11,9 +11,11 @@ from core.ops import (
     convolution,
     dropout,
     gather,
+    init,
     losses,
     metrics,
     normalize,
+    pooling,
     products,
     sets,
     softmax,
@@ -143,6 +145,15 @@ TOPICS: tuple[Topic, ...] = (
         convolution.OPERATORS,
     ),
     Topic(
+        "pooling",
+        "Pooling",
+        "Layers",
+        ":material/compress:",
+        "What does a window keep as its maximum and as its average, and which cells does the gradient reach?",
+        thumbnails.pooling,
+        pooling.OPERATORS,
+    ),
+    Topic(
         "activations",
         "ReLU and activations",
         "Layers",
@@ -168,6 +179,15 @@ TOPICS: tuple[Topic, ...] = (
         "What does pulling weights towards 0 change, and does it matter who pulls, the loss or the optimiser?",
         thumbnails.weight_decay,
         weight_decay.OPERATORS,
+    ),
+    Topic(
+        "packages",
+        "The packages",
+        "Training",
+        ":material/package_2:",
+        "What do torch.utils.data, nn, nn.init and optim each do, seen in a run?",
+        thumbnails.packages,
+        init.OPERATORS,
     ),
 )
 

@@ -12,9 +12,11 @@ from core.ops.buffers import moco_run
 from core.ops.convolution import conv2d
 from core.ops.dropout import dropout as drop
 from core.ops.gather import gather as gather_along
+from core.ops.init import kaiming_normal_
 from core.ops.losses import cross_entropy as loss_of
 from core.ops.metrics import confusion_matrix
 from core.ops.normalize import normalize as scale_rows
+from core.ops.pooling import max_pool2d
 from core.ops.products import matmul
 from core.ops.sets import unique
 from core.ops.softmax import softmax as probabilities
@@ -146,3 +148,16 @@ def weight_decay() -> go.Figure:
         rows.append(stepped)
     faded = torch.stack(rows)
     return _small(faded, colour.signed(faded))
+
+
+def pooling() -> go.Figure:
+    """The largest of each 2×2 window of a finer wave."""
+    pooled = max_pool2d(_wave(14, 32)[None], 2)
+    assert isinstance(pooled, torch.Tensor)
+    return _small(pooled[0], colour.signed(pooled))
+
+
+def packages() -> go.Figure:
+    """Freshly drawn weights, kaiming_normal_."""
+    weights = kaiming_normal_(torch.empty(7, 16), generator=torch.Generator().manual_seed(0))
+    return _small(weights, colour.signed(weights))

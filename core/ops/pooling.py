@@ -430,6 +430,31 @@ class _WindowSum(torch.autograd.Function):
         return grad_padded, None
 
 
+# ---- what a shift of the input changes -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Change:
+    """How far two tensors of one shape differ."""
+
+    apart: Tensor  # after − before; 0 where both are the same infinity
+    cells: int  # how many of them differ
+    relative: float  # ‖after − before‖ / ‖before‖ over the finite cells; nan where that is 0 / 0
+
+
+def shifted(input: Tensor, down: int, across: int) -> Tensor:
+    """The input (…, H, W) moved by whole cells; what leaves on one side comes in on the other."""
+    return input.roll((down, across), (-2, -1))
+
+
+def change(before: Tensor, after: Tensor) -> Change:
+    """How far `after` differs from `before`."""
+    apart = torch.where(before == after, 0.0, after - before)
+    finite = before.isfinite() & after.isfinite()
+    relative = apart[finite].double().norm() / before[finite].double().norm()
+    return Change(apart, int((apart != 0).sum()), relative.item())
+
+
 # ---- arguments -------------------------------------------------------------------------------------------------
 
 FLOATS = {torch.float64, torch.float32, torch.float16, torch.bfloat16}
