@@ -28,6 +28,12 @@ def tiled(images: Tensor, across: int) -> Tensor:
     return canvas
 
 
+def signed_bytes(values: Tensor) -> Tensor:
+    """Numbers as bytes, the largest in size at 1 or 255 and 0 in the middle, at 128."""
+    reach = values.abs().max().item() or 1.0
+    return (values / reach * 127 + 128).round().to(torch.uint8)
+
+
 def gallery(
     images: Tensor,
     says: Sequence[str],

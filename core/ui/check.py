@@ -65,14 +65,18 @@ def apart(ours: Sequence[Tensor | None], theirs: Sequence[Tensor | None]) -> flo
 
 
 def show(operator: Operator, call: Call, seed: int = 0) -> None:
+    """The check's one line for an operator."""
+    say(operator.name, compare(operator, call, seed))
+
+
+def say(name: str, result: Agreement) -> None:
     """The check's one line: a badge, and the largest differences against the tolerance."""
-    result = compare(operator, call, seed)
     said = f"largest difference in values **{number(result.values)}**"
     if result.gradients is not None:
         said += f", in gradients **{number(result.gradients)}**"
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         if result.agrees:
-            st.badge(f"manual {operator.name} agrees with torch", icon=":material/check:", color="green")
+            st.badge(f"manual {name} agrees with torch", icon=":material/check:", color="green")
         else:
-            st.badge(f"manual {operator.name} differs from torch", icon=":material/close:", color="red")
+            st.badge(f"manual {name} differs from torch", icon=":material/close:", color="red")
         st.markdown(f"{said} (tolerance {number(result.tolerance)})", width="content")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from core.figures.gallery import GAP, gallery, tiled
+from core.figures.gallery import GAP, gallery, signed_bytes, tiled
 from tests.figures.checking import valid
 
 
@@ -36,3 +36,8 @@ def test_bytes_run_through_the_colours_and_what_lies_between_is_clear():
     scale = figure.data[0].colorscale
     assert [colour for _, colour in scale] == ["rgba(0,0,0,0)"] * 2 + ["#0000FF", "#FFFFFF", "#FF0000"]
     assert [round(255 * place) for place, _ in scale[2:]] == [1, 128, 255]
+
+
+def test_signed_numbers_lie_about_the_middle():
+    assert signed_bytes(torch.tensor([-2.0, 0.0, 1.0, 2.0])).tolist() == [1, 128, 192, 255]
+    assert signed_bytes(torch.zeros(2)).tolist() == [128, 128]
