@@ -189,6 +189,14 @@ TOPICS: tuple[Topic, ...] = (
         thumbnails.packages,
         init.OPERATORS,
     ),
+    Topic(
+        "mlp",
+        "MLP by hand",
+        "Training",
+        ":material/neurology:",
+        "How do two layers learn to read digits with forward, backward and SGD written by hand, as torch.nn's do?",
+        thumbnails.mlp,
+    ),
 )
 
 TIMING = Topic(

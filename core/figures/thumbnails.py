@@ -7,6 +7,7 @@ from core.figures import colour
 from core.figures.heatmap import Picture, draw
 from core.ops import activations as acts
 from core.ops import memory
+from core.ops import mlp as network
 from core.ops.autograd import held_by_network
 from core.ops.buffers import moco_run
 from core.ops.convolution import conv2d
@@ -161,3 +162,10 @@ def packages() -> go.Figure:
     """Freshly drawn weights, kaiming_normal_."""
     weights = kaiming_normal_(torch.empty(7, 16), generator=torch.Generator().manual_seed(0))
     return _small(weights, colour.signed(weights))
+
+
+def mlp() -> go.Figure:
+    """How 112 hidden units of a fresh network see a wave."""
+    start = network.initial_parameters(0, "kaiming normal", (112, 112, 10))
+    hidden = network.forward(start, _wave().reshape(1, 112)).hidden.view(7, 16)
+    return _small(hidden, colour.magnitude(hidden))

@@ -1,0 +1,603 @@
+"""The two-layer network by hand: trained live beside torch.nn's, seen from pixel to probability, and backward."""
+
+import random
+from dataclasses import dataclass
+
+import streamlit as st
+import torch
+from torch import Tensor
+
+from core.figures import colour, curves
+from core.figures.colour import Scale
+from core.figures.gallery import gallery, signed_bytes
+from core.figures.heatmap import Outline, Picture, number
+from core.figures.walk import record
+from core.ops import init, mlp
+from core.ops.mlp import Parameters
+from core.ops.softmax import softmax
+from core.tensors.digits import as_shares, centred, padded
+from core.tensors.limits import Limits
+from core.tensors.script import Script
+from core.topics import Topic
+from core.ui import check, controls, drawing, frame, pictures, tensor_input, training, walk
+from core.ui.frame import Pitfall
+from core.ui.predict import Question
+from core.ui.take_away import TakeAway
+from core.ui.training import Run, Setup
+
+LIMITS = Limits(ranks=(2,), max_side=28, max_elements=784)
+SCHEMES = ("normal 0.01", *(name for name in init.SCHEMES if name != "normal 0.01"))
+RATES = (0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
+BATCHES = (32, 64, 128, 256, 512)
+SAMPLES = (500, 2000, 8000)
+CLASSES, HIDDEN, SIDE, GRID = 10, 256, 28, 16  # the hidden units are drawn as a grid of 16×16
+UNITS = 42  # hidden units whose weights are shown
+MISTAKES = 42  # wrong predictions that are shown
+MOST_POINTS = 400  # of a curve
+BATCH = 128  # training images of the check and of the pitfalls
+NARROW = 112  # pixels of a slider
+SHARE = Scale(colour.MAGNITUDE, 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A network, and what it makes of the image on screen."""
+
+    setup: Setup
+    net: Parameters
+    image: Tensor  # (28, 28), 0 … 1
+    label: int | None  # None for the reader's own
+    unit: int  # the picked hidden unit
+
+    @property
+    def forward(self) -> mlp.ForwardSteps:
+        """The pass over this one image: (1, 256) and (1, 10)."""
+        return mlp.forward(self.net, self.image[None])
+
+    @property
+    def probabilities(self) -> Tensor:
+        """Of the ten classes."""
+        return softmax(self.forward.logits[0], 0)
+
+    @property
+    def predicted(self) -> int:
+        """The class with the largest logit."""
+        return int(self.forward.logits[0].argmax())
+
+
+def first_batch(setup: Setup) -> tuple[Tensor, Tensor]:
+    """The first training images, (128, 784), and their labels."""
+    of = training.data(setup.samples)
+    return of.X[:BATCH], of.y[:BATCH]
+
+
+def lesson(topic: Topic) -> None:
+    """The page between its title and its tabs."""
+    with controls.row("training"):
+        setup = Setup(
+            scheme=controls.choice("scheme", "Start", SCHEMES, width=150),
+            lr=controls.stops("lr", "Learning rate", RATES, 0.5, format=lambda v: f"{v:g}", width=NARROW),
+            batch_size=controls.stops("batch_size", "Batch size", BATCHES, 128, width=NARROW),
+            epochs=controls.slider("epochs", "Epochs", 1, 20, 8, width=NARROW),
+            samples=controls.stops("train", "Training images", SAMPLES, 8000, width=NARROW),
+            seed=controls.seed(),
+        )
+    busy = training.control(setup, show_training)
+    run = training.runs().get(setup)
+    with controls.row("image"):
+        image, label = choose_image()
+        cell = controls.cell("unit", "Picked hidden unit", (GRID, GRID), "7,7") or (7, 7)
+    net = run.ours if run else mlp.initial_parameters(setup.seed, setup.scheme)
+    seen = Seen(setup, net, image, label, cell[0] * GRID + cell[1])
+    if run and not busy:
+        show_training(run)
+    through_the_network(seen)
+    if not busy:
+        one_unit(seen)
+        first_layer(seen)
+    check.say("network and its gradients", compare(seen))
+    frame.below(
+        topic,
+        pitfalls=pitfalls(seen),
+        walk=lambda: small_walk(setup.seed),
+        questions=questions(seen),
+        take=lambda: take(seen),
+        more={
+            "Backward": lambda: backward(seen),
+            "Starts": lambda: starts(setup),
+            "Mistakes": lambda: mistakes(seen),
+        },
+        functions=(mlp.initial_parameters, mlp.train),
+    )
+
+
+def choose_image() -> tuple[Tensor, int | None]:
+    """An image of the test set with its label, or the reader's own: typed, drawn, uploaded."""
+    own = tensor_input.source("x") != "example"
+    of = training.data(1)
+    which = 0 if own else controls.number("image", "Test image", 0, len(of.y_test) - 1, 0)
+    given = tensor_input.tensor("x", "Image", of.X_test[which].view(SIDE, SIDE), LIMITS, images=True)
+    with st.popover("Draw a digit", icon=":material/draw:", key="pad"):
+        drawing.show("drawn", lambda drawn: tensor_input.hold("x", drawn))
+        st.caption("After each stroke the network says what it sees.")
+    image = padded(as_shares(given))
+    if not own:
+        return image, int(of.y_test[which])
+    as_mnist = controls.toggle("centre", "Centre it as MNIST does", True, help="Ink into 20×20, its mass in the middle")
+    return (centred(image) if as_mnist else image), None
+
+
+# ---- the training ----------------------------------------------------------------------------------------------
+
+
+def show_training(run: Run) -> None:
+    """Loss and accuracy so far, of both networks."""
+    losses = run.losses[:]
+    if not losses:
+        return
+    stride = -(-len(losses) // MOST_POINTS)
+    steps = torch.arange(1, len(losses) + 1)[::stride]
+    ours, theirs = torch.tensor(losses, dtype=torch.float64)[::stride].T
+    apart = max(abs(a - b) for a, b in losses)
+    every = f", each {stride}th" if stride > 1 else ""
+    with st.container(horizontal=True, gap="small"):
+        pictures.show(
+            curves.lines(
+                {"by hand": (steps, ours), "torch.nn": (steps, theirs)}, curves.Axis(f"step{every}"),
+                curves.Axis("loss of the batch"), title="Loss: two curves, one on the other", height=250,
+            ),
+            f"Loss of {len(losses)} steps, from {number(losses[0][0])} to {number(losses[-1][0])}; the two networks "
+            f"differ by at most {number(apart)}.",
+            key="loss", width=435,
+        )  # fmt: skip
+        show_accuracy(run)
+    st.markdown(f"Over {len(losses)} steps the two losses differ by at most **{number(apart)}**. {how_equal(run)}")
+
+
+def show_accuracy(run: Run) -> None:
+    """Accuracy on training and test images at each measurement."""
+    found = run.measured[:]
+    steps = [m.step for m in found]
+    pictures.show(
+        curves.lines(
+            {
+                "training images": (steps, [m.train for m in found]),
+                "test images": (steps, [m.test for m in found]),
+                "test, torch.nn": (steps, [m.test_of_torch for m in found]),
+            },
+            curves.Axis("step"), curves.Axis("accuracy", range=(0, 1.02)), title="Accuracy", height=250, markers=True,
+        ),
+        f"Accuracy after {steps[-1]} steps: {number(found[-1].train, 4)} on training images, "
+        f"{number(found[-1].test, 4)} on test images by hand, {number(found[-1].test_of_torch, 4)} with torch.nn.",
+        key="accuracy", width=435,
+    )  # fmt: skip
+
+
+def how_equal(run: Run) -> str:
+    """The weights and the accuracies of both, compared."""
+    largest = max((a - b).abs().max().item() for a, b in zip(run.ours.tensors(), run.theirs.tensors(), strict=True))
+    last = run.measured[-1]
+    return (
+        f"Their weights differ by at most **{number(largest)}**: `X·W` and `x·Wᵀ` add in another order, and float32 "
+        f"rounds. Test accuracy after step {last.step}: **{number(last.test, 4)}** by hand, "
+        f"**{number(last.test_of_torch, 4)}** with `torch.nn`."
+    )
+
+
+# ---- from pixels to probabilities ------------------------------------------------------------------------------
+
+
+def picture_of(values: Tensor, title: str, key: str, colours: tuple[str, ...] | list[str], says: str) -> None:
+    """One image of bytes (28, 28)."""
+    figure = gallery(values[None], [says], [""], across=1, pixel=6, title=title, colours=colours)
+    pictures.show(figure, says, key=key)
+
+
+def grey(image: Tensor) -> Tensor:
+    """Shares as bytes."""
+    return (image * 255).round().to(torch.uint8)
+
+
+def through_the_network(seen: Seen) -> None:
+    """Image → hidden units → probabilities."""
+    steps, p = seen.forward, seen.probabilities
+    hidden = steps.hidden[0].view(GRID, GRID)
+    on = int((hidden > 0).sum())
+    picked = Outline([divmod(seen.unit, GRID)])
+    said = "your image" if seen.label is None else f"a {seen.label}"
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        picture_of(grey(seen.image), f"x: {said}", "image", ("#000000", "#FFFFFF"), f"The image: {said}, 28×28.")
+        st.markdown("### →", width="content")
+        pictures.one(
+            Picture("hidden", hidden, colour.magnitude(hidden), f"{HIDDEN} hidden units, {on} above 0", [picked],
+                    pickable=True),
+            12, "unit", "hidden",
+        )  # fmt: skip
+        st.markdown("### →", width="content")
+        with st.container(width="content", gap="xsmall"):
+            outlines = [Outline([(seen.predicted,)])]
+            if seen.label is not None:
+                outlines.insert(0, Outline([(seen.label,)], colour.USED, 5))
+            logits = steps.logits[0]
+            pictures.one(Picture("logits", logits, colour.signed(logits), "logits"), 36, None, "logits")
+            pictures.one(Picture("p", p, SHARE, "softmax: probability of each class", outlines), 36, None, "p")
+            st.markdown(verdict(seen), width=390)
+
+
+def verdict(seen: Seen) -> str:
+    """What the network says of the image, and what it costs."""
+    p = seen.probabilities
+    said = f"Predicted **{seen.predicted}** with probability {number(p[seen.predicted].item())}"
+    if seen.label is None:
+        return f"{said}."
+    loss = mlp.cross_entropy_loss(seen.forward.logits, torch.tensor([seen.label])).item()
+    right = "right" if seen.predicted == seen.label else f"**wrong**, it is a {seen.label}"
+    return f"{said}: {right}. Loss −log {number(p[seen.label].item())} = **{number(loss)}**."
+
+
+def one_unit(seen: Seen) -> None:
+    """The picked hidden unit: its weights, what each pixel contributes, where it goes."""
+    j, steps = seen.unit, seen.forward
+    weights = seen.net.W1[:, j].view(SIDE, SIDE)
+    parts = weights * seen.image
+    out = seen.net.W2[j]
+    pre, b = steps.hidden_pre[0, j].item(), seen.net.b1[j].item()
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        picture_of(signed_bytes(weights), f"W1[:, {j}] ±{number(weights.abs().max().item())}", "unit weights",
+                   colour.SIGNED, f"Weights of unit {j}, at most {number(weights.abs().max().item())} in size.")  # fmt: skip
+        st.markdown("### ⊙ x =", width="content")
+        picture_of(signed_bytes(parts), f"parts ±{number(parts.abs().max().item())}", "unit parts", colour.SIGNED,
+                   f"Pixel times weight for unit {j}; the sum is {number(parts.sum().item())}.")  # fmt: skip
+        with st.container(width="content", gap="xsmall"):
+            st.markdown(
+                f"Unit {j}: Σ x·w + b = {number(parts.sum().item(), 4)} + {number(b)} = **{number(pre, 4)}**, "
+                f"max(·, 0) = **{number(max(pre, 0.0), 4)}**. It adds that, times these, to the logits:", width=390,
+            )  # fmt: skip
+            pictures.one(Picture("W2", out, colour.signed(out), f"W2[{j}]: weights to the classes"), 36, None, "out")
+
+
+def first_layer(seen: Seen) -> None:
+    """The weights into those hidden units that the second layer uses most, as images."""
+    size = seen.net.W2.norm(dim=1)
+    shown = size.argsort(descending=True, stable=True)[:UNITS].tolist()
+    figure = gallery(
+        signed_bytes(seen.net.W1[:, shown].T.reshape(-1, SIDE, SIDE)), [f"unit {j}" for j in shown],
+        [f"{j // GRID},{j % GRID}" for j in shown], across=14, pixel=2, colours=colour.SIGNED,
+        title=f"Weights into the {UNITS} hidden units with the largest outgoing weights",
+        picked=shown.index(seen.unit) if seen.unit in shown else None,
+    )  # fmt: skip
+    reach = seen.net.W1[:, shown].abs().max().item()
+    alt = f"Weights of {UNITS} of {HIDDEN} hidden units as images, from −{number(reach)} to {number(reach)}."
+    pictures.pickable(figure, alt, key="first layer", cell_key="unit")
+
+
+def compare(seen: Seen) -> check.Agreement:
+    """Logits, loss and gradients by hand against torch.nn and autograd, on 128 training images."""
+    X, y = first_batch(seen.setup)
+    steps = mlp.forward(seen.net, X)
+    ours = mlp.backward(seen.net, X, y, steps).parameters
+    module = mlp.as_module(seen.net)
+    scores = module(X)
+    loss = torch.nn.functional.cross_entropy(scores, y)
+    gradients = torch.autograd.grad(loss, list(module.parameters()))
+    theirs = [gradients[0].T, gradients[1], gradients[2].T, gradients[3]]
+    values = [check.apart([steps.logits], [scores]), abs(mlp.cross_entropy_loss(steps.logits, y) - loss).item()]
+    scale = max(t.abs().max().item() for t in (scores, *theirs))
+    tolerance = check.ULPS * torch.finfo(torch.float32).eps * max(scale, 1.0)
+    return check.Agreement(max(values), check.apart(ours.tensors(), theirs), tolerance)
+
+
+# ---- backward, starts, mistakes --------------------------------------------------------------------------------
+
+
+def backward(seen: Seen) -> None:
+    """The chain rule on the image on screen, last step first."""
+    label = seen.predicted if seen.label is None else seen.label
+    if seen.label is None:
+        label = controls.choice("label", "What it should be", tuple(range(CLASSES)), seen.predicted)
+    y = torch.tensor([label])
+    steps = mlp.backward(seen.net, seen.image[None], y, seen.forward)
+    hidden, pre = steps.hidden[0].view(GRID, GRID), steps.hidden_pre[0].view(GRID, GRID)
+    into = steps.parameters.W1[:, seen.unit].view(SIDE, SIDE)
+    scale, picked = colour.signed(hidden), Outline([divmod(seen.unit, GRID)])
+    logits = steps.logits[0]
+    pictures.one(
+        Picture("dlogits", logits, colour.signed(logits), f"d logits = softmax − onehot({label})"), 36, None, "dlogits"
+    )
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        pictures.one(Picture("dhidden", hidden, scale, "d hidden = d logits · W2ᵀ", [picked], pickable=True), 12,
+                     "unit", "dhidden")  # fmt: skip
+        st.markdown("### →", width="content")
+        pictures.one(Picture("dpre", pre, scale, "where the unit is above 0", [picked], pickable=True), 12,
+                     "unit", "dpre")  # fmt: skip
+        st.markdown("### →", width="content")
+        picture_of(signed_bytes(into), f"d W1[:, {seen.unit}] = x · d", "dW1", colour.SIGNED,
+                   f"Gradient of the weights into unit {seen.unit}, at most {number(into.abs().max().item())}.")  # fmt: skip
+    through = int((pre != 0).sum())
+    st.markdown(
+        f"Unit {seen.unit}: {number(hidden.flatten()[seen.unit].item())} arrives, "
+        f"**{number(pre.flatten()[seen.unit].item())}** passes the ReLU; times each pixel it is the gradient of that "
+        f"pixel's weight. {through} of {HIDDEN} units let their gradient through. The parts of d logits sum to "
+        f"{number(logits.sum().item(), 2)}: what one class is to lose, the others are to gain."
+    )
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def facts_of_starts(seed: int) -> list[tuple[str, ...]]:
+    """For each scheme, on the same 128 images before the first step: spreads, loss and gradients."""
+    of = training.data(BATCH)
+    rows = []
+    for scheme in SCHEMES:
+        net = mlp.initial_parameters(seed, scheme)
+        steps = mlp.forward(net, of.X)
+        gradients = mlp.backward(net, of.X, of.y, steps).parameters
+        facts = (
+            net.W1.std(), net.W2.std(), steps.hidden_pre.std(), steps.logits.std(),
+            mlp.cross_entropy_loss(steps.logits, of.y), gradients.W1.norm(), gradients.W2.norm(),
+        )  # fmt: skip
+        rows.append((scheme, *(number(float(fact)) for fact in facts)))
+    return rows
+
+
+def starts(setup: Setup) -> None:
+    """What each start gives on the first batch, and the trainings of this session beside each other."""
+    head = ("start", "std W1", "std W2", "std x·W1 + b", "std logits", "loss", "‖∇W1‖", "‖∇W2‖")
+    lines = ["| " + " | ".join(head) + " |", "|:--|" + "--:|" * (len(head) - 1)]
+    lines += ["| " + " | ".join(row) + " |" for row in facts_of_starts(setup.seed)]
+    st.markdown(f"Before the first step, on {BATCH} images; guessing costs log 10 = 2.303:\n\n" + "\n".join(lines))
+    found = {str(run.setup): run for run in training.runs().values() if len(run.measured) > 1}
+    if not found:
+        st.info("Train with one start, then with another: their curves are laid over each other here.")
+        return
+    pictures.show(
+        curves.lines(
+            {name: ([m.step for m in run.measured], [m.test for m in run.measured]) for name, run in found.items()},
+            curves.Axis("step"), curves.Axis("accuracy on the test images", range=(0, 1.02)), markers=True,
+            title="The trainings of this session", height=340,
+        ),
+        "Test accuracy at the end: " + "; ".join(f"{n}: {number(r.measured[-1].test, 4)}" for n, r in found.items()),
+        key="starts", width=760,
+    )  # fmt: skip
+
+
+def mistakes(seen: Seen) -> None:
+    """Test images that the network gets wrong, to be picked."""
+    of = training.data(1)
+    scores = mlp.forward(seen.net, of.X_test).logits
+    wrong = (scores.argmax(1) != of.y_test).nonzero().flatten().tolist()
+    st.markdown(f"**{len(wrong)} of {len(scores)}** test images are taken for another class by the network on screen.")
+    if not wrong:
+        return
+    shown = wrong[:MISTAKES]
+    says = [f"image {i}: a {int(of.y_test[i])} taken for a {int(scores[i].argmax())}" for i in shown]
+    images = grey(of.X_test[shown].view(-1, SIDE, SIDE))
+    figure = gallery(images, says, [str(i) for i in shown], across=14, title=f"The first {len(shown)}: pick one")
+    pictures.pickable(figure, "; ".join(says), key="mistakes", cell_key="image")
+    if seen.label is None:
+        st.caption("Set the image back to the example to look at one of these.")
+
+
+# ---- pitfalls --------------------------------------------------------------------------------------------------
+
+
+def pitfalls(seen: Seen) -> list[Pitfall]:
+    """What people believe of this network, the tutorial's own first."""
+    return [
+        Pitfall("The tutorial's `normal(0, 0.01)` is a good start", lambda: small_start(seen)),
+        Pitfall("The tutorial's `X.view((-1, num_inputs))` takes any images", lambda: view_fails(seen)),
+        Pitfall("`dtype=torch.float` in the tutorial's `W1` is decoration", lambda: float64_weights(seen)),
+        Pitfall("The tutorial's `MLP(X)` returns probabilities", lambda: logits_not_probabilities(seen)),
+        Pitfall("Zero is as good a start as any", lambda: zero_start(seen)),
+        Pitfall("`loss.backward()` gives this batch's gradient", lambda: adds_up(seen)),
+    ]
+
+
+def small_start(seen: Seen) -> None:
+    """Spread and gradients at 0.01 and at Kaiming's."""
+    rows = {row[0]: row for row in facts_of_starts(seen.setup.seed)}
+    (_, _, _, pre, logits, _, g1, g2), kaiming = rows["normal 0.01"], rows["kaiming normal"]
+    st.markdown(
+        f"On real digits x·W1 + b spreads by **{pre}** and the logits by **{logits}** (Kaiming: {kaiming[3]} and "
+        f"{kaiming[4]}); the gradient of W1 has norm **{g1}** against {kaiming[6]}, that of W2 {g2} against "
+        f"{kaiming[7]}. For 784 inputs Kaiming's scale is √(2/784) = {number((2 / 784) ** 0.5)}, for 256 it is "
+        f"{number((2 / 256) ** 0.5)}: 0.01 for both is too small, and more so the deeper the network. It still "
+        "learns here, only later: train with both and see the tab *Starts*."
+    )
+
+
+def view_fails(seen: Seen) -> None:
+    """The tutorial's view on images whose rows and columns were exchanged."""
+    images = first_batch(seen.setup)[0].view(-1, SIDE, SIDE).transpose(1, 2)
+    try:
+        images.view((-1, SIDE * SIDE))
+        said = "passes"
+    except RuntimeError as refusal:
+        said = f"“{str(refusal).split('. ')[0]}”"
+    st.markdown(
+        f"On a batch turned by `transpose(1, 2)` it says {said}; `flatten(1)` copies and gives "
+        f"{tuple(images.flatten(1).shape)}. And −1 takes the number of images for granted: on one colour image of "
+        f"3×28×28 it makes **{len(torch.zeros(3, SIDE, SIDE).view(-1, SIDE * SIDE))}** samples without a word."
+    )
+
+
+def float64_weights(seen: Seen) -> None:
+    """NumPy draws float64, and a product of two dtypes is refused."""
+    X, _ = first_batch(seen.setup)
+    W = torch.from_numpy(seen.net.W1.double().numpy())
+    try:
+        X @ W
+        said = "passes"
+    except RuntimeError as refusal:
+        said = f"“{refusal}”"
+    st.markdown(
+        f"`np.random.normal` draws **{str(W.dtype).removeprefix('torch.')}**. Without the argument the first product "
+        f"says {said}. Drawn by torch itself (`torch.empty(784, 256).normal_(0, 0.01)`) nothing has to be converted."
+    )
+
+
+def logits_not_probabilities(seen: Seen) -> None:
+    """Sum of the outputs, and what a second softmax does to the gradient."""
+    X, y = first_batch(seen.setup)
+    scores = mlp.forward(seen.net, X).logits
+    norms = []
+    for twice in (False, True):
+        leaf = scores.detach().requires_grad_()
+        mlp.cross_entropy_loss(leaf.softmax(1) if twice else leaf, y).backward()
+        assert leaf.grad is not None
+        norms.append(leaf.grad.norm().item())
+    logits = seen.forward.logits[0]
+    st.markdown(
+        f"For the image on screen they run from {number(logits.min().item())} to {number(logits.max().item())} and "
+        f"sum to **{number(logits.sum().item())}**. The loss takes them as they are. With a softmax before it, which "
+        f"does one of its own, the gradient at the logits changes from norm {number(norms[0])} to "
+        f"**{number(norms[1])}**, and the loss cannot fall below "
+        f"{number(mlp.cross_entropy_loss(torch.eye(CLASSES)[:1], torch.tensor([0])).item(), 4)}."
+    )
+
+
+def zero_start(seen: Seen) -> None:
+    """Gradients from zero weights, by our ReLU and by the tutorial's."""
+    X, y = first_batch(seen.setup)
+    zero = mlp.initial_parameters(seen.setup.seed, "zeros")
+    gradients = mlp.backward(zero, X, y, mlp.forward(zero, X)).parameters
+    said = ", ".join(
+        f"∇{name} **{number(g.norm().item())}**"
+        for name, g in zip(("W1", "b1", "W2", "b2"), gradients.tensors(), strict=True)
+    )
+    same = Parameters(*(torch.full_like(p, 0.01) for p in zero.tensors()))
+    step = mlp.backward(same, X, y, mlp.forward(same, X)).parameters.W1
+    differ = int((step != step[:, :1]).any(0).sum())
+    st.markdown(
+        f"Norms of the gradients: {said}. Only the last bias ever moves: the network learns how frequent the classes "
+        f"are, and nothing else. Any equal start is hardly better: with 0.01 everywhere, {differ} of {HIDDEN} hidden "
+        "units get a gradient other than the first one's. They stay copies of each other; only random numbers break "
+        "the tie."
+    )
+
+
+def adds_up(seen: Seen) -> None:
+    """Two backward passes without setting the gradient to zero."""
+    X, y = first_batch(seen.setup)
+    module = mlp.as_module(seen.net)
+    norms = []
+    for _ in range(2):
+        torch.nn.functional.cross_entropy(module(X), y).backward()
+        grad = next(module.parameters()).grad
+        assert grad is not None
+        norms.append(grad.norm().item())
+    st.markdown(
+        f"Called twice on the same batch, `W1.grad` has norm {number(norms[0], 4)}, then **{number(norms[1], 4)}**: "
+        "autograd adds to what is there. The tutorial's network needs a `zero_()` of each gradient before each "
+        "`backward()`; `optimizer.zero_grad()` does it in `torch.optim`. By hand nothing is left over: `backward` "
+        "returns new tensors."
+    )
+
+
+# ---- walk, questions, take away --------------------------------------------------------------------------------
+
+
+def small_walk(seed: int) -> None:
+    """`backward`, line by line, on a network small enough to read."""
+    st.caption(
+        "`backward`, the function that trains above, on 3 samples and a network of 4 inputs, 5 units, 3 classes."
+    )
+    net = mlp.initial_parameters(seed, "kaiming normal", (4, 5, 3))
+    generator = torch.Generator().manual_seed(seed)
+    X, y = torch.randn(3, 4, generator=generator), torch.randint(3, (3,), generator=generator)
+    forward = mlp.forward(net, X)
+    panels = ("X", "d_logits", "d_hidden", "d_hidden_pre")
+    steps = record(mlp.backward, net, X, y, forward, panels=panels)
+    gradients = mlp.backward(net, X, y, forward)
+    scale = colour.signed(gradients.logits, gradients.hidden)
+    walk.show(steps, {"X": colour.signed(X), **dict.fromkeys(panels[1:], scale)}, key="walk")
+
+
+def questions(seen: Seen) -> list:
+    """Questions on what is on screen."""
+    setup = seen.setup
+
+    def parameters(draw: random.Random) -> Question:
+        hidden = draw.choice((16, 64, HIDDEN))
+        count = sum(p.numel() for p in mlp.initial_parameters(0, "zeros", (784, hidden, CLASSES)).tensors())
+        return Question(
+            f"How many numbers does the network train with {hidden} hidden units?", str(count),
+            f"784·{hidden} + {hidden} + {hidden}·10 + 10.", tolerance=1e-6,
+        )  # fmt: skip
+
+    def untrained(_: random.Random) -> Question:
+        X, y = first_batch(setup)
+        start = mlp.initial_parameters(setup.seed, "normal 0.01")
+        loss = mlp.cross_entropy_loss(mlp.forward(start, X).logits, y).item()
+        return Question(
+            "What is the loss of the network with start normal 0.01, before any training?", f"{loss:.4g}",
+            "Its logits are all nearly 0, each class has probability 1/10, and −log(1/10) = 2.303.", tolerance=0.02,
+        )  # fmt: skip
+
+    def steps(draw: random.Random) -> Question:
+        size = draw.choice(BATCHES)
+        an_epoch = mlp.steps_per_epoch(setup.samples, size)
+        last = setup.samples - (an_epoch - 1) * size
+        return Question(
+            f"{setup.samples} images in batches of {size}: how many steps are {setup.epochs} epochs?",
+            str(setup.epochs * an_epoch), f"{an_epoch} an epoch, the last batch holding {last}.", tolerance=1e-6,
+        )  # fmt: skip
+
+    def asleep(_: random.Random) -> Question:
+        zeros = int((seen.forward.hidden == 0).sum())
+        return Question(
+            f"The picture of the hidden units is on screen. How many of the {HIDDEN} weights from the hidden units to "
+            "class 3 get a gradient of 0 from this image?",
+            str(zeros), "Those of the units that are 0: the gradient of W2[j, 3] is hidden[j] · d logits[3].",
+            tolerance=1e-6,
+        )  # fmt: skip
+
+    def pushed(draw: random.Random) -> Question:
+        c = draw.randrange(CLASSES)
+        p = seen.probabilities
+        return Question(
+            f"If this image is a {c}: what is d loss / d logits[{c}]?", f"{p[c].item() - 1:.4g}",
+            f"softmax − onehot: {number(p[c].item())} − 1.",
+        )  # fmt: skip
+
+    return [parameters, untrained, steps, asleep, pushed]
+
+
+def take(seen: Seen) -> TakeAway:
+    """The start, its first step and the image's logits there as a script; and the tensors of the network on screen."""
+    setup = seen.setup
+    batch = next(mlp.batches(setup.samples, setup.settings))
+    of = training.data(setup.samples)
+    start = mlp.initial_parameters(setup.seed, setup.scheme)
+    steps = mlp.forward(start, of.X[batch])
+    stepped = mlp.sgd_step(start, mlp.backward(start, of.X[batch], of.y[batch], steps).parameters, setup.lr)
+    script = Script(
+        title="An MLP by hand: its start, the first step of its training, and an image's logits before it",
+        inputs={"images": grey(of.X[batch].view(-1, SIDE, SIDE)), "labels": of.y[batch], "image": seen.image},
+        functions=(mlp.initial_parameters, mlp.forward, mlp.cross_entropy_loss, mlp.backward, mlp.sgd_step),
+        calls=(
+            "torch.set_num_threads(1)",
+            f"start = initial_parameters({setup.seed}, {setup.scheme!r})",
+            "X = images.flatten(1).float() / 255",
+            "passed = forward(start, X)",
+            "first_loss = cross_entropy_loss(passed.logits, labels)",
+            f"stepped = sgd_step(start, backward(start, X, labels, passed).parameters, lr={setup.lr})",
+            "second_loss = cross_entropy_loss(forward(stepped, X).logits, labels)  # of the same batch",
+            "start_logits = forward(start, image[None]).logits",
+        ),
+        results=("first_loss", "second_loss", "start_logits"),
+        reference={
+            "first_loss": "torch.nn.functional.cross_entropy(torch.relu(X @ start.W1 + start.b1) @ start.W2 + "
+            "start.b2, labels)"
+        },
+    )
+    tensors = {
+        "first_loss": mlp.cross_entropy_loss(steps.logits, of.y[batch]),
+        "second_loss": mlp.cross_entropy_loss(mlp.forward(stepped, of.X[batch]).logits, of.y[batch]),
+        "start_logits": mlp.forward(start, seen.image[None]).logits,
+        "image": seen.image, "hidden": seen.forward.hidden, "logits": seen.forward.logits,
+        **dict(zip(("W1", "b1", "W2", "b2"), seen.net.tensors(), strict=True)),
+    }  # fmt: skip
+    return TakeAway(script, tensors)
+
+
+frame.page("mlp", lesson)
