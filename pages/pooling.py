@@ -22,6 +22,7 @@ from core.ui.take_away import TakeAway
 
 LIMITS = Limits(ranks=(2,), max_side=72, max_elements=5184)
 NARROW = 104  # pixels of a slider
+READABLE = 23  # pixels of a cell from which on its number is written
 PATCH = 7  # cells along a side of the part of an image that is walked through
 KERNEL = "kernel"  # the stride that is the kernel size
 ARRIVING = ("1 to every output", "1 to the picked output", "1, 2, 3, …")
@@ -107,7 +108,7 @@ def show_numbers(run: Run, out: Index | None, at: Index | None) -> None:
         for before, after in parts:
             with st.container(width="content"):
                 pictures.equation(
-                    before, "→", after, picks={before.name: "click in", after.name: "click out"}, cell=max(cell, 22),
+                    before, "→", after, picks={before.name: "click in", after.name: "click out"}, cell=max(cell, READABLE),
                     name="pool",
                 )  # fmt: skip
     if not run.settings["count_include_pad"] or run.settings["ceil_mode"]:
