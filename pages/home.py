@@ -18,7 +18,7 @@ for section in SECTIONS:
     st.subheader(section, anchor=False)
     with st.container(horizontal=True, gap="medium"):
         for topic in topics:
-            with st.container(border=True, width=300, height="stretch", key=f"card-{topic.name}"):
+            with st.container(border=True, width=285, height="stretch", key=f"card-{topic.name}"):
                 st.page_link(f"pages/{topic.name}.py", label=f"**{topic.title}**", icon=topic.icon)
                 pictures.show(topic.thumbnail(), f"{topic.title}, in small", key=f"small-{topic.name}")
                 st.caption(topic.question)
