@@ -111,8 +111,12 @@ def show_numbers(run: Run, out: Index | None, at: Index | None) -> None:
                     before, "→", after, picks={before.name: "click in", after.name: "click out"}, cell=max(cell, READABLE),
                     name="pool",
                 )  # fmt: skip
-    if not run.settings["count_include_pad"] or run.settings["ceil_mode"]:
-        st.caption("– : outside the input and not counted by the average.")
+    uncounted = (
+        " – : not counted by the average." if not run.settings["count_include_pad"] or run.settings["ceil_mode"] else ""
+    )
+    st.caption(
+        f"Purple: the window of the picked output, or the outputs that read the picked input. Pink: what is picked, and the winner.{uncounted}"
+    )
 
 
 def show_images(run: Run, out: Index | None, at: Index | None) -> None:
@@ -151,9 +155,9 @@ def show_maps(
         parts = [Picture(title, values, scale, title, marked.get(title, ())) for title, values in maps.items()]
         pictures.many(parts, cell=max(24, cell_size([part.values.shape for part in parts], height=260)), name=name)
         return
+    cell = min(9.0, max(3.5, 780 / sum(values.shape[1] for values in maps.values())))
     with st.container(horizontal=True, gap="xsmall"):
         for title, values in maps.items():
-            cell = min(9.0, max(3.5, 400 / max(values.shape)))
             figure = images.image(values, scale, cell, title=title, outlines=marked.get(title, ()))
             said = f"{title}: from {number(values.min().item())} to {number(values.max().item())}"
             pictures.show(figure, said, key=f"{name} {title}")
@@ -170,7 +174,12 @@ def show_backward(run: Run, out: Index | None) -> None:
     maps = {f"{kind}: input.grad": went[kind] for kind in went}
     if arriving == ARRIVING[2]:
         maps = {f"{kind}: arriving": came[kind] for kind in came} | maps
-    show_maps(maps, "backward", as_image=run.as_image)
+    show_maps(
+        maps,
+        "backward",
+        {f"{pool.kind}: input.grad": seen(run, pool, out) for pool in run.pools if out and arriving == ARRIVING[1]},
+        run.as_image,
+    )
     lines = [
         f"- **{kind}**: {number(came[kind].sum().item(), 5)} arrives, {number(went[kind].sum().item(), 5)} goes on, to "
         f"**{int((went[kind] != 0).sum())} of {run.x.numel()}** cells; the largest share is {number(went[kind].abs().max().item())}."
@@ -181,6 +190,11 @@ def show_backward(run: Run, out: Index | None) -> None:
         "The average gives 1/divisor of it to each cell of the window; the share of the padding is lost.\n"
         + "\n".join(lines)
     )
+
+
+def seen(run: Run, pool: Pool, out: Index) -> list[Outline]:
+    """What the picked output's gradient reaches: its window within the input."""
+    return [Outline(pools.window_cells(run, pool, out), colour.USED)] if pool.holds(out) else []
 
 
 def make_arriving(which: str, pool: Pool, out: Index) -> Tensor:
@@ -317,8 +331,6 @@ def stride_one(run: Run) -> None:
 def padding_is_lowest(run: Run) -> None:
     """A negative input padded with −∞ and with 0; padding beyond half the kernel."""
     X, k = run.x - run.x.max() - 1, max(run.settings["kernel_size"], 2)
-    if min(X.shape) + 2 * (k // 2) < k:
-        return
     ours = torch.nn.functional.max_pool2d(X[None], k, 1, k // 2)[0]
     zeros = torch.nn.functional.max_pool2d(torch.nn.functional.pad(X[None], (k // 2,) * 4), k, 1)[0]
     said = refusal(lambda: torch.nn.functional.max_pool2d(run.x[None], k, 1, k // 2 + 1))
@@ -409,13 +421,11 @@ def not_invariant(run: Run) -> None:
 def window_dropped(run: Run) -> None:
     """Rows for several strides: rounded down, rounded up, and what torch gives."""
     k, p, size = run.settings["kernel_size"], run.settings["padding"], run.x.shape[0]
-    rows = ["| stride | rounded down | rounded up | torch with ceil_mode |", "|---|---|---|---|"]
+    rows = ["| stride | rounded down | rounded up | with ceil_mode |", "|---|---|---|---|"]
+    over = size + 2 * p - k
     for stride in (1, 2, 3, 4):
-        over = size + 2 * p - k
-        if over < 0:
-            continue
-        torchs = torch.nn.functional.max_pool2d(torch.zeros(1, size, size), k, stride, p, ceil_mode=True).shape[1]
-        rows.append(f"| {stride} | {over // stride + 1} | {-(-over // stride) + 1} | **{torchs}** |")
+        given = max(ops.pool_output_size(size, k, stride, p, ceil_mode=True), 0)
+        rows.append(f"| {stride} | {over // stride + 1} | {-(-over // stride) + 1} | **{given}** |")
     st.markdown(
         f"A last window that would start in the padding after the input is dropped again. Kernel {k}, padding {p}, {size} rows:\n\n"
         + "\n".join(rows)

@@ -237,15 +237,16 @@ def input_arithmetic(run: Run, pool: Pool, at: Index) -> str:
     using, name = pool.windows.using(at), f"`input[{at[0]}, {at[1]}]` = {number(run.x[at].item())}"
     arrives = number(gradient(pool.kind, run, torch.ones_like(pool.output))[at].item())
     if pool.kind == "max":
-        said = f"{name} is in **{len(using)}** windows and the maximum of **{len(won_by(run, pool, at))}**"
+        windows = "1 window" if len(using) == 1 else f"{len(using)} windows"
+        said = f"{name} is in **{windows}** and the maximum of **{len(won_by(run, pool, at))}**"
         return f"{said}: where a gradient of 1 comes to every output, **{arrives}** arrives here."
     assert pool.divisors is not None
     shares = " + ".join(f"1/{int(pool.divisors[cell])}" for cell in using) or "0"
-    return f"As part of **{len(using)}** averages it gets {shares} = **{arrives}**."
+    return f"In the average it gets a share of each of these windows: {shares} = **{arrives}**."
 
 
 def sizes(shape: Sequence[int], settings: dict[str, Any]) -> str:
-    """The output's rows by the formula, for the maximum and, where dilation sets them apart, for the average."""
+    """The output's rows by the formula: for the maximum, and for the average where dilation sets them apart."""
     k, p = settings["kernel_size"], settings["padding"]
     s = settings["stride"] or k
     ceil = settings["ceil_mode"]
@@ -257,9 +258,9 @@ def sizes(shape: Sequence[int], settings: dict[str, Any]) -> str:
         over = size + 2 * p - d * (k - 1) - 1
         rounded = (-(-over // s) if ceil else over // s) + 1
         formula = rf"{left} \frac{{{size} + 2 \cdot {p} - {d} \cdot ({k}-1) - 1}}{{{s}}} {right} + 1 = {rounded}"
-        dropped = f", less {rounded - rows} that would start in the padding after the input: **{rows}**" if rows < rounded else ""  # fmt: skip  # noqa: E501
-        lines.append(f"{kind}: ${formula}${dropped}")
+        dropped = f", but a window that starts in the padding after the input is dropped: **{rows}**"
+        lines.append(f"{kind}: ${formula}${dropped if rows < rounded else ''}")
     if settings["dilation"] == 1:
         lines = [lines[0].removeprefix("max: ")]
     general = rf"{left} \frac{{H + 2p - d(k-1) - 1}}{{s}} {right} + 1"
-    return f"**Output rows** &ensp;${general}$ &ensp;" + "; ".join(lines)
+    return f"**Output rows** (columns likewise) &ensp;${general}$ &ensp;" + "; ".join(lines)

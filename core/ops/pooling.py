@@ -439,7 +439,7 @@ class Change:
 
     apart: Tensor  # after − before; 0 where both are the same infinity
     cells: int  # how many of them differ
-    relative: float  # ‖after − before‖ / ‖before‖ over the finite cells; nan where that is 0 / 0
+    relative: float  # ‖after − before‖ / ‖before‖ over the finite cells; 0 where nothing differs
 
 
 def shifted(input: Tensor, down: int, across: int) -> Tensor:
@@ -451,8 +451,8 @@ def change(before: Tensor, after: Tensor) -> Change:
     """How far `after` differs from `before`."""
     apart = torch.where(before == after, 0.0, after - before)
     finite = before.isfinite() & after.isfinite()
-    relative = apart[finite].double().norm() / before[finite].double().norm()
-    return Change(apart, int((apart != 0).sum()), relative.item())
+    moved, whole = apart[finite].double().norm(), before[finite].double().norm()
+    return Change(apart, int((apart != 0).sum()), (moved / whole).item() if moved else 0.0)
 
 
 # ---- arguments -------------------------------------------------------------------------------------------------
