@@ -8,12 +8,13 @@ from torch import Tensor
 
 from core.figures import colour
 from core.figures.heatmap import Outline, Picture
+from core.figures.walk import record
 from core.ops import sets as ops
 from core.ops.operator import Call
 from core.tensors.limits import Limits
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import check, controls, frame, pictures, tensor_input
+from core.ui import check, controls, frame, pictures, tensor_input, walk
 from core.ui.frame import Pitfall
 from core.ui.predict import Question
 from core.ui.take_away import TakeAway
@@ -39,6 +40,7 @@ def lesson(topic: Topic) -> None:
         # Items that happen to come out sorted would bear the claim out: one counterexample refutes it.
         claims=[lambda: ops.set_sorts(EXAMPLES[SCATTERED] if found.is_sorted else items), *ops.CLAIMS[1:]],
         pitfalls=pitfalls(x),
+        walk=lambda: walk_unique(x),
         questions=questions(x, found, steps),
         take=lambda: take(x, steps),
     )
@@ -94,6 +96,15 @@ def draw_set(items: list[int], found: ops.SetOrder, picked: int) -> None:
         ],
         cell=min(46, 860 // max(len(items), 1)), name="set",
     )  # fmt: skip
+
+
+def walk_unique(x: Tensor) -> None:
+    """unique line by line: sort, compare with the left neighbour, count, map back."""
+    panels = ("items", "order", "ordered", "is_first", "place", "inverse", "counts")
+    steps = record(ops.unique_steps, x, panels=panels)
+    places, flags = colour.identity(len(x)), colour.magnitude(torch.ones(1))
+    scales = dict.fromkeys(panels, places) | {"items": colour.signed(x), "ordered": colour.signed(x), "is_first": flags}
+    walk.show(steps, scales, key="walk")
 
 
 def pitfalls(x: Tensor) -> list[Pitfall]:
