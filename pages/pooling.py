@@ -132,6 +132,10 @@ def show_images(run: Run, out: Index | None, at: Index | None) -> None:
         for pool in run.pools:
             outlined = pools.output_outlines(run, pool, out, at)
             show_image(pool.output, shades, cell, f"{pool.kind} {times(pool.output.shape)}", outlined, "out")
+    wider = ", the wider one of the dilated maximum" if run.settings["dilation"] > 1 else ""
+    st.caption(
+        f"Purple: the window of the picked output{wider}, or the outputs that read the picked input. Pink: what is picked, and the winner."
+    )
 
 
 def show_image(

@@ -9,7 +9,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from core.figures import pools
 from core.tensors.script import to_python
 from core.ui import predict, take_away
 from tests.pages.opening import charts, control, open_page, sound, words
@@ -193,13 +192,3 @@ def test_the_script_gives_torchs_numbers(monkeypatch, tmp_path):
     x = example()[None]
     assert torch.equal(saved["maximum"], F.max_pool2d(x, 3, 2, 1, ceil_mode=True))
     assert torch.allclose(saved["average"], F.avg_pool2d(x, 3, 2, 1, ceil_mode=True, count_include_pad=False))
-
-
-def test_a_window_of_padding_alone_is_said_to_hold_nothing():
-    settings = {
-        "kernel_size": 2, "stride": 1, "padding": 1, "dilation": 3, "ceil_mode": False, "count_include_pad": True,
-    }  # fmt: skip
-    run = pools.pool(torch.ones(2, 2), settings)
-    assert run.max.output.isinf().any()
-    empty = tuple(run.max.output.isinf().nonzero()[0].tolist())
-    assert "nothing but padding" in pools.output_arithmetic(run, run.max, empty)
