@@ -1,7 +1,8 @@
 """Take away: a script and a notebook that make the numbers on screen, the tensors, and the pictures."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -25,17 +26,19 @@ def show(page: str, take: TakeAway) -> None:
     program = to_python(take.script)
     with st.container(horizontal=True, gap="small"):
         file("Python script", f"{page}.py", program, "text/x-python", ":material/code:")
-        file("Notebook", f"{page}.ipynb", to_notebook(take.script), "application/x-ipynb+json", ":material/book:")
+        notebook = partial(to_notebook, take.script)
+        file("Notebook", f"{page}.ipynb", notebook, "application/x-ipynb+json", ":material/book:")
         for name, tensor in take.tensors.items():
-            file(f"{name}.npy", f"{page}-{name}.npy", to_npy(tensor), "application/octet-stream", ":material/grid_on:")
+            array = partial(to_npy, tensor)
+            file(f"{name}.npy", f"{page}-{name}.npy", array, "application/octet-stream", ":material/grid_on:")
     st.caption("The script needs torch alone. Run it: it prints the numbers that are on screen now.")
     with st.expander("The script"):
         st.code(program, language="python", wrap_lines=True)
     picture(page, pictures.drawn())
 
 
-def file(label: str, name: str, data: str | bytes, mime: str, icon: str) -> None:
-    """One download."""
+def file(label: str, name: str, data: str | Callable[[], str | bytes], mime: str, icon: str) -> None:
+    """One download; what `data` makes is made when it is asked for."""
     st.download_button(label, data, name, mime, icon=icon, on_click="ignore", key=f"take {name}")
 
 
