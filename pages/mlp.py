@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import dataclass
+from functools import cached_property
 
 import streamlit as st
 import torch
@@ -31,10 +32,12 @@ RATES = (0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
 BATCHES = (32, 64, 128, 256, 512)
 SAMPLES = (500, 2000, 8000)
 CLASSES, HIDDEN, SIDE, GRID = 10, 256, 28, 16  # the hidden units are drawn as a grid of 16×16
-UNITS = 42  # hidden units whose weights are shown
-MISTAKES = 42  # wrong predictions that are shown
-MOST_POINTS = 400  # of a curve
-BATCH = 128  # training images of the check and of the pitfalls
+UNITS = 24  # hidden units whose weights are shown
+MISTAKES = 24  # wrong predictions that are shown
+ACROSS = 6  # images in a row of half a gallery
+GREY = ["#000000", "#FFFFFF"]
+MOST_POINTS = 250  # of a curve
+BATCH = 64  # training images of the check and of the pitfalls
 NARROW = 112  # pixels of a slider
 SHARE = Scale(colour.MAGNITUDE, 0.0, 1.0)
 
@@ -49,26 +52,32 @@ class Seen:
     label: int | None  # None for the reader's own
     unit: int  # the picked hidden unit
 
-    @property
+    @cached_property
     def forward(self) -> mlp.ForwardSteps:
         """The pass over this one image: (1, 256) and (1, 10)."""
         return mlp.forward(self.net, self.image[None])
 
-    @property
+    @cached_property
     def probabilities(self) -> Tensor:
         """Of the ten classes."""
         return softmax(self.forward.logits[0], 0)
 
-    @property
+    @cached_property
     def predicted(self) -> int:
         """The class with the largest logit."""
         return int(self.forward.logits[0].argmax())
 
 
 def first_batch(setup: Setup) -> tuple[Tensor, Tensor]:
-    """The first training images, (128, 784), and their labels."""
+    """The first training images, (64, 784), and their labels."""
     of = training.data(setup.samples)
     return of.X[:BATCH], of.y[:BATCH]
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def start_of(seed: int, scheme: str) -> Parameters:
+    """The network before its first step, drawn once for each of these."""
+    return mlp.initial_parameters(seed, scheme)
 
 
 def lesson(topic: Topic) -> None:
@@ -82,20 +91,20 @@ def lesson(topic: Topic) -> None:
             samples=controls.stops("train", "Training images", SAMPLES, 8000, width=NARROW),
             seed=controls.seed(),
         )
-    busy = training.control(setup, show_training)
-    run = training.runs().get(setup)
     with controls.row("image"):
         image, label = choose_image()
-        cell = controls.cell("unit", "Picked hidden unit", (GRID, GRID), "7,7") or (7, 7)
-    net = run.ours if run else mlp.initial_parameters(setup.seed, setup.scheme)
-    seen = Seen(setup, net, image, label, cell[0] * GRID + cell[1])
-    if run and not busy:
-        show_training(run)
-    through_the_network(seen)
+        cell = controls.cell("unit", "Picked hidden unit", (GRID, GRID))
+    busy = training.control(setup, lambda run: show_live(run, image, label))
+    run = training.runs().get(setup)
+    net = run.ours if run else start_of(setup.seed, setup.scheme)
+    seen = Seen(setup, net, image, label, cell[0] * GRID + cell[1] if cell else strongest(net, image))
     if not busy:
+        if run:
+            show_training(run)
+        through_the_network(seen)
         one_unit(seen)
         first_layer(seen)
-    check.say("network and its gradients", compare(seen))
+        check.say("network and its gradients", compare(seen))
     frame.below(
         topic,
         pitfalls=pitfalls(seen),
@@ -111,15 +120,29 @@ def lesson(topic: Topic) -> None:
     )
 
 
+def strongest(net: Parameters, image: Tensor) -> int:
+    """The hidden unit that adds most to the largest logit."""
+    steps = mlp.forward(net, image[None])
+    return int((steps.hidden[0] * net.W2[:, steps.logits[0].argmax()]).argmax())
+
+
+def show_live(run: Run, image: Tensor, label: int | None) -> None:
+    """A training under way: its curves, and what the network makes of the image by now."""
+    show_training(run)
+    through_the_network(Seen(run.setup, run.ours, image, label, strongest(run.ours, image)), live=True)
+
+
 def choose_image() -> tuple[Tensor, int | None]:
     """An image of the test set with its label, or the reader's own: typed, drawn, uploaded."""
     own = tensor_input.source("x") != "example"
     of = training.data(1)
     which = 0 if own else controls.number("image", "Test image", 0, len(of.y_test) - 1, 0)
     given = tensor_input.tensor("x", "Image", of.X_test[which].view(SIDE, SIDE), LIMITS, images=True)
-    with st.popover("Draw a digit", icon=":material/draw:", key="pad"):
-        drawing.show("drawn", lambda drawn: tensor_input.hold("x", drawn))
-        st.caption("After each stroke the network says what it sees.")
+    pad = st.popover("Draw a digit", icon=":material/draw:", key="pad", on_change="rerun")
+    if pad.open:
+        with pad:
+            drawing.show("drawn", lambda drawn: tensor_input.hold("x", drawn))
+            st.caption("After each stroke the network says what it sees.")
     image = padded(as_shares(given))
     if not own:
         return image, int(of.y_test[which])
@@ -187,7 +210,7 @@ def how_equal(run: Run) -> str:
 # ---- from pixels to probabilities ------------------------------------------------------------------------------
 
 
-def picture_of(values: Tensor, title: str, key: str, colours: tuple[str, ...] | list[str], says: str) -> None:
+def picture_of(values: Tensor, title: str, key: str, colours: list[str], says: str) -> None:
     """One image of bytes (28, 28)."""
     figure = gallery(values[None], [says], [""], across=1, pixel=6, title=title, colours=colours)
     pictures.show(figure, says, key=key)
@@ -198,20 +221,20 @@ def grey(image: Tensor) -> Tensor:
     return (image * 255).round().to(torch.uint8)
 
 
-def through_the_network(seen: Seen) -> None:
-    """Image → hidden units → probabilities."""
+def through_the_network(seen: Seen, *, live: bool = False) -> None:
+    """Image → hidden units → probabilities; while it is trained nothing is to be picked."""
     steps, p = seen.forward, seen.probabilities
     hidden = steps.hidden[0].view(GRID, GRID)
     on = int((hidden > 0).sum())
     picked = Outline([divmod(seen.unit, GRID)])
     said = "your image" if seen.label is None else f"a {seen.label}"
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        picture_of(grey(seen.image), f"x: {said}", "image", ("#000000", "#FFFFFF"), f"The image: {said}, 28×28.")
+        picture_of(grey(seen.image), f"x: {said}", "shown image", GREY, f"The image: {said}, 28×28.")
         st.markdown("### →", width="content")
         pictures.one(
             Picture("hidden", hidden, colour.magnitude(hidden), f"{HIDDEN} hidden units, {on} above 0", [picked],
-                    pickable=True),
-            12, "unit", "hidden",
+                    pickable=not live),
+            11, "unit", "hidden",
         )  # fmt: skip
         st.markdown("### →", width="content")
         with st.container(width="content", gap="xsmall"):
@@ -219,9 +242,9 @@ def through_the_network(seen: Seen) -> None:
             if seen.label is not None:
                 outlines.insert(0, Outline([(seen.label,)], colour.USED, 5))
             logits = steps.logits[0]
-            pictures.one(Picture("logits", logits, colour.signed(logits), "logits"), 36, None, "logits")
-            pictures.one(Picture("p", p, SHARE, "softmax: probability of each class", outlines), 36, None, "p")
-            st.markdown(verdict(seen), width=390)
+            pictures.one(Picture("logits", logits, colour.signed(logits), "logits"), 34, None, "logits")
+            pictures.one(Picture("p", p, SHARE, "softmax (pink: predicted, violet: true)", outlines), 34, None, "p")
+            st.markdown(verdict(seen), width=370)
 
 
 def verdict(seen: Seen) -> str:
@@ -260,19 +283,38 @@ def first_layer(seen: Seen) -> None:
     """The weights into those hidden units that the second layer uses most, as images."""
     size = seen.net.W2.norm(dim=1)
     shown = size.argsort(descending=True, stable=True)[:UNITS].tolist()
-    figure = gallery(
-        signed_bytes(seen.net.W1[:, shown].T.reshape(-1, SIDE, SIDE)), [f"unit {j}" for j in shown],
-        [f"{j // GRID},{j % GRID}" for j in shown], across=14, pixel=2, colours=colour.SIGNED,
-        title=f"Weights into the {UNITS} hidden units with the largest outgoing weights",
+    weights = seen.net.W1[:, shown].T  # (units, 784)
+    reach = weights.abs().quantile(0.995).item()
+    st.markdown(
+        f"**First layer**: the weights into the {UNITS} hidden units with the largest outgoing weights, from "
+        f":blue[−{number(reach)}] to :orange[{number(reach)}]. Pick one."
+    )
+    halves(
+        signed_bytes(weights.view(-1, SIDE, SIDE), reach), [f"unit {j}" for j in shown],
+        [f"{j // GRID},{j % GRID}" for j in shown], "unit", "first layer", colour.SIGNED,
         picked=shown.index(seen.unit) if seen.unit in shown else None,
     )  # fmt: skip
-    reach = seen.net.W1[:, shown].abs().max().item()
-    alt = f"Weights of {UNITS} of {HIDDEN} hidden units as images, from −{number(reach)} to {number(reach)}."
-    pictures.pickable(figure, alt, key="first layer", cell_key="unit")
+
+
+def halves(
+    images: Tensor, says: list[str], picks: list[str], cell_key: str, key: str, colours: list[str],
+    picked: int | None = None,
+) -> None:  # fmt: skip
+    """Images to pick from, in two galleries: beside each other, or below each other on a phone."""
+    half = -(-len(images) // (2 * ACROSS)) * ACROSS
+    with st.container(horizontal=True, gap="small"):
+        for first in range(0, len(images), half):
+            part = slice(first, first + half)
+            here = picked - first if picked is not None and first <= picked < first + half else None
+            figure = gallery(
+                images[part], says[part], picks[part], across=ACROSS, pixel=2.3, colours=colours, picked=here
+            )
+            alt = f"{key}: " + "; ".join(says[part])
+            pictures.pickable(figure, alt, key=f"{key} {first}", cell_key=cell_key)
 
 
 def compare(seen: Seen) -> check.Agreement:
-    """Logits, loss and gradients by hand against torch.nn and autograd, on 128 training images."""
+    """Logits, loss and gradients by hand against torch.nn and autograd, on 64 training images."""
     X, y = first_batch(seen.setup)
     steps = mlp.forward(seen.net, X)
     ours = mlp.backward(seen.net, X, y, steps).parameters
@@ -322,28 +364,25 @@ def backward(seen: Seen) -> None:
     )
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
-def facts_of_starts(seed: int) -> list[tuple[str, ...]]:
-    """For each scheme, on the same 128 images before the first step: spreads, loss and gradients."""
+@st.cache_data(max_entries=64, show_spinner=False)
+def facts_of_start(seed: int, scheme: str) -> tuple[str, ...]:
+    """On the first images, before the first step: spreads, loss and gradients."""
     of = training.data(BATCH)
-    rows = []
-    for scheme in SCHEMES:
-        net = mlp.initial_parameters(seed, scheme)
-        steps = mlp.forward(net, of.X)
-        gradients = mlp.backward(net, of.X, of.y, steps).parameters
-        facts = (
-            net.W1.std(), net.W2.std(), steps.hidden_pre.std(), steps.logits.std(),
-            mlp.cross_entropy_loss(steps.logits, of.y), gradients.W1.norm(), gradients.W2.norm(),
-        )  # fmt: skip
-        rows.append((scheme, *(number(float(fact)) for fact in facts)))
-    return rows
+    net = start_of(seed, scheme)
+    steps = mlp.forward(net, of.X)
+    gradients = mlp.backward(net, of.X, of.y, steps).parameters
+    facts = (
+        net.W1.std(), net.W2.std(), steps.hidden_pre.std(), steps.logits.std(),
+        mlp.cross_entropy_loss(steps.logits, of.y), gradients.W1.norm(), gradients.W2.norm(),
+    )  # fmt: skip
+    return tuple(number(float(fact)) for fact in facts)
 
 
 def starts(setup: Setup) -> None:
     """What each start gives on the first batch, and the trainings of this session beside each other."""
     head = ("start", "std W1", "std W2", "std x·W1 + b", "std logits", "loss", "‖∇W1‖", "‖∇W2‖")
     lines = ["| " + " | ".join(head) + " |", "|:--|" + "--:|" * (len(head) - 1)]
-    lines += ["| " + " | ".join(row) + " |" for row in facts_of_starts(setup.seed)]
+    lines += [f"| {scheme} | " + " | ".join(facts_of_start(setup.seed, scheme)) + " |" for scheme in SCHEMES]
     st.markdown(f"Before the first step, on {BATCH} images; guessing costs log 10 = 2.303:\n\n" + "\n".join(lines))
     found = {str(run.setup): run for run in training.runs().values() if len(run.measured) > 1}
     if not found:
@@ -365,14 +404,16 @@ def mistakes(seen: Seen) -> None:
     of = training.data(1)
     scores = mlp.forward(seen.net, of.X_test).logits
     wrong = (scores.argmax(1) != of.y_test).nonzero().flatten().tolist()
-    st.markdown(f"**{len(wrong)} of {len(scores)}** test images are taken for another class by the network on screen.")
+    st.markdown(
+        f"**{len(wrong)} of {len(scores)}** test images are taken for another class by the network on screen. The "
+        f"first {min(len(wrong), MISTAKES)} of them, to be picked:"
+    )
     if not wrong:
         return
     shown = wrong[:MISTAKES]
     says = [f"image {i}: a {int(of.y_test[i])} taken for a {int(scores[i].argmax())}" for i in shown]
     images = grey(of.X_test[shown].view(-1, SIDE, SIDE))
-    figure = gallery(images, says, [str(i) for i in shown], across=14, title=f"The first {len(shown)}: pick one")
-    pictures.pickable(figure, "; ".join(says), key="mistakes", cell_key="image")
+    halves(images, says, [str(i) for i in shown], "image", "mistakes", GREY)
     if seen.label is None:
         st.caption("Set the image back to the example to look at one of these.")
 
@@ -394,12 +435,12 @@ def pitfalls(seen: Seen) -> list[Pitfall]:
 
 def small_start(seen: Seen) -> None:
     """Spread and gradients at 0.01 and at Kaiming's."""
-    rows = {row[0]: row for row in facts_of_starts(seen.setup.seed)}
-    (_, _, _, pre, logits, _, g1, g2), kaiming = rows["normal 0.01"], rows["kaiming normal"]
+    _, _, pre, logits, _, g1, g2 = facts_of_start(seen.setup.seed, "normal 0.01")
+    _, _, kaiming_pre, kaiming_logits, _, kaiming_g1, kaiming_g2 = facts_of_start(seen.setup.seed, "kaiming normal")
     st.markdown(
-        f"On real digits x·W1 + b spreads by **{pre}** and the logits by **{logits}** (Kaiming: {kaiming[3]} and "
-        f"{kaiming[4]}); the gradient of W1 has norm **{g1}** against {kaiming[6]}, that of W2 {g2} against "
-        f"{kaiming[7]}. For 784 inputs Kaiming's scale is √(2/784) = {number((2 / 784) ** 0.5)}, for 256 it is "
+        f"On real digits x·W1 + b spreads by **{pre}** and the logits by **{logits}** (Kaiming: {kaiming_pre} and "
+        f"{kaiming_logits}); the gradient of W1 has norm **{g1}** against {kaiming_g1}, that of W2 {g2} against "
+        f"{kaiming_g2}. For 784 inputs Kaiming's scale is √(2/784) = {number((2 / 784) ** 0.5)}, for 256 it is "
         f"{number((2 / 256) ** 0.5)}: 0.01 for both is too small, and more so the deeper the network. It still "
         "learns here, only later: train with both and see the tab *Starts*."
     )
@@ -458,7 +499,7 @@ def logits_not_probabilities(seen: Seen) -> None:
 def zero_start(seen: Seen) -> None:
     """Gradients from zero weights, by our ReLU and by the tutorial's."""
     X, y = first_batch(seen.setup)
-    zero = mlp.initial_parameters(seen.setup.seed, "zeros")
+    zero = start_of(seen.setup.seed, "zeros")
     gradients = mlp.backward(zero, X, y, mlp.forward(zero, X)).parameters
     said = ", ".join(
         f"∇{name} **{number(g.norm().item())}**"
@@ -526,7 +567,7 @@ def questions(seen: Seen) -> list:
 
     def untrained(_: random.Random) -> Question:
         X, y = first_batch(setup)
-        start = mlp.initial_parameters(setup.seed, "normal 0.01")
+        start = start_of(setup.seed, "normal 0.01")
         loss = mlp.cross_entropy_loss(mlp.forward(start, X).logits, y).item()
         return Question(
             "What is the loss of the network with start normal 0.01, before any training?", f"{loss:.4g}",
@@ -567,7 +608,7 @@ def take(seen: Seen) -> TakeAway:
     setup = seen.setup
     batch = next(mlp.batches(setup.samples, setup.settings))
     of = training.data(setup.samples)
-    start = mlp.initial_parameters(setup.seed, setup.scheme)
+    start = start_of(setup.seed, setup.scheme)
     steps = mlp.forward(start, of.X[batch])
     stepped = mlp.sgd_step(start, mlp.backward(start, of.X[batch], of.y[batch], steps).parameters, setup.lr)
     script = Script(

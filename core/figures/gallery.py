@@ -12,7 +12,7 @@ from core.figures import colour
 from core.figures.heatmap import unchecked
 
 GAP = 2  # pixels of an image between two of them
-TITLE = 30  # pixels above
+TITLE, PLAIN = 30, 4  # pixels above, with a title and without
 GREY = ("#000000", "#FFFFFF")
 CLEAR = "rgba(0,0,0,0)"
 
@@ -28,10 +28,10 @@ def tiled(images: Tensor, across: int) -> Tensor:
     return canvas
 
 
-def signed_bytes(values: Tensor) -> Tensor:
-    """Numbers as bytes, the largest in size at 1 or 255 and 0 in the middle, at 128."""
-    reach = values.abs().max().item() or 1.0
-    return (values / reach * 127 + 128).round().to(torch.uint8)
+def signed_bytes(values: Tensor, reach: float | None = None) -> Tensor:
+    """Numbers as bytes: 0 in the middle, at 128; those of size `reach` (the largest) or beyond at 1 or 255."""
+    reach = reach or values.abs().max().item() or 1.0
+    return ((values / reach).clamp(-1, 1) * 127 + 128).round().to(torch.uint8)
 
 
 def gallery(
@@ -82,11 +82,12 @@ def _layout(shape: tuple[int, ...], pixel: float, title: str) -> dict:
     down, across = shape
     axis = {"visible": False, "fixedrange": True, "constrain": "domain"}
     width = max(across * pixel + 8, 8 * len(title) + 8)
+    top = TITLE if title else PLAIN
     return {
         "template": None,
         "width": width,
-        "height": down * pixel + TITLE + 4,
-        "margin": {"l": 4, "t": TITLE, "r": width - across * pixel - 4, "b": 4, "pad": 0},
+        "height": down * pixel + top + 4,
+        "margin": {"l": 4, "t": top, "r": width - across * pixel - 4, "b": 4, "pad": 0},
         "title": {"text": title, "font": {"size": 14}, "x": 0, "xref": "container", "y": 0.99, "yanchor": "top"},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",

@@ -41,3 +41,4 @@ def test_bytes_run_through_the_colours_and_what_lies_between_is_clear():
 def test_signed_numbers_lie_about_the_middle():
     assert signed_bytes(torch.tensor([-2.0, 0.0, 1.0, 2.0])).tolist() == [1, 128, 192, 255]
     assert signed_bytes(torch.zeros(2)).tolist() == [128, 128]
+    assert signed_bytes(torch.tensor([-2.0, 0.5]), reach=1.0).tolist() == [1, 192]
