@@ -1,0 +1,362 @@
+"""The MLP page against torch: the network on screen, its training beside torch.nn's, and what stops and resumes it."""
+
+import base64
+import json
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+import torch
+from torch import nn
+
+from core.data import mnist
+from core.ops import mlp
+from core.timing.job import Job
+from core.timing.turns import TURNS
+from core.ui import drawing, training
+from core.ui.training import Setup
+from tests.pages.opening import charts, control, open_page, sound, words
+
+SMALL = {"train": "500", "epochs": "2", "batch_size": "64"}  # 16 steps
+
+
+def button(app, label):
+    return next(b for b in app.button if b.label == label)
+
+
+def labels(app):
+    return [b.label for b in app.button]
+
+
+def poll(app, until, timeout=60.0):
+    """Look at the page again and again, as the browser does, until it shows what is waited for."""
+    end = time.monotonic() + timeout
+    while not until(app):
+        assert time.monotonic() < end, words(app)
+        time.sleep(0.1)
+        sound(app.run())
+    return app
+
+
+def trained(**parameters):
+    app = open_page("mlp", **parameters)
+    sound(button(app, "Train").click().run())
+    return poll(app, lambda app: "Train again" in labels(app))
+
+
+def drawn(app, start):
+    return next(spec for alt, spec in charts(app).items() if alt.startswith(start))
+
+
+def image(i):
+    return mnist().test_images[i].float() / 255, int(mnist().test_labels[i])
+
+
+def module(seed=0, std=0.01):
+    """The tutorial's network in torch.nn, drawn as the page says."""
+    generator = torch.Generator().manual_seed(seed)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 10))
+    with torch.no_grad():
+        for layer in (net[1], net[3]):
+            drawn = torch.empty(layer.in_features, layer.out_features)  # the page draws a weight that stands as X·W
+            layer.weight.copy_(drawn.T.normal_(0, std, generator=generator))
+            layer.bias.zero_()
+    return net
+
+
+def values(trace):
+    """A trace's y, whether it travels as numbers or as bytes."""
+    y = trace["y"]
+    if isinstance(y, dict):
+        return torch.frombuffer(bytearray(base64.b64decode(y["bdata"])), dtype=torch.float64).tolist()
+    return y
+
+
+# ---- before training -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("i", "seed"), [(0, 0), (1999, 7)])
+def test_the_untrained_network_says_what_torchs_says(i, seed):
+    app = open_page("mlp", image=str(i), seed=str(seed))
+    x, label = image(i)
+    logits = module(seed)(x[None])[0]
+    p = logits.softmax(0)
+    predicted = int(p.argmax())
+    assert f"Predicted **{predicted}** with probability {p[predicted].item():.3g}" in words(app)
+    loss = nn.functional.cross_entropy(logits[None], torch.tensor([label])).item()
+    assert f"= **{loss:.3g}**" in words(app)
+    assert "manual network and its gradients agrees with torch" in words(app)
+
+
+def test_a_picked_unit_is_spelt_out():
+    app = open_page("mlp", unit="3,5")
+    x, _ = image(0)
+    net = module()
+    pre = net[1](x.flatten())[3 * 16 + 5].item()
+    assert f"Unit 53: Σ x·w + b = {pre:.4g} + 0 = **{pre:.4g}**, max(·, 0) = **{max(pre, 0):.4g}**" in words(app)
+
+
+def test_the_first_unit_shown_is_the_strongest():
+    x, _ = image(0)
+    net = module()
+    hidden = net[2](net[1](x.flatten()))
+    strongest = int((hidden * net[3].weight[net(x[None]).argmax()]).argmax())
+    assert f"Unit {strongest}:" in words(open_page("mlp"))
+
+
+@pytest.mark.parametrize("scheme", ["zeros", "normal 1", "orthogonal", "truncated normal"])
+def test_every_start_shows_its_network(scheme):
+    app = open_page("mlp", scheme=scheme, tab="Starts")
+    assert "manual network and its gradients agrees with torch" in words(app)
+    assert f"| {scheme} |" in words(app)
+
+
+def test_the_backward_tab_is_autograds():
+    app = open_page("mlp", tab="Backward", unit="7,7")
+    x, label = image(0)
+    net = module()
+    hidden = net[2](net[1](x.flatten()[None]))
+    logits = net[3](hidden)
+    loss = nn.functional.cross_entropy(logits, torch.tensor([label]))
+    (d_logits, d_hidden, d_weight) = torch.autograd.grad(loss, (logits, hidden, net[1].weight))
+    texts = drawn(app, f"d logits = softmax − onehot({label})")["data"][0]["text"]
+    assert [float(t) for t in texts[0]] == pytest.approx(d_logits[0].tolist(), abs=0.006)
+    assert f"{d_hidden[0, 119].item():.3g} arrives" in words(app).replace("e-0", "e-")
+    assert f"at most {d_weight[119].abs().max().item():.3g}" in " ".join(charts(app))
+
+
+def test_mistakes_are_the_images_that_torch_gets_wrong():
+    app = open_page("mlp", tab="Mistakes", scheme="normal 0.01")
+    X, y = mnist().test_images.float() / 255, mnist().test_labels.long()
+    wrong = (module()(X).argmax(1) != y).nonzero().flatten().tolist()
+    assert f"**{len(wrong)} of 2000** test images" in words(app)
+    assert drawn(app, "mistakes")["data"][1]["customdata"] == [str(i) for i in wrong[:12]]
+
+
+# ---- training --------------------------------------------------------------------------------------------------
+
+
+def torch_alone(lr=0.5, batch_size=64, epochs=2, samples=500):
+    """The training by torch alone: losses and the accuracy on the test images."""
+    net, data = module(), training.data(samples)
+    settings = mlp.Settings(lr, batch_size, epochs)
+    optimiser = torch.optim.SGD(net.parameters(), lr=lr)
+    losses = []
+    for batch in mlp.batches(samples, settings):
+        loss = nn.functional.cross_entropy(net(data.X[batch]), data.y[batch])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    return losses, (net(data.X_test).argmax(1) == data.y_test).double().mean().item()
+
+
+def test_training_gives_torchs_curve_and_accuracy():
+    app = trained(**SMALL)
+    losses, accuracy = torch_alone()
+    by_hand, of_torch = drawn(app, "Loss of 16 steps")["data"]
+    assert values(by_hand) == pytest.approx(losses, abs=1e-3)
+    assert values(of_torch) == pytest.approx(losses, abs=1e-3)
+    run = app.session_state[training.RUNS][Setup("normal 0.01", 0.5, 64, 2, 500, 0)]
+    assert [b for _, b in run.losses] == pytest.approx(losses, abs=1e-5)
+    assert max(abs(a - b) for a, b in run.losses) < 1e-5
+    assert f"Test accuracy after step 16: **{accuracy:.4g}** by hand, **{accuracy:.4g}** with" in words(app)
+    assert "Step **16** of 16" in words(app)
+
+
+def test_the_network_on_screen_is_the_trained_one_and_each_set_up_keeps_its_own():
+    app = trained(**SMALL)
+    net = app.session_state[training.RUNS][Setup("normal 0.01", 0.5, 64, 2, 500, 0)].ours
+    x, _ = image(0)
+    p = mlp.forward(net, x[None]).logits.softmax(1)
+    said = f"with probability {p.max().item():.3g}"
+    assert said in words(app)
+    sound(control(app, "scheme").set_value("kaiming normal").run())
+    assert said not in words(app)
+    assert "Train" in labels(app)
+    sound(button(app, "Train").click().run())
+    poll(app, lambda app: "Train again" in labels(app))
+    assert len(app.session_state[training.RUNS]) == 2
+    sound(control(app, "scheme").set_value("normal 0.01").run())
+    assert said in words(app)
+
+
+def test_starts_lays_the_trainings_over_each_other():
+    app = trained(**SMALL, tab="Starts")
+    sound(control(app, "scheme").set_value("kaiming normal").run())
+    sound(button(app, "Train").click().run())
+    poll(app, lambda app: "Train again" in labels(app))
+    lines = drawn(app, "Test accuracy at the end")["data"]
+    assert [line["name"].split(",")[0] for line in lines] == ["normal 0.01", "kaiming normal"]
+
+
+@pytest.fixture
+def gate(monkeypatch):
+    """Training that takes a step only when the gate lets one through."""
+    lets = threading.Semaphore(0)
+    pairs = training.pairs
+
+    def gated(run, stop):
+        for pair in pairs(run, stop):
+            yield pair
+            while not stop() and not lets.acquire(timeout=0.01):
+                pass
+
+    monkeypatch.setattr(training, "pairs", gated)
+    return lets
+
+
+def test_stopped_and_continued_it_ends_where_the_whole_run_ends(gate):
+    app = open_page("mlp", **SMALL)
+    sound(button(app, "Train").click().run())
+    for _ in range(5):
+        gate.release()
+    run = next(iter(app.session_state[training.RUNS].values()))
+    poll(app, lambda app: run.step >= 6)
+    sound(button(app, "Stop").click().run())
+    poll(app, lambda app: "Continue" in labels(app))
+    stopped = run.step
+    assert 6 <= stopped < 16
+    assert f"Step **{stopped}** of 16, both networks. Stopped" in words(app)
+    for _ in range(20):
+        gate.release()
+    sound(button(app, "Continue").click().run())
+    poll(app, lambda app: "Train again" in labels(app))
+    losses, _ = torch_alone()
+    assert [b for _, b in run.losses] == pytest.approx(losses, abs=1e-5)
+    assert len(run.losses) == 16
+
+
+def test_a_training_waits_for_its_turn_and_can_leave_the_queue():
+    holder = TURNS.join()
+    with TURNS.turn(holder):
+        app = open_page("mlp", **SMALL)
+        sound(button(app, "Train").click().run())
+        assert any("1 before you" in bar.proto.text for bar in app.get("progress"))
+        sound(control(app, "image").set_value(5).run())
+        sound(button(app, "Stop").click().run())
+        poll(app, lambda app: "Train" in labels(app))
+    assert all(run.job is None and not run.losses for run in app.session_state[training.RUNS].values())
+
+
+def test_a_failure_is_said(monkeypatch):
+    def broken(run, stop):
+        raise RuntimeError("out of `luck`")
+        yield
+
+    monkeypatch.setattr(training, "pairs", broken)
+    app = open_page("mlp", **SMALL)
+    sound(button(app, "Train").click().run())
+    poll(app, lambda app: any("The training failed" in e.value for e in app.error))
+    assert "Train" in labels(app)
+
+
+def test_time_is_bounded(monkeypatch):
+    monkeypatch.setattr(training, "BUDGET_S", -1.0)
+    run = training.fresh(Setup("normal 0.01", 0.5, 64, 2, 500, 0))
+    job = Job(lambda stop: training.pairs(run, stop))
+    assert job.wait(60)
+    assert (run.step, job.state().phase) == (1, "done")
+
+
+def test_a_session_keeps_the_newest_trainings(monkeypatch):
+    monkeypatch.setattr(training, "KEPT", 2)
+    app = open_page("mlp", train="500", epochs="1", batch_size="512")
+    for seed in range(3):
+        sound(control(app, "seed").set_value(seed).run())
+        sound(button(app, "Train").click().run())
+        poll(app, lambda app: "Train again" in labels(app))
+    assert [setup.seed for setup in app.session_state[training.RUNS]] == [1, 2]
+
+
+# ---- the reader's own digit ------------------------------------------------------------------------------------
+
+
+def test_an_own_digit_is_centred_as_mnists_were():
+    x, _ = image(0)
+    shifted = torch.roll(x, (3, -4), (0, 1))
+    spelt = str((shifted * 255).long().tolist())
+    app = open_page("mlp", x_from="typed or pasted", x=spelt)
+    p = module()(x[None]).softmax(1)
+    assert f"with probability {p.max().item():.3g}" in words(app)
+    assert control(app, "centre").value is True
+    sound(control(app, "centre").set_value(False).run())
+    assert f"with probability {module()(shifted[None]).softmax(1).max().item():.3g}" in words(app)
+
+
+def test_a_drawing_is_read_from_784_bytes_and_nothing_else():
+    raw = bytes(range(256)) * 3 + bytes(16)
+    assert drawing.read(base64.b64encode(raw).decode()).flatten().tolist() == list(raw)
+    for bad in (None, 7, "", "%%", base64.b64encode(raw[:-1]).decode(), "ä"):
+        assert drawing.read(bad) is None
+
+
+@pytest.mark.parametrize("own", ["[[1]]", "[[0, 0], [0, 0]]", "[[255, 0, 255]]", "nan"])
+@pytest.mark.parametrize("tab", ["Backward", "Mistakes", "Take away"])
+def test_any_own_image_opens_every_tab(own, tab):
+    assert "Predicted **" in words(open_page("mlp", x_from="typed or pasted", x=own, tab=tab))
+
+
+# ---- tabs ------------------------------------------------------------------------------------------------------
+
+
+def test_pitfalls_run():
+    said = words(open_page("mlp"))
+    X, y = training.data(64).X, training.data(64).y
+    net = module()
+    loss = nn.functional.cross_entropy(net(X), y)
+    (once,) = torch.autograd.grad(loss, net[1].weight)
+    assert f"has norm {once.norm().item():.4g}, then **{2 * once.norm().item():.4g}**" in said
+    assert "it makes **3** samples" in said
+    assert "view size is not compatible" in said
+    assert "expected m1 and m2 to have the same dtype" in said
+    assert "∇W1 **0**, ∇b1 **0**, ∇W2 **0**" in said
+    assert "0 of 256 hidden units get a gradient other" in said
+
+
+def answer(app, number, given):
+    app.text_input(key=f"answer mlp {number} 0 given").set_value(given)
+    commits = [b for b in app.button if b.label == "Commit"]
+    return sound(commits[number].click().run())
+
+
+def test_questions_are_answered_by_torch():
+    app = open_page("mlp", tab="Predict")
+    texts = [m.value for m in app.markdown]
+    hidden = int(next(t for t in texts if "How many numbers" in t).split("with ")[1].split()[0])
+    net = nn.Sequential(nn.Linear(784, hidden), nn.ReLU(), nn.Linear(hidden, 10))
+    answer(app, 0, str(sum(p.numel() for p in net.parameters())))
+    answer(app, 1, "2.303")
+    size = int(next(t for t in texts if "in batches of" in t).split("batches of ")[1].split(":")[0])
+    answer(app, 2, str(8 * -(-8000 // size)))
+    x, _ = image(0)
+    own = module()
+    own[3](own[2](own[1](x.flatten()[None]))).sum().backward()
+    answer(app, 3, str(int((own[3].weight.grad[3] == 0).sum())))
+    c = int(next(t for t in texts if "If this image is a" in t).split("is a ")[1].split(":")[0])
+    answer(app, 4, f"{module()(x[None]).softmax(1)[0, c].item() - 1:.4g}")
+    assert sum("Right" in message.value for message in app.success) == 5
+
+
+def test_the_script_gives_the_first_loss_of_the_training(tmp_path):
+    app = open_page("mlp", tab="Take away", **SMALL)
+    script = tmp_path / "mlp.py"
+    script.write_text(next(code.value for code in app.code if "import torch" in code.value))
+    ran = subprocess.run(
+        [sys.executable, str(script), str(tmp_path / "out.pt")],
+        check=True, cwd=tmp_path, timeout=120, capture_output=True, text=True,
+    )  # fmt: skip
+    out = torch.load(tmp_path / "out.pt")
+    losses, _ = torch_alone()
+    assert out["first_loss"].item() == pytest.approx(losses[0], abs=1e-6)
+    assert out["second_loss"] < out["first_loss"]
+    assert torch.allclose(out["start_logits"], module()(image(0)[0][None]), atol=1e-6)
+    assert "first_loss: " in ran.stdout
+    assert "DIFFERS" not in ran.stdout
+
+
+def test_a_rerun_is_small():
+    app = trained(**SMALL)
+    assert sum(len(json.dumps(spec)) for spec in charts(app).values()) < 150_000
