@@ -47,6 +47,7 @@ def click_cell(page: Page, key: str, row: int, column: int) -> None:
 
 def drawn(page: Page, key: str) -> str:
     """What a chart draws: data and shapes, as text to compare."""
+    chart(page, key).locator(".main-svg").first.wait_for()  # it may be mounted anew
     return chart(page, key).evaluate(
         "plot => JSON.stringify([plot.data.map(t => [t.z, t.text, t.y]), plot.layout.shapes])"
     )
