@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from core.figures import thumbnails, timing
 from core.ops import (
     activations,
+    batch_norm,
     convolution,
     dropout,
     gather,
@@ -170,6 +171,15 @@ TOPICS: tuple[Topic, ...] = (
         "What does dropout set to zero, why does it scale the rest, and what comes back in the gradient?",
         thumbnails.dropout,
         dropout.OPERATORS,
+    ),
+    Topic(
+        "batch_norm",
+        "Batch norm and its neighbours",
+        "Layers",
+        ":material/stacked_bar_chart:",
+        "Which numbers share a mean in batch, layer, instance and group norm, and what is remembered for evaluation?",
+        thumbnails.batch_norm,
+        batch_norm.OPERATORS,
     ),
     Topic(
         "weight_decay",

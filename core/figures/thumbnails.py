@@ -9,6 +9,7 @@ from core.ops import activations as acts
 from core.ops import memory
 from core.ops import mlp as network
 from core.ops.autograd import held_by_network
+from core.ops.batch_norm import layer_norm
 from core.ops.buffers import moco_run
 from core.ops.convolution import conv2d
 from core.ops.dropout import dropout as drop
@@ -59,6 +60,13 @@ def dropout() -> go.Figure:
     torch.manual_seed(0)
     kept = drop(_wave(), p=0.5)
     return _small(kept, colour.signed(kept))
+
+
+def batch_norm() -> go.Figure:
+    """A wave whose every row is standardised."""
+    wave = _wave()
+    standard = layer_norm(wave, wave.shape[-1:])
+    return _small(standard, colour.signed(standard))
 
 
 def aliases() -> go.Figure:
