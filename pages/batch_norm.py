@@ -111,6 +111,7 @@ def lesson(topic: Topic) -> None:
         )
         eps = float(controls.stops("eps", "eps", EPS, "1e-5"))
         cell = controls.cell("cell", "Picked cell", x.shape) or (0,) * x.dim()
+    above = st.container()  # the pictures, which need the controls of the running statistics below them
     with controls.row("running"):
         momentum = controls.stops(
             "momentum", "momentum", MOMENTA, "0.1", help="None: the plain average of all batches."
@@ -122,15 +123,17 @@ def lesson(topic: Topic) -> None:
     setup = Setup(
         kind, groups, mode == "train", share, eps, gamma, beta, history.running_mean[-1], history.running_var[-1]
     )
-    draw_groups(x, setup, cell)
-    done = frame.attempt("run", lambda: (x, setup, cell, run(x, setup)))
-    if done:
-        draw(*done)
-        check.show(operator(topic, done[1].kind), call(done[0], done[1]))
-        with st.container(horizontal=True, gap="small"):
+    with above:
+        draw_groups(x, setup, cell)
+        done = frame.attempt("run", lambda: (x, setup, cell, run(x, setup)))
+        if done:
+            draw(*done)
+            check.show(operator(topic, done[1].kind), call(done[0], done[1]))
+    with st.container(horizontal=True, gap="small"):
+        draw_chase(history, cell[1], setup)
+        if done:
             draw_histogram(done[0], done[3])
-            draw_chase(history, cell[1], setup)
-        draw_variance(history, cell[1])
+    draw_variance(history, cell[1])
     frame.below(
         topic,
         pitfalls=pitfalls(x, setup),
@@ -193,7 +196,7 @@ def draw_groups(x: Tensor, s: Setup, cell: Index) -> None:
     room = sum(x.shape[-2:]) if x.dim() == 4 else sum(x.shape)
     pictures.many(
         parts,
-        cell=16 if x.dim() == 4 and room < 9 else 12 if x.dim() == 4 else 24,
+        cell=18 if x.dim() == 4 and room < 9 else 12 if x.dim() == 4 else 24,
         name="groups",
         picks=dict.fromkeys(KINDS, "cell"),
     )
