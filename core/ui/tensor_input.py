@@ -4,11 +4,13 @@ What the reader gives travels in the address as text, as long as it is short eno
 beside the control, and the last good tensor stays in the pictures.
 """
 
+import contextlib
 import re
 from collections.abc import Callable
 
 import pandas as pd
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 from torch import Tensor
 
 from core.data import digit, mnist, photograph
@@ -66,11 +68,22 @@ def hold(key: str, made: Tensor) -> None:
     """Make this tensor the input: as text in the address if it is short enough, else in this session alone."""
     st.session_state.pop(f"_fault {key}", None)
     try:
-        st.session_state[key] = to_link(made)
+        put(key, to_link(made))
         st.session_state[f"{key}_from"] = "typed"
     except TooLargeForLinkError:
         st.session_state[f"_held {key}"] = made
         st.session_state[f"{key}_from"] = "file"
+
+
+def put(key: str, text: str) -> None:
+    """Make this the typed text, in the address too.
+
+    Streamlit writes a control's new value into the address only where the control has been drawn before; until then
+    the parameter is free to be written here.
+    """
+    st.session_state[key] = text
+    with contextlib.suppress(StreamlitAPIException):  # drawn before: it writes itself
+        st.query_params[key] = text
 
 
 # ---- the sources -----------------------------------------------------------------------------------------------
@@ -85,7 +98,7 @@ def read_typed(key: str, example: Tensor, limits: Limits) -> Tensor:
     """Numbers as text: lists, print-outs of numpy or torch, CSV, or the compact form of a link; or as a grid."""
     grid = st.container(width="content")
     if key not in st.session_state and key not in st.query_params:
-        st.session_state[key] = format_tensor(example)
+        put(key, format_tensor(example))
     with grid:
         edit_as_grid(key, limits)
     text = st.text_area(

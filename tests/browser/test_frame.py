@@ -74,6 +74,7 @@ def test_a_wrong_link_gives_the_default_and_a_sentence(page, url):
 def test_pasted_numbers_good_and_bad(page, url):
     open_page(page, f"{url}/dropout?p=0")
     choose(page, "x_from", "typed or pasted")
+    assert parameters(page)["x"].startswith("[[")  # the example, to be edited, stands in the link at once
     type_into(page, "x", "tensor([[1., 2.],\n        [3., 4.]])")
     assert [row[:2] for row in numbers(page, "equation x")] == [["1", "2"], ["3", "4"]]
     type_into(page, "x", "1 2\n3 four")
@@ -91,6 +92,10 @@ def test_uploads_good_and_bad(page, url, tmp_path):
     rest(page)
     assert numbers(page, "equation x") == [["5", "6"]]
     assert parameters(page)["x_from"] == "typed or pasted"
+    other = page.context.browser.new_context().new_page()
+    open_page(other, page.url)  # the upload travels in the link
+    assert numbers(other, "equation x") == [["5", "6"]]
+    other.context.close()
     open_page(page, f"{url}/dropout?p=0&x_from=a+file")
     page.locator("[data-testid=stFileUploader] input[type=file]").set_input_files(bad)
     page.wait_for_function("() => document.body.innerText.includes('object')")
