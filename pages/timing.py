@@ -182,6 +182,8 @@ def _about(found: Result | None, recorded: Sequence[Result]) -> None:
     )
     if found:
         st.markdown(f"**Yours**: {timing_run.label(found)}")
+        if found.settings.sizes == "small":
+            st.caption("At the small sizes a call's fixed cost outweighs its work: this compares what a call costs.")
     if not timing_run.recorded():
         st.caption("Recorded results of other machines can be laid beside yours; none are kept yet.")
     for number, result in enumerate(recorded, start=1):

@@ -19,6 +19,10 @@ MOST_THREADS = 8
 POLL_S = 1.0  # how often a page looks at its run; a run nobody looks at for 15 s gives its turn away
 KEPT = 24  # runs that a session remembers
 RUNS, ENDS = "_timing_runs", "_timing_ends"  # session state: {page: Run} and [End], the oldest first
+COMPILING = (
+    "By torch.compile, which takes seconds for every size, on a busy machine minutes. A compilation that has begun "
+    "can't be stopped: the run's bound and Stop wait for it."
+)
 ENDED = {
     "stopped": "The run was stopped: what had been measured by then stands below.",
     "left": "The run ended because its page was left: what had been measured by then stands below.",
@@ -95,7 +99,7 @@ def _tiers(device: str, textbook: bool) -> tuple[str, ...]:
     if missing:
         st.toggle("Manual, compiled", False, disabled=True)
         st.markdown(f":gray[:small[{missing}.]]", width=controls.WIDTH)
-    elif controls.toggle("t_compiled", "Manual, compiled", help="By torch.compile, which takes seconds a size"):
+    elif controls.toggle("t_compiled", "Manual, compiled", help=COMPILING):
         chosen.append("compiled")
     return tuple(chosen)
 
@@ -183,6 +187,8 @@ def _say(end: End) -> None:
         st.error(f"The run failed: {controls.quoted(end.error)}", icon=":material/block:")
     elif end.result is None:
         st.info("The run was stopped before its turn came.")
+    elif all(m.status == "not reached" for m in end.result.measurements):
+        st.info("The run ended before anything could be timed. Give it more time, or fewer versions.")
     elif end.phase in ENDED:
         st.info(ENDED[end.phase])
 

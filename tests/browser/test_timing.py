@@ -1,8 +1,11 @@
 """Timing in a real browser: start a run, see it go on, stop it, and keep what has been measured."""
 
+from urllib.parse import parse_qs, urlparse
+
 import pytest
 
-from tests.browser.driving import open_page, rest
+from core.topics import TOPICS
+from tests.browser.driving import click_cell, open_page, rest
 
 pytestmark = pytest.mark.browser
 
@@ -23,3 +26,27 @@ def test_a_run_over_all_operators_is_stopped_and_keeps_what_it_has(page, url):
     page.get_by_role("button", name="Run").wait_for(timeout=60_000)
     rest(page)
     assert page.get_by_text("stopped", exact=False).count() >= 1
+
+
+def test_a_cell_of_the_table_leads_to_its_operators_timing(page, url):
+    first = next(topic for topic in TOPICS if topic.operators)
+    open_page(page, f"{url}/timing")
+    click_cell(page, "timing table 0", 0, 0)
+    page.get_by_role("heading", name=first.title, exact=True).wait_for(timeout=30_000)
+    page.get_by_role("button", name="Run").wait_for(timeout=30_000)
+    address = urlparse(page.url)
+    assert address.path == f"/{first.name}"
+    assert parse_qs(address.query)["tab"] == ["Timing"]
+
+
+def test_leaving_the_page_gives_the_turn_away(page, url):
+    open_page(page, f"{url}/dropout?tab=Timing&t_budget=120+s")
+    page.get_by_role("button", name="Run").click()
+    page.get_by_role("button", name="Stop").wait_for(timeout=30_000)
+    page.locator("[data-testid=stSidebarNav]").get_by_role("link", name="Timing").click()
+    page.get_by_role("heading", name="Timing", exact=True).wait_for(timeout=30_000)
+    page.get_by_role("button", name="Run").click()
+    page.get_by_text("(1 of", exact=False).wait_for(timeout=30_000)
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Run").wait_for(timeout=60_000)
+    rest(page)

@@ -345,6 +345,15 @@ def test_what_could_not_be_timed_is_said_in_the_picture_and_in_the_table():
     assert "manual at 4,000: out of memory" in note
 
 
+def test_a_run_too_short_for_anything_says_so():
+    never = [
+        Measurement(DROPOUT, 1000, tier, "not reached", "the run's 10 s were over") for tier in ("manual", "torch")
+    ]
+    app = showing("dropout", result_of(*never), **TAB)
+    assert "ended before anything could be timed" in words(app)
+    assert "Run" in labels(app)
+
+
 def test_on_a_gpu_the_careless_clock_is_shown_beside_the_call():
     one = timed("torch", 4e-4, kernels_s=3.5e-4, unsynchronised_s=1.2e-5)
     app = showing("dropout", result_of(one, device="cuda:0"), **TAB)
