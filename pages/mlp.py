@@ -134,15 +134,15 @@ def show_live(run: Run, image: Tensor, label: int | None) -> None:
 
 def choose_image() -> tuple[Tensor, int | None]:
     """An image of the test set with its label, or the reader's own: typed, drawn, uploaded."""
-    own = tensor_input.source("x") != "example"
-    of = training.data(1)
-    which = 0 if own else controls.number("image", "Test image", 0, len(of.y_test) - 1, 0)
-    given = tensor_input.tensor("x", "Image", of.X_test[which].view(SIDE, SIDE), LIMITS, images=True)
     pad = st.popover("Draw a digit", icon=":material/draw:", key="pad", on_change="rerun")
     if pad.open:
         with pad:
             drawing.show("drawn", lambda drawn: tensor_input.hold("x", drawn))
             st.caption("After each stroke the network says what it sees.")
+    own = tensor_input.source("x") != "example"
+    of = training.data(1)
+    which = 0 if own else controls.number("image", "Test image", 0, len(of.y_test) - 1, 0)
+    given = tensor_input.tensor("x", "Image", of.X_test[which].view(SIDE, SIDE), LIMITS, images=True)
     image = padded(as_shares(given))
     if not own:
         return image, int(of.y_test[which])
