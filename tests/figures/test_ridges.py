@@ -1,0 +1,37 @@
+"""Histograms below each other."""
+
+import numpy as np
+import pytest
+import torch
+
+from core.figures.ridges import TALL, Ridge, outline, ridges
+from core.ops.init import Histogram, histogram
+from tests.figures.checking import valid
+
+
+def test_an_outline_steps_over_the_bins_and_closes():
+    x, y = outline(Histogram((1, 4, 0), -1.0, 2.0))
+    assert x.tolist() == [-1, -1, 0, 0, 1, 1, 2, 2]
+    assert y.tolist() == pytest.approx([0, TALL / 4, TALL / 4, TALL, TALL, 0, 0, 0], abs=1e-3)
+
+
+def test_on_its_own_scale_it_runs_over_the_whole_width():
+    x, _ = outline(Histogram((1, 2), 1e-9, 3e-9), own_scale=True)
+    assert (x[0], x[-1]) == (0, 1)
+
+
+def test_without_a_count_it_is_flat():
+    _, y = outline(Histogram((0, 0), 0.0, 1.0))
+    assert not y.any()
+
+
+def test_ridges_stand_from_the_top_down_and_series_over_each_other():
+    rows = [Ridge(f"layer {i}", histogram(torch.randn(100) * i, 8)) for i in (1, 2, 3)]
+    figure = ridges({"a": rows, "b": rows}, "value", title="t")
+    drawn = valid(figure)
+    assert len(drawn["data"]) == 6
+    assert [np.min(trace["y"]) for trace in figure.data] == pytest.approx([0, -1, -2] * 2)
+    assert drawn["layout"]["yaxis"]["ticktext"] == ["layer 1", "layer 2", "layer 3"]
+    assert [trace["showlegend"] for trace in drawn["data"]] == [True, False, False] * 2
+    assert drawn["layout"]["showlegend"] is True
+    assert valid(ridges({"a": rows}, "value"))["layout"]["showlegend"] is False
