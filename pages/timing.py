@@ -150,7 +150,11 @@ def _cell(operator: Operator, column: Column) -> Cell:
     ratio = _ratio(column.result, operator, column.tier)
     if ratio:
         spread = f"{ratio.low:.3g} to {ratio.high:.3g}"
-        return Cell(said(ratio.ratio), ratio.ratio, f"{name}, size {ratio.size:,}: {ratio.ratio:.3g} ({spread})")
+        return Cell(
+            timing_run.ratio_said(ratio.ratio),
+            ratio.ratio,
+            f"{name}, size {ratio.size:,}: {ratio.ratio:.3g} ({spread})",
+        )
     if column.tier == "textbook" and not operator.textbook_tier:
         return Cell("none", hover=f"{name}: there is no textbook form")
     measured = results.narrowed(column.result, operator.mirrors).measurements if column.result else ()
@@ -158,11 +162,6 @@ def _cell(operator: Operator, column: Column) -> Cell:
     if last is None:
         return Cell("–", hover=f"{name}: not timed")
     return Cell(TEXTS.get(last.status, last.status), hover=f"{name}: {last.status}. {last.detail[:80]}")
-
-
-def said(ratio: float) -> str:
-    """Two digits after the point where they matter, none above 100."""
-    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.1f}" if ratio < 100 else f"{ratio:,.0f}"
 
 
 def _go(operators: Sequence[Operator], homes: dict[Operator, Topic]) -> None:
@@ -212,9 +211,9 @@ def _lines(part: Result) -> list[str]:
         if m.tier == "torch" and len(part.measurements) > 1:
             continue
         base = seconds(theirs.median_s) if theirs and theirs.median_s else ""
-        share = f"{theirs.limit_share:.0%}" if theirs and theirs.limit_share else ""
+        share = timing_run.share_said(theirs.limit_share) if theirs and theirs.limit_share else ""
         time = seconds(m.median_s) if m.median_s else ""
-        ratio = said(ratios[m.size, m.tier]) if (m.size, m.tier) in ratios else ""
+        ratio = timing_run.ratio_said(ratios[m.size, m.tier]) if (m.size, m.tier) in ratios else ""
         why = "" if m.status == "ok" else f"{m.status}: {timing_panel.plain(m.detail)}"
         lines.append(f"{m.size:,} | {base} | {share} | {m.tier} | {time} | {ratio} | {why} |")
     return lines

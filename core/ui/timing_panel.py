@@ -15,6 +15,7 @@ from core.ui import controls, pictures, timing_run
 
 SWEEPS = ("all", "small", "large")
 BUDGET = 30  # seconds of a run by default
+TO = "\u2060–\u2060"  # a dash at which no line ends
 HEAD = ("Size", "Version", "Median", "Quartiles", "÷ torch", "Of the limit", "Peak memory", "÷ torch's", "Besides")
 
 
@@ -178,13 +179,18 @@ def _cells(m: Measurement, ratio: results.Ratio | None) -> tuple[str, ...]:
     head = (f"{m.size:,}", m.tier)
     if m.median_s is None or m.low_s is None or m.high_s is None:
         return (*head, "", "", "", "", "", "", f"**{m.status}**: {plain(m.detail)}")
-    times = (seconds(m.median_s), f"{seconds(m.low_s)} – {seconds(m.high_s)}")
-    quotient = f"**{ratio.ratio:.2f}** ({ratio.low:.2f}–{ratio.high:.2f})" if ratio else ""
-    share = f"{m.limit_share:.0%}" if m.limit_share is not None else ""
+    times = (seconds(m.median_s), f"{seconds(m.low_s)}{TO}{seconds(m.high_s)}")
+    quotient = _quotient(ratio) if ratio else ""
+    share = timing_run.share_said(m.limit_share) if m.limit_share is not None else ""
     memory = "" if m.peak_bytes is None else bytes_said(m.peak_bytes)
-    memory_ratio = f"{ratio.memory:.2f}" if ratio and ratio.memory is not None else ""
+    memory_ratio = timing_run.ratio_said(ratio.memory) if ratio and ratio.memory is not None else ""
     unbroken = [text.replace(" ", "\u00a0") for text in (*times, quotient, share, memory, memory_ratio)]
     return (*head, *unbroken, _apart(m))
+
+
+def _quotient(ratio: results.Ratio) -> str:
+    median, low, high = map(timing_run.ratio_said, (ratio.ratio, ratio.low, ratio.high))
+    return f"**{median}** ({low}{TO}{high})"
 
 
 def _apart(m: Measurement) -> str:
@@ -218,7 +224,11 @@ def _limit(result: Result) -> None:
     if not shares:
         return
     size = max(size for size, _ in shares)
-    reached = [f"**{tier} {shares[size, tier]:.0%}**" for tier in ("torch", "manual") if (size, tier) in shares]
+    reached = [
+        f"**{tier} {timing_run.share_said(shares[size, tier])}**"
+        for tier in ("torch", "manual")
+        if (size, tier) in shares
+    ]
     floor = next(m.floor_s for m in result.measurements if m.size == size and m.floor_s is not None)
     cached = " More than 100% means that the numbers came from a cache, faster than the memory copied for the limit."
     st.markdown(

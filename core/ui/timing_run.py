@@ -201,6 +201,16 @@ def short(operator: str) -> str:
     return operator.removeprefix("torch.nn.functional.").removeprefix("torch.")
 
 
+def ratio_said(ratio: float) -> str:
+    """Two digits after the point where they matter, none above 100."""
+    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.1f}" if ratio < 100 else f"{ratio:,.0f}"
+
+
+def share_said(share: float) -> str:
+    """A share of the limit: whole per cents, below ten one digit that is not 0."""
+    return f"{share:.0%}" if share >= 0.095 else f"{100 * share:.1g}%"
+
+
 def label(result: Result) -> str:
     """A run's settings, machine and moment: two runs of a day have different ones."""
     return f"{results.label(result)} {result.date[11:19]} UTC"

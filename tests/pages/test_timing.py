@@ -116,7 +116,7 @@ def test_a_run_shows_the_figures_that_it_measured():
     assert f"**{manual.ratio:.2f}**" in shown
     assert f"divided by torch's: {manual.ratio:.2f} at size 1000" in " ".join(charts(app))
     share = end.result.at(DROPOUT, 1000, "torch").limit_share
-    assert f"**torch {share:.0%}**" in shown
+    assert f"**torch {timing_run.share_said(share)}**" in shown
     assert "makes no difference here" in shown
 
 
@@ -371,6 +371,18 @@ def test_a_share_above_the_limit_is_explained():
     app = showing("dropout", result_of(timed("torch", 5e-7), timed("manual", 2e-6)), **TAB)
     assert "**torch 200%** and **manual 50%**" in words(app)
     assert "came from a cache" in words(app)
+
+
+@pytest.mark.parametrize(
+    ("share", "said"), [(2.0, "200%"), (0.364, "36%"), (0.1, "10%"), (0.096, "10%"), (0.021, "2%"), (0.0034, "0.3%")]
+)
+def test_shares(share, said):
+    assert timing_run.share_said(share) == said
+
+
+@pytest.mark.parametrize(("ratio", "said"), [(0.5, "0.50"), (9.994, "9.99"), (18.34, "18.3"), (4069.2, "4,069")])
+def test_ratios(ratio, said):
+    assert timing_run.ratio_said(ratio) == said
 
 
 def test_the_downloads_hold_machine_versions_seed_and_settings():
