@@ -133,7 +133,7 @@ def control(
     if run:
         _watch(run, show)
         return True
-    st.button("Run", icon=":material/timer:", type="primary", on_click=_begin, args=(page, operators, settings))
+    st.button("Run", icon=":material/timer:", on_click=_begin, args=(page, operators, settings))
     ended = [end for end in ends() if end.page == page]
     if ended:
         _say(ended[-1])

@@ -192,9 +192,7 @@ def control(setup: Setup, show: Callable[[Run], None]) -> bool:
         started = run is not None and run.step > 0
         label = "Train" if not started else "Train again" if run and run.finished else "Continue"
         anew = run is not None and run.finished
-        st.button(
-            label, icon=":material/play_arrow:", type="primary", on_click=begin, args=(setup,), kwargs={"anew": anew}
-        )
+        st.button(label, icon=":material/play_arrow:", on_click=begin, args=(setup,), kwargs={"anew": anew})
         if label == "Continue":
             st.button("Start again", icon=":material/replay:", on_click=begin, args=(setup,), kwargs={"anew": True})
         st.markdown(_where(setup, run), width="stretch")

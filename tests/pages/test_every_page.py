@@ -61,7 +61,7 @@ def test_every_control_moves(topic):
             for value in (widget.min, widget.max):
                 sound(control(app, key).set_value(type(setting.value)(value)).run())
         elif widget.type in ("selectbox", "button_group", "segmented_control"):
-            for option in widget.options:
+            for option in {widget.options[0], widget.options[-1]}:  # the pages' own tests take the rest
                 sound(control(app, key).set_value(option).run())
         elif widget.type == "toggle":
             sound(widget.set_value(not setting.value).run())
