@@ -13,6 +13,7 @@ from core.ops import (
     dropout,
     gather,
     init,
+    linear,
     losses,
     metrics,
     normalize,
@@ -206,6 +207,7 @@ TOPICS: tuple[Topic, ...] = (
         ":material/neurology:",
         "How do two layers learn to read digits with forward, backward and SGD written by hand, as torch.nn's do?",
         thumbnails.mlp,
+        linear.OPERATORS,
     ),
 )
 

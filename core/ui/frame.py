@@ -100,7 +100,7 @@ def below(
 ) -> None:
     """Everything under the pictures, one tab each; only the open one is computed. `more` are the page's own tabs.
 
-    `claims` are put to their runs ahead of the pitfalls; `functions` are the code of a page without operators.
+    `claims` are put to their runs ahead of the pitfalls; `functions` are shown as code ahead of the operators.
     """
     parts: dict[str, Callable[[], None]] = dict(more or {})
     if claims or pitfalls:
@@ -109,11 +109,10 @@ def below(
         parts["Walk through"] = walk
     if questions:
         parts["Predict"] = lambda: predict.show(topic.name, questions)
+    if topic.operators or functions:
+        parts["Code"] = lambda: show_code(topic, functions)
     if topic.operators:
-        parts["Code"] = lambda: code.show(topic.operators)
         parts["Timing"] = lambda: timing_panel.show(topic)
-    elif functions:
-        parts["Code"] = lambda: code.show_functions(functions)
     if take:
         parts["Take away"] = lambda: take_away.show(topic.name, take())
     names = [name for name in parts if not link.hidden(HIDDEN_AS.get(name, name.lower()))]
@@ -125,6 +124,14 @@ def below(
         if tab.open:
             with tab:
                 parts[name]()
+
+
+def show_code(topic: Topic, functions: Sequence[Callable[..., Any]]) -> None:
+    """The source of what ran: the page's own functions, then the tiers of its operators."""
+    if functions:
+        code.show_functions(functions)
+    if topic.operators:
+        code.show(topic.operators)
 
 
 def show_pitfalls(pitfalls: Sequence[Pitfall], claims: Sequence[Callable[[], Claim]] = ()) -> None:
