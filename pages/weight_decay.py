@@ -33,7 +33,8 @@ PLACES = (
     "Adam, weight_decay",
     "AdamW, weight_decay",
 )
-SHORT = 15  # steps of the runs that compare the optimisers: five of them at each move of a slider
+SHORT = 10  # steps of the runs that compare the optimisers: five of them at each move of a slider
+STEPS = 40  # of every other run: the slider says how many of them are shown
 BINS, RIDGES = 40, 7
 TRUE_W = 0.01  # of make_regression
 NARROW = 130  # pixels of a slider
@@ -46,8 +47,8 @@ class Setting:
     n_train: int
     inputs: int
     lr: float
-    epochs: int
     seed: int
+    epochs: int = STEPS
 
     @property
     def data(self) -> ops.Regression:
@@ -77,16 +78,16 @@ def lesson(topic: Topic) -> None:
         lambd = controls.slider("lambd", "λ", 0.0, 10.0, 3.0, step=0.1, width=NARROW)
         n_train = controls.slider("n_train", "Training samples n", 5, 200, 20, step=5, width=NARROW)
         inputs = controls.slider("inputs", "Features", 10, 200, 200, step=10, width=NARROW)
-        epochs = controls.slider("epochs", "Steps", 10, 100, 60, step=5, width=NARROW)
+        epochs = controls.slider("epochs", "Steps", 1, STEPS, STEPS, width=NARROW)
     with controls.row("how"):
         optimiser = controls.choice("optimiser", "Optimiser", tuple(DECAYED))
         lr = controls.stops("lr", "Learning rate", RATES, 0.03, format=lambda v: f"{v:g}", width=NARROW)
         seed = controls.seed()
-    setting = Setting(n_train, inputs, lr, epochs, seed)
+    setting = Setting(n_train, inputs, lr, seed)
     method = DECAYED[optimiser]
-    without, within = run_of(optimiser, 0.0, setting), run_of(method, lambd, setting)
+    without, within = (run_of(name, by, setting)[: epochs + 1] for name, by in ((optimiser, 0.0), (method, lambd)))
     draw(without, within, lambd)
-    st.markdown(outcome(without, within, method, lambd, setting))
+    st.markdown(outcome(without, within, method, lambd, setting, epochs))
     check_step(topic, within, method, lambd, setting)
     frame.below(
         topic,
@@ -178,12 +179,12 @@ def bins(w: Tensor, reach: float) -> Histogram:
     return Histogram(tuple(int(count) for count in counts), -reach, reach)
 
 
-def outcome(without: Run, within: Run, method: str, lambd: float, setting: Setting) -> str:
+def outcome(without: Run, within: Run, method: str, lambd: float, setting: Setting, epochs: int) -> str:
     """What decay has changed, in a sentence or two."""
     said = [
         f"{name} the step {run[-1].epoch + 1} overflows: the learning rate is too large for this data."
         for name, run in (("Without decay", without), (f"With λ = {lambd:g}", within))
-        if len(run) <= setting.epochs
+        if len(run) <= epochs
     ]
     free = setting.inputs - setting.n_train
     fits = f"{setting.n_train} samples leave **{free}** of {setting.inputs} directions of w free: " if free > 0 else ""
@@ -272,7 +273,7 @@ def pushed(step: Any, sizes: tuple[float, ...], lambd: float, lr: float, steps: 
 
 def sweep(lambd: float, setting: Setting, optimiser: str) -> None:
     """Training and test loss at the end, over λ."""
-    setting = replace(setting, epochs=min(setting.epochs, 40))
+    setting = replace(setting, epochs=30)
     ends = [run_of(DECAYED[optimiser], value, setting)[-1] for value in (*SWEPT, lambd)]
     *swept, here = ends
     best = min(range(len(swept)), key=lambda i: swept[i].test_loss)
@@ -325,11 +326,10 @@ def pitfalls(within: Run, lambd: float, setting: Setting) -> list[Pitfall]:
 def formula_and_code(w: Tensor, lambd: float, setting: Setting) -> None:
     """Both penalties on the weights on screen, and a run with each."""
     both = ops.penalties(w, lambd, setting.n_train)
-    name = "SGD, penalty in the loss"
-    code, formula = run_of(name, lambd, setting)[-1], run_of(name, lambd / setting.n_train, setting)[-1]
+    code, formula = (run_of(DECAYED["SGD"], by, setting)[-1] for by in (lambd, lambd / setting.n_train))
     st.markdown(
         f"For the weights on screen and n = {setting.n_train} the formula gives **{number(both.formula)}**, the code "
-        f"**{number(both.code)}**, beside the same mean loss. Run with the code's λ/2 SGD ends at ‖w‖ = "
+        f"**{number(both.code)}**, beside the same mean loss. With the code's λ/2 SGD ends after {STEPS} steps at ‖w‖ = "
         f"**{number(code.weight_norm)}** and a test loss of {number(code.test_loss)}, with the formula's λ/2n at "
         f"**{number(formula.weight_norm)}** and {number(formula.test_loss)}. With λ/n in the code both are the same; a "
         "λ taken from a text with the other convention is n times too weak or too strong. And ‖w‖² = w₁² + w₂² holds "

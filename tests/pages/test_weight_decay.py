@@ -12,7 +12,7 @@ from core.ops import weight_decay as ops
 from tests.pages.opening import charts, control, open_page, sound, words
 
 
-def by_torch(optimiser, lambd, *, in_loss=False, n=20, inputs=200, lr=0.03, steps=60, seed=0):
+def by_torch(optimiser, lambd, *, in_loss=False, n=20, inputs=200, lr=0.03, steps=40, seed=0):
     """The run by torch's own optimiser: w and b at the end."""
     data = ops.make_regression(n, inputs=inputs, seed=seed)
     w = torch.randn(inputs, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).requires_grad_()
@@ -38,7 +38,7 @@ def loss_in_test(w, b, n=20, inputs=200, seed=0):
 def test_both_runs_are_torchs(optimiser, of_torch, plain, link):
     app = open_page("weight_decay", optimiser=optimiser, **link)
     n, inputs = int(link.get("n_train", 20)), int(link.get("inputs", 200))
-    how = {"n": n, "inputs": inputs, "steps": int(link.get("epochs", 60)), "seed": int(link.get("seed", 0))}
+    how = {"n": n, "inputs": inputs, "steps": int(link.get("epochs", 40)), "seed": int(link.get("seed", 0))}
     at = {"n": n, "inputs": inputs, "seed": how["seed"]}
     decayed = by_torch(of_torch, float(link.get("lambd", 3)), **how)
     free = by_torch(plain, 0.0, **how)
@@ -52,7 +52,7 @@ def test_the_histograms_count_the_weights():
     app = open_page("weight_decay")
     alt, ridges = next((a, s) for a, s in charts(app).items() if a.startswith("Histograms of the weights"))
     assert ridges["layout"]["yaxis"]["ticktext"][0] == "step 0"
-    assert ridges["layout"]["yaxis"]["ticktext"][-1] == "step 60"
+    assert ridges["layout"]["yaxis"]["ticktext"][-1] == "step 40"
     assert len(ridges["data"]) == 2 * len(ridges["layout"]["yaxis"]["ticktext"])
     w, _ = by_torch("SGD", 3.0)
     assert f"λ = 3 {w.std().item():.3g}" in alt
@@ -62,8 +62,8 @@ def test_where_the_penalty_goes():
     text = words(open_page("weight_decay", tab="Loss or optimiser"))
     rows = {row.split("|")[1].strip(): float(row.split("|")[-2].strip(" *")) for row in text.splitlines() if "|" in row
             and "**" in row}  # fmt: skip
-    reference, _ = by_torch("Adam", 3.0, in_loss=True, steps=15)
-    adamw, _ = by_torch("AdamW", 3.0, steps=15)
+    reference, _ = by_torch("Adam", 3.0, in_loss=True, steps=10)
+    adamw, _ = by_torch("AdamW", 3.0, steps=10)
     assert max(rows["SGD, weight_decay"], rows["Adam, weight_decay"]) < 1e-9
     assert rows["AdamW, weight_decay"] == pytest.approx((adamw - reference).abs().max().item(), rel=0.01)
 
@@ -84,10 +84,10 @@ def test_adam_hardly_decays_where_gradients_are_large():
 
 
 def test_all_lambdas():
-    app = open_page("weight_decay", tab="All λ", epochs="20")
+    app = open_page("weight_decay", tab="All λ")
     alt = next(a for a in charts(app) if a.startswith("λ = 0: training"))
     for lambd in (0.0, 1.0, 10.0):
-        w, b = by_torch("SGD", lambd, steps=20)
+        w, b = by_torch("SGD", lambd, steps=30)
         assert re.search(rf"λ = {lambd:g}: training [^,]*, test {re.escape(f'{loss_in_test(w, b):.3g}')}", alt)
 
 
@@ -109,7 +109,7 @@ def test_no_decay_at_all():
 
 
 def test_a_run_that_overflows_is_said():
-    app = open_page("weight_decay", n_train="5", lr="0.1", epochs="100")
+    app = open_page("weight_decay", n_train="5", lr="0.1", epochs="40")
     sound(control(app, "lambd").set_value(10.0).run())
     assert "manual SGD agrees with torch" in words(app)
     assert all(spec["data"] for spec in charts(app).values())
@@ -117,7 +117,7 @@ def test_a_run_that_overflows_is_said():
 
 @pytest.mark.parametrize("tab", ["Loss or optimiser", "Adam and AdamW", "All λ", "Pitfalls", "Predict", "Take away"])
 @pytest.mark.parametrize(
-    "link", [{"n_train": "5", "lr": "0.1", "epochs": "100", "lambd": "10"}, {"inputs": "10", "n_train": "200"}]
+    "link", [{"n_train": "5", "lr": "0.1", "epochs": "40", "lambd": "10"}, {"inputs": "10", "n_train": "200"}]
 )
 def test_extremes_open_every_tab(tab, link):
     open_page("weight_decay", tab=tab, optimiser="Adam", **link)
