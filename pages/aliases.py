@@ -50,8 +50,7 @@ def lesson(topic: Topic) -> None:
         every_way(way, requires_grad)
     frame.below(
         topic,
-        claims=memory.CLAIMS,
-        pitfalls=pitfalls(values, float(value)),
+        pitfalls=[*map(frame.claimed, memory.CLAIMS), *pitfalls(values, float(value))],
         walk=partial(show_walk, values),
         questions=questions(values, float(value)),
         take=lambda: take(way, values, requires_grad, f"{to}[{cell[0]}] = {value}" if cell else "pass", trial),

@@ -69,8 +69,7 @@ def lesson(topic: Topic) -> None:
     st.code(making(), language="python")
     frame.below(
         topic,
-        claims=buffers.CLAIMS,
-        pitfalls=pitfalls(values, lr),
+        pitfalls=[*map(frame.claimed, buffers.CLAIMS), *pitfalls(values, lr)],
         walk=show_walk,
         questions=questions(found, lr),
         take=lambda: take(x, lr, handed, call, asks, found),

@@ -61,8 +61,7 @@ def lesson(topic: Topic) -> None:
             outcome(run, whole)
     frame.below(
         topic,
-        claims=autograd.CLAIMS,
-        pitfalls=pitfalls(x_values, w_values, function),
+        pitfalls=[*map(frame.claimed, autograd.CLAIMS), *pitfalls(x_values, w_values, function)],
         walk=partial(show_walk, x_values, w_values),
         questions=questions(x_values, w_values, function),
         take=lambda: take(x_values, w_values, leaves, spelled((h, a, y), outer, function), run),

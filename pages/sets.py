@@ -37,13 +37,17 @@ def lesson(topic: Topic) -> None:
     check.show(topic.operators[0], Call((x,), {"return_inverse": True, "return_counts": True}))
     frame.below(
         topic,
-        # Items that happen to come out sorted would bear the claim out: one counterexample refutes it.
-        claims=[lambda: ops.set_sorts(EXAMPLES[SCATTERED] if found.is_sorted else items), *ops.CLAIMS[1:]],
-        pitfalls=pitfalls(x),
+        pitfalls=[sorts(items, found), *map(frame.claimed, ops.CLAIMS[1:]), *pitfalls(x)],
         walk=lambda: walk_unique(x),
         questions=questions(x, found, steps),
         take=lambda: take(x, steps),
     )
+
+
+def sorts(items: list, found: ops.SetOrder) -> Pitfall:
+    """Items that happen to come out sorted would bear the claim out: one counterexample refutes it."""
+    claim = ops.set_sorts(EXAMPLES[SCATTERED] if found.is_sorted else items)
+    return Pitfall(claim.says, lambda: frame.show_claim(claim))
 
 
 def row(

@@ -1,5 +1,6 @@
 """The code panel: the source of the very functions that ran."""
 
+import functools
 import inspect
 import textwrap
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ import streamlit as st
 from core.ops.operator import Operator
 
 
+@functools.cache
 def source(*functions: Callable[..., Any]) -> str:
     """The source of functions, preceded by that of the functions and classes of their modules that they use."""
     parts = dict.fromkeys(part for function in functions for part in used_parts(function))

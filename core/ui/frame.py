@@ -1,8 +1,10 @@
 """The frame of a page: the question on top, and below the pictures the same parts in the same order."""
 
+import functools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -101,7 +103,6 @@ def attempt(key: str, build: Callable[[], T]) -> T | None:
 def below(
     topic: Topic,
     *,
-    claims: Sequence[Callable[[], Claim]] = (),
     pitfalls: Sequence[Pitfall] = (),
     walk: Callable[[], None] | None = None,
     questions: Sequence[predict.Draw] = (),
@@ -111,11 +112,11 @@ def below(
 ) -> None:
     """Everything under the pictures, one tab each; only the open one is computed. `more` are the page's own tabs.
 
-    `claims` are put to their runs ahead of the pitfalls; `functions` are shown as code ahead of the operators.
+    `functions` are shown as code ahead of the operators.
     """
     parts: dict[str, Callable[[], None]] = dict(more or {})
-    if claims or pitfalls:
-        parts["Pitfalls"] = lambda: show_pitfalls(pitfalls, claims)
+    if pitfalls:
+        parts["Pitfalls"] = lambda: show_pitfalls(pitfalls)
     if walk:
         parts["Walk through"] = walk
     if questions:
@@ -145,20 +146,27 @@ def show_code(topic: Topic, functions: Sequence[Callable[..., Any]]) -> None:
         code.show(topic.operators)
 
 
-def show_pitfalls(pitfalls: Sequence[Pitfall], claims: Sequence[Callable[[], Claim]] = ()) -> None:
-    """Each claim, and under it the run that refutes it, or bears it out."""
-    for run in claims:
-        with st.container(border=True):
-            show_claim(run())
-    for pitfall in pitfalls:
-        with st.container(border=True):
-            st.markdown(f":material/close: **“{pitfall.claim}”**")
-            pitfall.refute()
+def show_pitfalls(pitfalls: Sequence[Pitfall]) -> None:
+    """Each claim, to be believed or not, and what the run says of it; that runs once the reader opens it."""
+    for number, pitfall in enumerate(pitfalls, start=1):
+        part = st.expander(f"**“{pitfall.claim}”**", number == 1, key=f"claim{number}", bind="query-params")
+        if part.open:
+            with part:
+                pitfall.refute()
+
+
+@functools.lru_cache(maxsize=64)
+def claimed(run: Callable[[], Claim]) -> Pitfall:
+    """A claim whose run takes nothing that a reader could change: it runs once a process."""
+    claim = run()
+    return Pitfall(claim.says, partial(show_claim, claim))
 
 
 def show_claim(claim: Claim) -> None:
-    """What is said, whether the run bears it out, what the run gave, and how it should be said."""
-    mark = ":green[:material/check:]" if claim.holds else ":material/close:"
-    st.markdown(f"{mark} **“{claim.says}”**")
-    st.markdown("\n".join(f"- {name}: `{value}`" for name, value in claim.facts.items()))
+    """Whether the run bears it out, what the run gave, and how it should be said."""
+    st.markdown(
+        (":green[:material/check:] It holds." if claim.holds else ":material/close: It does not.")
+        + "\n"
+        + "\n".join(f"- {name}: `{value}`" for name, value in claim.facts.items())
+    )
     st.markdown(claim.rather)

@@ -44,6 +44,7 @@ def teacher_link(hide: list[str], lock: list[str], projector: bool) -> str:
     }
     if "draw" in lock:
         settings.setdefault("draw", str(st.session_state.get("draw", 0)))
+    settings |= {key: text for key, text in st.query_params.items() if key == "tab" or key.startswith("claim")}
     return link.address((st.context.url or "").split("?")[0], settings, hide=hide, lock=lock, projector=projector)
 
 

@@ -9,11 +9,14 @@ from streamlit.testing.v1 import AppTest
 ROOT = Path(__file__).parents[2]
 
 
+ALL_CLAIMS = {f"claim{number}": "true" for number in range(1, 13)}  # every pitfall's run open, not the first alone
+
+
 def open_page(name: str, **parameters: str) -> AppTest:
-    """The page as a reader finds it who opens this link."""
+    """The page as a reader finds it who opens this link, and all its pitfalls."""
     app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
     app.switch_page(f"pages/{name}.py")
-    app.query_params.update(parameters)
+    app.query_params.update(ALL_CLAIMS | parameters)
     return sound(app.run())
 
 
@@ -40,4 +43,5 @@ def charts(app: AppTest) -> dict[str, Any]:
 def words(app: AppTest) -> str:
     """All running text on the page."""
     kinds = (app.markdown, app.caption, app.error, app.success, app.info, app.warning)
-    return "\n".join(str(element.value) for kind in kinds for element in kind)
+    texts = [str(element.value) for kind in kinds for element in kind]
+    return "\n".join(texts + [part.label for part in app.expander])
