@@ -1,6 +1,7 @@
 """Accuracy: counted over batches, per class, among the k best, and as a matrix whose cells show their images."""
 
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import streamlit as st
@@ -63,12 +64,20 @@ class Run:
         return logits(self.model, X)
 
 
-@st.cache_resource(max_entries=24, show_spinner="Training softmax regression on real digits …")
-def trained(samples: int, lr: float, seed: int) -> tuple[Model, ...]:
-    """The model before training and after each epoch, trained now, once for each of these settings."""
+@st.cache_resource(max_entries=64, show_spinner=False)
+def begun(samples: int, lr: float, seed: int) -> tuple[list[Model], Iterator[Model]]:
+    """A training with these settings: the models so far, and what goes on with it."""
     data = mnist()
     X, y = data.train_images[:samples].float() / 255, data.train_labels[:samples].long()
-    return tuple(train(X, y, classes=CLASSES, epochs=EPOCHS, lr=lr, seed=seed))
+    return [], train(X, y, classes=CLASSES, epochs=EPOCHS, lr=lr, seed=seed)
+
+
+def trained(samples: int, lr: float, seed: int, epochs: int = EPOCHS) -> list[Model]:
+    """The model before training and after each epoch up to this one, trained as far as anybody has asked."""
+    models, more = begun(samples, lr, seed)
+    while len(models) <= epochs:
+        models.append(next(more))
+    return models[: epochs + 1]
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -100,7 +109,7 @@ def lesson(topic: Topic) -> None:
     data = mnist()
     images, y = data.test_images[:count], data.test_labels[:count].long()
     X = images.flatten(1).float() / 255
-    model = trained(samples, lr, seed)[epochs]
+    model = trained(samples, lr, seed, epochs)[-1]
     run = Run(model, images, X, y, logits(model, X), batch_size, topk)
     confusion = ops.confusion_matrix(run.scores, y)
     picked = choose_cell(run, confusion, cell, image)
