@@ -4,13 +4,14 @@ import random
 import textwrap
 from functools import partial
 
+import plotly.graph_objects as go
 import streamlit as st
 import torch
 from torch import Tensor
 
 from core.figures import answers, colour, curves
 from core.figures.answers import Answer
-from core.figures.heatmap import Outline, Picture, number
+from core.figures.heatmap import Outline, Picture, number, unchecked
 from core.figures.heatmap import draw as draw_heatmap
 from core.figures.walk import record
 from core.ops import buffers
@@ -129,11 +130,20 @@ def draw(found: tuple[Role, ...], lr: float, chosen: str) -> None:
         for i, picture in enumerate(shown):
             figure = draw_heatmap(picture, side)
             if i == 0:
-                figure.update_yaxes(ticktext=NAMES, tickfont_size=11)
-                figure.update_layout(margin_l=NAME_SPACE, width=figure.layout.width + NAME_SPACE - 24)
+                figure = named_rows(figure)
             rows = zip(NAMES, picture.values.tolist(), strict=True)
             alt = f"{picture.title}: {'; '.join(f'{name} {listed(values)}' for name, values in rows)}"
             pictures.pickable(figure, alt, key=f"step {picture.name}", cell_key="of")
+
+
+def named_rows(figure: go.Figure) -> go.Figure:
+    """The figure with the tensors' names at its rows."""
+    drawn = figure.to_dict()
+    layout = drawn["layout"]
+    layout["yaxis"] |= {"ticktext": NAMES, "tickfont": {"size": 11}}
+    layout["margin"] |= {"l": NAME_SPACE}
+    layout["width"] += NAME_SPACE - 24
+    return unchecked(drawn["data"], layout)
 
 
 def listed(values: tuple[float, ...] | list[float] | None) -> str:

@@ -7,6 +7,7 @@ from typing import Literal
 import plotly.graph_objects as go
 
 from core.figures import colour
+from core.figures.heatmap import unchecked
 
 Tone = Literal["no", "yes", "careful", "wrong"]
 
@@ -42,7 +43,7 @@ def table(
     layout["annotations"] = [_name((names or {}).get(key, key), left, row) for row, key in enumerate(rows)]
     if chosen is not None:
         layout["shapes"] = [_border(list(rows).index(chosen), left, len(questions))]
-    return go.Figure([_cells(list(rows.values())), _picks(rows, questions, left)], layout)
+    return unchecked([_cells(list(rows.values())), _picks(rows, questions, left)], layout)
 
 
 def describe(rows: Mapping[str, Sequence[Answer]], questions: Sequence[str]) -> str:
@@ -53,23 +54,24 @@ def describe(rows: Mapping[str, Sequence[Answer]], questions: Sequence[str]) -> 
     )
 
 
-def _cells(rows: Sequence[Sequence[Answer]]) -> go.Heatmap:
-    return go.Heatmap(
-        z=[[TONES.index(answer.tone) for answer in row] for row in rows],
-        text=[[answer.text for answer in row] for row in rows],
-        texttemplate="%{text}",
-        textfont={"size": LINE, "color": colour.INK},
-        colorscale=[(i / (len(FILLS) - 1), fill) for i, fill in enumerate(FILLS)],
-        zmin=0,
-        zmax=len(FILLS) - 1,
-        showscale=False,
-        xgap=2,
-        ygap=2,
-        hoverinfo="skip",
-    )
+def _cells(rows: Sequence[Sequence[Answer]]) -> dict:
+    return {
+        "type": "heatmap",
+        "z": [[TONES.index(answer.tone) for answer in row] for row in rows],
+        "text": [[answer.text for answer in row] for row in rows],
+        "texttemplate": "%{text}",
+        "textfont": {"size": LINE, "color": colour.INK},
+        "colorscale": [(i / (len(FILLS) - 1), fill) for i, fill in enumerate(FILLS)],
+        "zmin": 0,
+        "zmax": len(FILLS) - 1,
+        "showscale": False,
+        "xgap": 2,
+        "ygap": 2,
+        "hoverinfo": "skip",
+    }
 
 
-def _picks(rows: Mapping[str, Sequence[Answer]], questions: Sequence[str], left: float) -> go.Scatter:
+def _picks(rows: Mapping[str, Sequence[Answer]], questions: Sequence[str], left: float) -> dict:
     """Invisible markers over the cells, and as far apart over the names."""
     before = [-1.0 - i for i in range(int(-left - 0.5))]
     points = [(x, row, key, key) for row, key in enumerate(rows) for x in before]
@@ -77,18 +79,19 @@ def _picks(rows: Mapping[str, Sequence[Answer]], questions: Sequence[str], left:
         for x, (question, answer) in enumerate(zip(questions, answers, strict=True)):
             points.append((float(x), row, key, f"{key}<br>{question.replace('<br>', ' ')}: {answer.text}"))
     shown = {"marker": {"opacity": 0}}
-    return go.Scatter(
-        x=[x for x, _, _, _ in points],
-        y=[row for _, row, _, _ in points],
-        customdata=[key for _, _, key, _ in points],
-        text=[said for _, _, _, said in points],
-        mode="markers",
-        marker={"symbol": "square", "size": ROW, "opacity": 0},
-        selected=shown,
-        unselected=shown,
-        hovertemplate="%{text}<extra></extra>",
-        showlegend=False,
-    )
+    return {
+        "type": "scatter",
+        "x": [x for x, _, _, _ in points],
+        "y": [row for _, row, _, _ in points],
+        "customdata": [key for _, _, key, _ in points],
+        "text": [said for _, _, _, said in points],
+        "mode": "markers",
+        "marker": {"symbol": "square", "size": ROW, "opacity": 0},
+        "selected": shown,
+        "unselected": shown,
+        "hovertemplate": "%{text}<extra></extra>",
+        "showlegend": False,
+    }
 
 
 def _name(text: str, left: float, row: int) -> dict:

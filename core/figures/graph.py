@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import plotly.graph_objects as go
 
 from core.figures import colour
+from core.figures.heatmap import unchecked
 from core.ops.autograd import Graph, Node
 
 WIDTH, NARROWEST = 360, 118  # pixels: of the picture, and of a box
@@ -30,7 +31,7 @@ def draw(graph: Graph, whole: Graph | None = None, notes: Mapping[str, str] | No
         for node, box in zip(whole.nodes, boxes, strict=True)
     ]
     drawn = {"shapes": [shape for shape, _ in marks], "annotations": [note for _, note in marks]}
-    return go.Figure(go.Scatter(x=[], y=[]), _layout(width, height) | drawn)
+    return unchecked([{"type": "scatter", "x": [], "y": []}], _layout(width, height) | drawn)
 
 
 def layers(graph: Graph) -> list[int]:

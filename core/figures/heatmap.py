@@ -4,6 +4,7 @@ A tensor of rank 3 or more is laid out as small multiples on one pair of axes: l
 matrices with a gap between them. One trace draws all of them, one invisible trace of markers takes the clicks.
 """
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -73,6 +74,13 @@ class Montage:
         row = index[-2] if len(index) >= 2 else 0
         column = index[-1] if index else 0
         return top + row, left + column
+
+    def places(self) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and columns of the cells that draw all elements, in the order of the elements."""
+        (rows, columns), (down, across) = self.matrix, self.grid
+        a, d, r, c = np.ogrid[:across, :down, :rows, :columns]
+        row, column = np.broadcast_arrays(d * (rows + GAP) + r, a * (columns + GAP) + c)
+        return row.ravel(), column.ravel()
 
     def leading_indices(self) -> Iterable[Index]:
         """The leading indices of all matrices: `()` for rank 2 and below."""
@@ -189,60 +197,82 @@ def _labels(picture: Picture, spelling: Callable[[float], str] = number) -> list
 
 
 def _fitting_labels(picture: Picture, cell: int) -> tuple[list[str], float]:
-    """The labels as exact as the cells hold at a readable size; size 0 where even the shortest do not fit."""
-    for spelling in SPELLINGS:
-        labels = _labels(picture, spelling)
-        size = _text_size(labels, cell)
-        if size:
-            break
-    return labels, size
+    """The labels as exact as the cells hold at a readable size; none, and size 0, where the shortest do not fit."""
+    if _text_size([""], cell):
+        for spelling in SPELLINGS:
+            labels = _labels(picture, spelling)
+            if size := _text_size(labels, cell):
+                return labels, size
+    return [""] * picture.values.numel(), 0.0
 
 
-def _indices(shape: Sequence[int]) -> list[Index]:
+@functools.lru_cache(maxsize=256)
+def _indices(shape: tuple[int, ...]) -> list[Index]:
     return list(product(*(range(size) for size in shape)))
 
 
+@functools.lru_cache(maxsize=256)
+def _spelled_indices(shape: tuple[int, ...]) -> list[str]:
+    return [",".join(map(str, index)) for index in _indices(shape)]
+
+
 def _cells(picture: Picture, montage: Montage, cell: int) -> dict:
-    muted = set(picture.muted)
-    colours = np.full(montage.cells, np.nan, dtype=np.float32)
-    texts = np.full(montage.cells, "", dtype=object)
-    labels, size = _fitting_labels(picture, cell)
     low, high = picture.scale.low, picture.scale.high
     unit = high if high > LARGEST_COLOUR else 1.0
-    for index, value, label in zip(_indices(montage.shape), _flat(picture.values), labels, strict=True):
-        if index not in muted:
-            colours[montage.place(index)] = np.clip(value, low, high) / unit
-            texts[montage.place(index)] = label
-    return _heatmap(np.round(colours, 4), texts, picture, size, cell) | {"zmin": low / unit, "zmax": high / unit}
+    colours = np.clip(picture.values.detach().double().numpy(force=True).ravel(), low, high) / unit
+    trace = _heatmap(colours, _shown(picture), picture, montage, cell)
+    return trace | {"zmin": low / unit, "zmax": high / unit}
 
 
 def _muted_cells(picture: Picture, montage: Montage, cell: int) -> dict:
     """The cells that are there only by padding, all in one grey."""
-    greys = np.full(montage.cells, np.nan, dtype=np.float32)
-    texts = np.full(montage.cells, "", dtype=object)
+    trace = _heatmap(np.zeros(picture.values.numel()), ~_shown(picture), picture, montage, cell)
+    return trace | {"colorscale": [[0, colour.EMPTY], [1, colour.EMPTY]]}
+
+
+def _shown(picture: Picture) -> np.ndarray:
+    """For each element, whether it is there by itself, not only by padding."""
+    muted = set(picture.muted)
+    count = picture.values.numel()
+    if not muted:
+        return np.ones(count, dtype=bool)
+    indices = _indices(tuple(picture.values.shape))
+    return np.fromiter((index not in muted for index in indices), dtype=bool, count=count)
+
+
+def _heatmap(colours: np.ndarray, shown: np.ndarray, picture: Picture, montage: Montage, cell: int) -> dict:
+    """One trace of the elements that are shown, of these colours; nothing in the gaps."""
     labels, size = _fitting_labels(picture, cell)
-    by_index = dict(zip(_indices(montage.shape), labels, strict=True))
-    for index in picture.muted:
-        greys[montage.place(index)] = 0
-        texts[montage.place(index)] = by_index[index]
-    return _heatmap(greys, texts, picture, size, cell) | {"colorscale": [[0, colour.EMPTY], [1, colour.EMPTY]]}
-
-
-def _heatmap(colours: np.ndarray, texts: np.ndarray, picture: Picture, size: float, cell: int) -> dict:
-    hover = "%{text}<extra></extra>" if size else "%{z}<extra></extra>"
-    written = {"text": texts, "texttemplate": "%{text}", "textfont": {"size": size, "color": colour.INK}}
+    row, column = (places[shown] for places in montage.places())
+    z = np.full(montage.cells, np.nan, dtype=np.float32)
+    z[row, column] = np.round(colours[shown], 4)
     return {
         "type": "heatmap",
-        "z": colours,
+        "z": z,
         "colorscale": _spread(picture.scale.colours),
         "zmin": picture.scale.low,
         "zmax": picture.scale.high,
         "showscale": False,
         "xgap": 1 if cell >= 12 else 0,
         "ygap": 1 if cell >= 12 else 0,
-        **({"hoverinfo": "skip"} if picture.pickable else {"hovertemplate": hover}),
-        **(written if size else {}),
+        **_hover(picture, size),
+        **(_written(labels, shown, row, column, montage, size) if size else {}),
     }
+
+
+def _hover(picture: Picture, size: float) -> dict:
+    if picture.pickable:  # the markers over it answer
+        return {"hoverinfo": "skip"}
+    return {"hovertemplate": "%{text}<extra></extra>" if size else "%{z}<extra></extra>"}
+
+
+def _written(
+    labels: list[str], shown: np.ndarray, row: np.ndarray, column: np.ndarray, montage: Montage, size: float
+) -> dict:
+    """The numbers in the cells."""
+    texts = np.full(montage.cells, "", dtype=object)
+    texts[row, column] = np.array(labels, dtype=object)[shown]
+    return {"text": texts.tolist(), "texttemplate": "%{text}", "textfont": {"size": size, "color": colour.INK}}
 
 
 def _spread(colours: list[str]) -> list[tuple[float, str]]:
@@ -258,16 +288,16 @@ def _text_size(labels: Sequence[str], cell: int) -> float:
 
 def _pick_markers(picture: Picture, montage: Montage, cell: int) -> dict:
     """Invisible squares over the cells: a heatmap itself reports no click."""
-    indices = _indices(montage.shape)
-    places = [montage.place(index) for index in indices]
+    row, column = montage.places()
     spelled = picture.texts or [number(v, 6) for v in _flat(picture.values)]
+    indices = _spelled_indices(montage.shape)
     shown = {"marker": {"opacity": 0}}
     return {
         "type": "scatter",
-        "x": [column for _, column in places],
-        "y": [row for row, _ in places],
-        "customdata": picture.picks or [",".join(map(str, index)) for index in indices],
-        "text": [f"{picture.name}{list(index)} = {said}" for index, said in zip(indices, spelled, strict=True)],
+        "x": column,
+        "y": row,
+        "customdata": picture.picks or indices,
+        "text": [f"{picture.name}[{index}] = {said}" for index, said in zip(indices, spelled, strict=True)],
         "mode": "markers",
         "marker": {"symbol": "square", "size": cell, "opacity": 0},
         "selected": shown,
@@ -380,6 +410,6 @@ def _leading_labels(picture: Picture, montage: Montage) -> list[dict]:
 def describe(picture: Picture, limit: int = 16) -> str:
     """What a screen reader says: the name, the shape and the first numbers."""
     shape = "×".join(map(str, picture.values.shape)) or "one number"
-    texts = _labels(picture)
-    listed = ", ".join(texts[:limit]) + (", …" if len(texts) > limit else "")
+    texts = picture.texts or [number(value) for value in _flat(picture.values.flatten()[:limit])]
+    listed = ", ".join(texts[:limit]) + (", …" if picture.values.numel() > limit else "")
     return f"{picture.title or picture.name}, {shape}: {listed}"

@@ -1,5 +1,6 @@
 """Images: matrices too large for numbers in their cells, one shade a cell."""
 
+import base64
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from core.figures import colour
 from core.figures.colour import Scale
-from core.figures.heatmap import MARGIN_LEFT, MARGIN_TOP, NARROWEST, Index, Outline
+from core.figures.heatmap import MARGIN_LEFT, MARGIN_TOP, NARROWEST, Index, Outline, unchecked
 from core.ops.convolution import Pads
 
 GREY = ["#000000", "#FFFFFF"]
@@ -50,11 +51,20 @@ def image(
     frame = _box([(-top, -left), (height + bottom - 1, width + right - 1)])
     padding = {**frame, "fillcolor": colour.EMPTY, "line": {"width": 0}, "layer": "below"}
     colours = [(i / (len(scale.colours) - 1), c) for i, c in enumerate(scale.colours)]
-    figure = go.Figure(go.Heatmap(z=z, colorscale=colours, zmin=0, zmax=LEVELS, showscale=False, hoverinfo="skip"))
-    if pickable:
-        figure.add_trace(_markers(height, width, cell))
+    image = {
+        "type": "heatmap", "z": _packed(z), "colorscale": colours, "zmin": 0, "zmax": LEVELS, "showscale": False,
+        "hoverinfo": "skip",
+    }  # fmt: skip
     boxes = [_bordered(outline) for outline in outlines if outline.cells]
-    return figure.update_layout(_image_layout(frame, cell, title)).update_layout(shapes=[padding, *boxes])
+    traces = [image, _markers(height, width, cell)] if pickable else [image]
+    return unchecked(traces, _image_layout(frame, cell, title) | {"shapes": [padding, *boxes]})
+
+
+def _packed(numbers: np.ndarray) -> dict:
+    """Small integers as plotly takes them in bytes, a quarter of their length in digits."""
+    kind = {"uint8": "u1", "int16": "i2"}[str(numbers.dtype)]
+    data = {"dtype": kind, "bdata": base64.b64encode(numbers.tobytes()).decode()}
+    return data | ({"shape": ", ".join(map(str, numbers.shape))} if numbers.ndim > 1 else {})
 
 
 def _box(cells: Sequence[Index]) -> dict:
@@ -67,15 +77,15 @@ def _bordered(outline: Outline) -> dict:
     return {**_box(outline.cells), "line": {"color": outline.colour, "width": outline.width, "dash": outline.dash}}
 
 
-def _markers(height: int, width: int, cell: float) -> go.Scatter:
-    """Invisible squares that take the clicks: a heatmap itself reports none. Small integers travel as bytes."""
+def _markers(height: int, width: int, cell: float) -> dict:
+    """Invisible squares that take the clicks: a heatmap itself reports none."""
     rows, columns = np.mgrid[:height, :width].astype(np.int16)
     shown = {"marker": {"opacity": 0}}
-    return go.Scatter(
-        x=columns.ravel(), y=rows.ravel(), mode="markers",
-        marker={"symbol": "square", "size": cell, "opacity": 0}, selected=shown, unselected=shown,
-        hovertemplate="[%{y}, %{x}]<extra></extra>", showlegend=False,
-    )  # fmt: skip
+    return {
+        "type": "scatter", "x": _packed(columns.ravel()), "y": _packed(rows.ravel()), "mode": "markers",
+        "marker": {"symbol": "square", "size": cell, "opacity": 0}, "selected": shown, "unselected": shown,
+        "hovertemplate": "[%{y}, %{x}]<extra></extra>", "showlegend": False,
+    }  # fmt: skip
 
 
 def _image_layout(frame: dict, cell: float, title: str) -> dict:

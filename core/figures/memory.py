@@ -39,7 +39,7 @@ def strip(wanted: Strip, cells_a_line: int, width: int = 890) -> go.Figure:
     places = [divmod(address, long) for address in range(rows * long)]
     addresses = torch.arange(rows * long, dtype=torch.float64)
     addresses[count:] = torch.nan
-    figure = draw(
+    drawn = draw(
         Picture(
             wanted.name,
             addresses.reshape(rows, long),
@@ -52,10 +52,13 @@ def strip(wanted: Strip, cells_a_line: int, width: int = 890) -> go.Figure:
             picks=[wanted.picks.get(address, "") for address in range(rows * long)],
         ),
         min(LARGEST_CELL - 8, (width - 60) // long),
-    )
-    figure.data[-1]["text"] = [hover(wanted, address) for address in range(rows * long)]
-    figure.update_yaxes(tickvals=list(range(rows)), ticktext=[str(row * long) for row in range(rows)])
-    return figure.update_layout(margin_l=34, width=figure.layout.width + 10)
+    ).to_dict()
+    traces, layout = drawn["data"], drawn["layout"]
+    traces[-1]["text"] = [hover(wanted, address) for address in range(rows * long)]
+    layout["yaxis"] |= {"tickvals": list(range(rows)), "ticktext": [str(row * long) for row in range(rows)]}
+    layout["margin"] |= {"l": 34}
+    layout["width"] += 10
+    return unchecked(traces, layout)
 
 
 def hover(wanted: Strip, address: int) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import plotly.graph_objects as go
 
 from core.figures import colour
+from core.figures.heatmap import unchecked
 
 WIDTH, RIGHT = 360, 304  # pixels: of the picture, and of boxes and cells; right of those runs the graph
 BOX, ARROW, CELL, TITLE = 62, 34, 44, 22  # heights in pixels
@@ -60,7 +61,7 @@ def draw(above: Name, below: Name | None, storages: Sequence[Storage], path: str
         bottom = tops[below.storage] + TITLE + CELL
         _points_at(marks, below, height - BOX - 2, bottom, len(storages[below.storage].texts))
         _path(marks, path, height)
-    return go.Figure(_picks(storages, tops), _layout(height) | {"shapes": marks.shapes, "annotations": marks.notes})
+    return unchecked([_picks(storages, tops)], _layout(height) | {"shapes": marks.shapes, "annotations": marks.notes})
 
 
 def _height(storages: int, two: bool) -> int:
@@ -115,7 +116,7 @@ def _path(marks: Marks, path: str | None, height: float) -> None:
     _say(marks, said, out + 14, height / 2, textangle=90, yanchor="middle", font={"size": 12})
 
 
-def _picks(storages: Sequence[Storage], tops: Sequence[float]) -> go.Scatter:
+def _picks(storages: Sequence[Storage], tops: Sequence[float]) -> dict:
     """Invisible squares over the cells that take the clicks."""
     cells = [
         (1 + (i + 0.5) * _cell_width(len(s.texts)), top + TITLE + CELL / 2, pick)
@@ -124,11 +125,12 @@ def _picks(storages: Sequence[Storage], tops: Sequence[float]) -> go.Scatter:
         if pick
     ]
     shown = {"marker": {"opacity": 0}}
-    return go.Scatter(
-        x=[x for x, _, _ in cells], y=[y for _, y, _ in cells], customdata=[pick for _, _, pick in cells],
-        mode="markers", marker={"symbol": "square", "size": 40, "opacity": 0}, selected=shown, unselected=shown,
-        hoverinfo="none",
-    )  # fmt: skip
+    return {
+        "type": "scatter", "x": [x for x, _, _ in cells], "y": [y for _, y, _ in cells],
+        "customdata": [pick for _, _, pick in cells], "mode": "markers",
+        "marker": {"symbol": "square", "size": 40, "opacity": 0}, "selected": shown, "unselected": shown,
+        "hoverinfo": "none",
+    }  # fmt: skip
 
 
 def _arrow(marks: Marks, tail: tuple[float, float], tip: tuple[float, float], hue: str, wide: float) -> None:

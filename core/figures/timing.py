@@ -162,14 +162,14 @@ def ratio_table(
     texts = np.array([[c.text for c in row] for row in cells], dtype=object)
     without = np.where(np.isnan(ratios), 0.0, np.nan)
     traces = [
-        _coloured(np.clip(ratios, -REACH, REACH), np.where(np.isnan(ratios), "", texts), colour.SIGNED),
-        _coloured(without, np.where(np.isnan(ratios), texts, ""), [colour.EMPTY] * 2),
+        _coloured(np.clip(ratios, -REACH, REACH), np.where(np.isnan(ratios), "", texts).tolist(), colour.SIGNED),
+        _coloured(without, np.where(np.isnan(ratios), texts, "").tolist(), [colour.EMPTY] * 2),
         _markers(columns, cells, first),
     ]
     return unchecked(traces, _table_layout(rows, columns))
 
 
-def _coloured(z: np.ndarray, texts: np.ndarray, colours: Sequence[str]) -> dict:
+def _coloured(z: np.ndarray, texts: Sequence[Sequence[str]], colours: Sequence[str]) -> dict:
     return {
         "type": "heatmap",
         "z": np.round(z, 3),

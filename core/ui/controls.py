@@ -4,6 +4,7 @@ Every control's `key` is its parameter's name in the URL. A value in the URL tha
 the default, and a sentence under the control that says so.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -29,7 +30,7 @@ class Setting:
 WIDTH = 190  # pixels of a control in a row: four beside each other on a projector, one on a phone
 FEW = 4  # up to so many options are shown side by side
 SETTINGS = "_settings"  # where session state keeps this page's settings: {key: Setting}
-REFUSED = "_refused"  # where session state keeps what the URL asked for in vain: {key: sentence}
+REFUSED = "_refused"  # where session state keeps what the URL asked for in vain: {key: sentence, empty once mended}
 LONGEST_QUOTE = 40  # characters of a refused value that are quoted back
 LARGEST_SEED = 9999
 
@@ -228,12 +229,12 @@ def remembered(
     asked = st.query_params.get(key) if key not in st.session_state else None
     if asked is not None and not takes(asked):
         refused[key] = f"The link asked for `{quoted(asked)}`. This takes {allowed}."
-    shrink = width != "stretch" and key not in refused
-    with st.container(width="content" if shrink else width, gap="xxsmall"):
+    # A container is one more message in every rerun: only where there is, or was, a sentence to hold.
+    with st.container(width=width, gap="xxsmall") if key in refused else contextlib.nullcontext():
         value = draw(key=key, bind="query-params", disabled=link.locked(key))
-        if value != default:
-            refused.pop(key, None)
-        if key in refused:
+        if value != default and key in refused:
+            refused[key] = ""
+        if refused.get(key):
             complain(refused[key], "link_off")
     note(key, label, value, default, format(value))
     return value

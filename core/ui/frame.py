@@ -1,5 +1,6 @@
 """The frame of a page: the question on top, and below the pictures the same parts in the same order."""
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -11,6 +12,9 @@ from core.topics import PAGES, Topic
 from core.ui import code, controls, link, pictures, predict, share, start, take_away, timing_panel
 
 T = TypeVar("T")
+# Readers' pages are computed in turn: at once they would only take the interpreter from each other at every call of
+# torch, which gives it up, and all would wait longer. What takes seconds runs elsewhere.
+ONE_AT_A_TIME = threading.Lock()
 REFUSALS = (ValueError, RuntimeError, IndexError, TypeError, NotImplementedError)
 
 STYLE = """<style>
@@ -54,19 +58,26 @@ def page(name: str, lesson: Callable[[Topic], None]) -> None:
     start.by_the_front_door()
     style()
 
+    head(topic)
+
     @st.fragment
     def body() -> None:
-        controls.forget()
-        pictures.forget()
-        top = st.container(horizontal=True, vertical_alignment="center", gap="small")
-        top.title(topic.title, anchor=False, width="stretch")
-        st.markdown(topic.question)
-        lesson(topic)
-        with top:
-            share.buttons()
-        start.freeze(name)
+        with ONE_AT_A_TIME:
+            controls.forget()
+            pictures.forget()
+            lesson(topic)
+            start.freeze(name)
 
     body()
+
+
+@st.fragment
+def head(topic: Topic) -> None:
+    """Title, question, and the buttons that share and reset what the page's controls stood at when they last ran."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.title(topic.title, anchor=False, width="stretch")
+        share.buttons()
+    st.markdown(topic.question)
 
 
 def style() -> None:

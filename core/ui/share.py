@@ -11,17 +11,14 @@ PART_NAMES = {part: part.replace("-", " ").capitalize() for part in link.PARTS}
 
 
 def buttons() -> None:
-    """Share and Reset, for the page whose controls have just been drawn."""
+    """Share and Reset, for the page whose controls have been drawn."""
     share = st.popover("Share", icon=":material/share:", key="share", on_change="rerun")
     if share.open:
         with share:
             panel()
-    st.button(
-        "Reset",
-        icon=":material/restart_alt:",
-        on_click=controls.reset,
-        help="Back to the page's example. The seed stays.",
-    )
+    help = "Back to the page's example. The seed stays."
+    if st.button("Reset", icon=":material/restart_alt:", on_click=controls.reset, help=help):
+        st.rerun()
 
 
 def panel() -> None:

@@ -66,7 +66,7 @@ def test_a_tensor_without_elements_is_an_empty_picture(shape):
 
 def test_the_numbers_stand_in_the_cells():
     drawn = draw(picture(torch.tensor([[1.0, -0.25], [math.nan, math.inf]])), 46)
-    assert drawn.data[0]["text"].tolist() == [["1", "-0.25"], ["nan", "∞"]]
+    assert [list(row) for row in drawn.data[0]["text"]] == [["1", "-0.25"], ["nan", "∞"]]
 
 
 def test_a_pick_reports_the_index_or_what_the_page_says():
@@ -90,7 +90,7 @@ def test_cells_keep_a_size_that_can_be_read(shapes):
 def test_numbers_are_shortened_until_they_fit_at_a_readable_size():
     drawn = draw(picture(torch.tensor([[-1.23456, 12.3456]])), 30)
     assert drawn.data[0]["textfont"]["size"] >= SMALLEST_TEXT
-    assert drawn.data[0]["text"].tolist() == [["-1.2", "12.3"]]
+    assert [list(row) for row in drawn.data[0]["text"]] == [["-1.2", "12.3"]]
 
 
 @pytest.mark.parametrize(

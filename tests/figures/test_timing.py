@@ -72,7 +72,7 @@ def test_the_table_colours_ratios_and_greys_what_has_none():
     assert coloured["z"][0][0] == 1
     assert coloured["z"][1].tolist() == [-1, REACH]
     assert math.isnan(coloured["z"][0][1])
-    assert grey["text"].tolist() == [["", "left out"], ["", ""]]
+    assert [list(row) for row in grey["text"]] == [["", "left out"], ["", ""]]
     assert list(markers["customdata"]) == ["16", "16", "17", "17"]
 
 
