@@ -56,6 +56,20 @@ def moved(control: Control, draw: random.Random) -> WidgetState:
     return state
 
 
+def as_set(control: Control) -> WidgetState:
+    """Where the server has put a control."""
+    state = WidgetState(id=control.id)
+    if isinstance(control, TextInput):
+        state.string_value = control.value
+    elif isinstance(control, NumberInput):
+        state.double_value = control.value
+    elif control.type == Slider.SELECT_SLIDER:
+        state.string_array_value.data.extend(control.raw_value)
+    else:
+        state.double_array_value.data.extend(control.value)
+    return state
+
+
 @dataclass
 class Reader:
     """One open connection to a page."""
@@ -119,6 +133,8 @@ class Reader:
         kind = element.WhichOneof("type")
         if kind in ("slider", "number_input", "text_input"):
             control = getattr(element, kind)
+            if control.set_value:
+                self.states[control.id] = as_set(control)
             if not control.disabled and (kind != "text_input" or control.label.startswith("Picked")):
                 self.controls[control.id] = control
                 self.fragments[control.id] = answer.delta.fragment_id
