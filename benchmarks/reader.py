@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -55,6 +56,20 @@ def moved(control: Control, draw: random.Random) -> WidgetState:
     return state
 
 
+def as_set(control: Control) -> WidgetState:
+    """Where the server has put a control."""
+    state = WidgetState(id=control.id)
+    if isinstance(control, TextInput):
+        state.string_value = control.value
+    elif isinstance(control, NumberInput):
+        state.double_value = control.value
+    elif control.type == Slider.SELECT_SLIDER:
+        state.string_array_value.data.extend(control.raw_value)
+    else:
+        state.double_array_value.data.extend(control.value)
+    return state
+
+
 @dataclass
 class Reader:
     """One open connection to a page."""
@@ -65,13 +80,24 @@ class Reader:
     controls: dict[str, Control] = field(default_factory=dict)
     fragments: dict[str, str] = field(default_factory=dict)
     states: dict[str, WidgetState] = field(default_factory=dict)
+    pictures: dict[tuple[int, ...], int] = field(default_factory=dict)  # place on the page to the chart's checksum
     page_hash: str = ""
+    cookie: str = ""  # what a balancer gave; sent back, it leads to the same server
 
     async def open(self) -> Answer:
-        """Connect and load the page."""
-        address = f"ws://127.0.0.1:{self.port}/_stcore/stream"
-        self.socket = await websockets.connect(address, subprotocols=["streamlit"], max_size=None, ping_interval=None)
-        return await self._request(BackMsg(rerun_script={"page_name": self.page}))
+        """Connect and load the page; after a lost connection, with the controls where they were."""
+        self.socket = await websockets.connect(
+            f"ws://127.0.0.1:{self.port}/_stcore/stream",
+            subprotocols=["streamlit"],
+            max_size=None,
+            ping_interval=None,
+            additional_headers={"Cookie": self.cookie} if self.cookie else None,
+        )
+        given = self.socket.response.headers.get_all("Set-Cookie")
+        self.cookie = "; ".join(cookie.split(";")[0] for cookie in given) or self.cookie
+        message = BackMsg(rerun_script={"page_name": self.page})
+        message.rerun_script.widget_states.widgets.extend(self.states.values())
+        return await self._request(message)
 
     async def move(self) -> Answer:
         """Move one control, chosen at random, to a random place."""
@@ -107,9 +133,13 @@ class Reader:
         kind = element.WhichOneof("type")
         if kind in ("slider", "number_input", "text_input"):
             control = getattr(element, kind)
+            if control.set_value:
+                self.states[control.id] = as_set(control)
             if not control.disabled and (kind != "text_input" or control.label.startswith("Picked")):
                 self.controls[control.id] = control
                 self.fragments[control.id] = answer.delta.fragment_id
+        if kind == "plotly_chart":
+            self.pictures[tuple(answer.metadata.delta_path)] = zlib.crc32(element.plotly_chart.spec.encode())
         return kind == "exception"
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from core.topics import TOPICS
-from tests.browser.conftest import free_port, start_server
 from tests.browser.driving import choose, click_cell, drawn, move_slider, numbers, open_page, rest, type_into
+from tests.serving import free_port, start_server
 
 pytestmark = pytest.mark.browser
 
