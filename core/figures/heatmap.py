@@ -86,7 +86,12 @@ class Outline:
     cells: Sequence[Index]
     colour: str = colour.PICKED
     width: float = 3
-    dash: str = "solid"
+
+    @property
+    def line(self) -> dict:
+        """Solid around what was picked, dashed around what it is made from: they differ without their colours too."""
+        dash = "dash" if self.colour == colour.USED else "solid"
+        return {"color": self.colour, "width": self.width, "dash": dash}
 
 
 @dataclass(frozen=True)
@@ -328,7 +333,6 @@ def _ticks(montage: Montage, dimension: int, origin: int, cell: int) -> dict:
 
 def _border(outline: Outline, montage: Montage) -> list[dict]:
     places = [montage.place(index) for index in outline.cells]
-    line = {"color": outline.colour, "width": outline.width, "dash": outline.dash}
     return [
         {
             "type": "rect",
@@ -336,7 +340,7 @@ def _border(outline: Outline, montage: Montage) -> list[dict]:
             "y0": top - 0.5,
             "x1": right + 0.5,
             "y1": bottom + 0.5,
-            "line": line,
+            "line": outline.line,
         }
         for top, left, bottom, right in _rectangles(places)
     ]
