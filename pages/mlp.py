@@ -243,7 +243,7 @@ def through_the_network(seen: Seen, *, live: bool = False) -> None:
                 outlines.insert(0, Outline([(seen.label,)], colour.USED, 5))
             logits = steps.logits[0]
             pictures.one(Picture("logits", logits, colour.signed(logits), "logits"), 34, None, "logits")
-            pictures.one(Picture("p", p, SHARE, "softmax (pink: predicted, violet: true)", outlines), 34, None, "p")
+            pictures.one(Picture("p", p, SHARE, "softmax (solid: predicted, dashed: true)", outlines), 34, None, "p")
             st.markdown(verdict(seen), width=370)
 
 
