@@ -384,6 +384,6 @@ def _leading_labels(picture: Picture, montage: Montage) -> list[dict]:
 def describe(picture: Picture, limit: int = 16) -> str:
     """What a screen reader says: the name, the shape and the first numbers."""
     shape = "×".join(map(str, picture.values.shape)) or "one number"
-    texts = _labels(picture)
+    texts = [text or number(value) for text, value in zip(_labels(picture), _flat(picture.values), strict=True)]
     listed = ", ".join(texts[:limit]) + (", …" if len(texts) > limit else "")
     return f"{picture.title or picture.name}, {shape}: {listed}"
