@@ -12,7 +12,7 @@ from core.ui import link
 
 DRAWN = "_drawn"  # where session state keeps the figures of this page, to be taken away: {name: (figure, alt)}
 PAGE_WIDTH, PROJECTOR_WIDTH = 890, 1180  # pixels beside the side bar, and without it, on a screen of 1280
-CONFIG = {"displayModeBar": False, "responsive": False}
+CONFIG = {"displayModeBar": False, "responsive": False, "showTips": False}  # tips are white on pale grey
 
 
 def forget() -> None:
