@@ -211,9 +211,9 @@ def show_images(run: Run, picked: Picked) -> None:
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
         for c, channel in enumerate(run.x):
             show_input_channel(run, picked, c, channel, cell)
-        st.markdown("### ⋆", width="content")
+        pictures.sign("⋆")
         pictures.one(windows.kernel_picture(run, picked), 30, None, "image weight")
-        st.markdown(f"### {windows.plus_bias(run, o)}", width="content")
+        pictures.sign(windows.plus_bias(run, o))
         seen = Outline(windows.cells_meant(run, picked, o), colour.PICKED if picked.output else colour.USED)
         figure = images.image(
             output, images.shades(output), cell, title=f"output[{o}] {times(output.shape)}", outlines=[seen],

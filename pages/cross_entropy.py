@@ -181,7 +181,7 @@ def four_pictures(run: Run, losses: Tensor, loss: Tensor) -> None:
     """logits → softmax → log → pick → mean."""
     steps, picked = run.steps, Outline([run.cell])
     row = [(run.cell[0], j) for j in range(run.x.shape[1])]
-    target = Outline([(i, int(c)) for i, c in enumerate(run.y)], colour.USED, dash="dot")
+    target = Outline([(i, int(c)) for i, c in enumerate(run.y)], colour.USED)
     each = losses[:, None]
     pictures.equation(
         Picture("x", run.x, colour.signed(run.x), "1 logits", [picked], pickable=True), "→",

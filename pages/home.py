@@ -1,5 +1,7 @@
 """The overview: every topic with its question, its picture in small, and a link."""
 
+import inspect
+
 import streamlit as st
 
 from core.topics import PAGES, SECTIONS
@@ -15,10 +17,11 @@ for section in SECTIONS:
     topics = [topic for topic in PAGES if topic.section == section]
     if not topics:
         continue
-    st.subheader(section, anchor=False)
+    st.header(section, anchor=False)
     with st.container(horizontal=True, gap="medium"):
         for topic in topics:
             with st.container(border=True, width=285, height="stretch", key=f"card-{topic.name}"):
                 st.page_link(f"pages/{topic.name}.py", label=f"**{topic.title}**", icon=topic.icon)
-                pictures.show(topic.thumbnail(), f"{topic.title}, in small", key=f"small-{topic.name}")
+                drawn = f"{topic.title} in small. {inspect.getdoc(topic.thumbnail)}"  # what its function says it is
+                pictures.show(topic.thumbnail(), drawn, key=f"small-{topic.name}")
                 st.caption(topic.question)

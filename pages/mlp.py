@@ -230,20 +230,20 @@ def through_the_network(seen: Seen, *, live: bool = False) -> None:
     said = "your image" if seen.label is None else f"a {seen.label}"
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         picture_of(grey(seen.image), f"x: {said}", "shown image", GREY, f"The image: {said}, 28×28.")
-        st.markdown("### →", width="content")
+        pictures.sign("→")
         pictures.one(
             Picture("hidden", hidden, colour.magnitude(hidden), f"{HIDDEN} hidden units, {on} above 0", [picked],
                     pickable=not live),
             11, "unit", "hidden",
         )  # fmt: skip
-        st.markdown("### →", width="content")
+        pictures.sign("→")
         with st.container(width="content", gap="xsmall"):
             outlines = [Outline([(seen.predicted,)])]
             if seen.label is not None:
                 outlines.insert(0, Outline([(seen.label,)], colour.USED, 5))
             logits = steps.logits[0]
             pictures.one(Picture("logits", logits, colour.signed(logits), "logits"), 34, None, "logits")
-            pictures.one(Picture("p", p, SHARE, "softmax (pink: predicted, violet: true)", outlines), 34, None, "p")
+            pictures.one(Picture("p", p, SHARE, "softmax (solid: predicted, dashed: true)", outlines), 34, None, "p")
             st.markdown(verdict(seen), width=370)
 
 
@@ -268,7 +268,7 @@ def one_unit(seen: Seen) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         picture_of(signed_bytes(weights), f"W1[:, {j}] ±{number(weights.abs().max().item())}", "unit weights",
                    colour.SIGNED, f"Weights of unit {j}, at most {number(weights.abs().max().item())} in size.")  # fmt: skip
-        st.markdown("### ⊙ x =", width="content")
+        pictures.sign("⊙ x =")
         picture_of(signed_bytes(parts), f"parts ±{number(parts.abs().max().item())}", "unit parts", colour.SIGNED,
                    f"Pixel times weight for unit {j}; the sum is {number(parts.sum().item())}.")  # fmt: skip
         with st.container(width="content", gap="xsmall"):
@@ -349,10 +349,10 @@ def backward(seen: Seen) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         pictures.one(Picture("dhidden", hidden, scale, "d hidden = d logits · W2ᵀ", [picked], pickable=True), 12,
                      "unit", "dhidden")  # fmt: skip
-        st.markdown("### →", width="content")
+        pictures.sign("→")
         pictures.one(Picture("dpre", pre, scale, "where the unit is above 0", [picked], pickable=True), 12,
                      "unit", "dpre")  # fmt: skip
-        st.markdown("### →", width="content")
+        pictures.sign("→")
         picture_of(signed_bytes(into), f"d W1[:, {seen.unit}] = x · d", "dW1", colour.SIGNED,
                    f"Gradient of the weights into unit {seen.unit}, at most {number(into.abs().max().item())}.")  # fmt: skip
     through = int((pre != 0).sum())

@@ -69,11 +69,21 @@ def draw(x: Tensor, steps: ops.NormalizeSteps, p: float, dim: int, cell: Index) 
                 Picture("output", steps.output, scale, "output", outlines, pickable=True),
                 picks={"input": "cell", "output": "cell"}, cell=34 if x.numel() <= 40 else 22,
             )  # fmt: skip
-        rows, scaled = (x, steps.output) if dim == 1 else (x.T, steps.output.T)
-        if rows.shape[1] in (2, 3):
-            figure = (arrows.flat_arrows if rows.shape[1] == 2 else arrows.deep_arrows)(rows, scaled, p)
-            ends = "; ".join(f"{a} to {b}" for a, b in zip(said(rows), said(scaled), strict=True))
-            pictures.show(figure, f"Each vector scaled onto the unit ball: {ends}", key="arrows")
+        show_arrows(*(x, steps.output) if dim == 1 else (x.T, steps.output.T), p)
+
+
+def show_arrows(rows: Tensor, scaled: Tensor, p: float) -> None:
+    """Vectors of two numbers in the plane, of three in space, where a slider turns them as the mouse does."""
+    if rows.shape[1] not in (2, 3):
+        return
+    with st.container(width="content", gap="xxsmall"):
+        if rows.shape[1] == 2:
+            figure = arrows.flat_arrows(rows, scaled, p)
+        else:
+            turn = controls.slider("turn", "Seen from, in degrees", 0, 350, 50, step=10)
+            figure = arrows.deep_arrows(rows, scaled, p, turn)
+        ends = "; ".join(f"{a} to {b}" for a, b in zip(said(rows), said(scaled), strict=True))
+        pictures.show(figure, f"Each vector scaled onto the unit ball: {ends}", key="arrows")
 
 
 def said(rows: Tensor) -> list[str]:

@@ -115,7 +115,7 @@ def show_numbers(run: Run, out: Index | None, at: Index | None) -> None:
         " – : not counted by the average." if not run.settings["count_include_pad"] or run.settings["ceil_mode"] else ""
     )
     st.caption(
-        f"Purple: the window of the picked output, or the outputs that read the picked input. Pink: what is picked, and the winner.{uncounted}"
+        f"Dashed: the window of the picked output, or the outputs that read the picked input. Solid: what is picked, and the winner.{uncounted}"
     )
 
 
@@ -134,7 +134,7 @@ def show_images(run: Run, out: Index | None, at: Index | None) -> None:
             show_image(pool.output, shades, cell, f"{pool.kind} {times(pool.output.shape)}", outlined, "out")
     wider = ", the wider one of the dilated maximum" if run.settings["dilation"] > 1 else ""
     st.caption(
-        f"Purple: the window of the picked output{wider}, or the outputs that read the picked input. Pink: what is picked, and the winner."
+        f"Dashed: the window of the picked output{wider}, or the outputs that read the picked input. Solid: what is picked, and the winner."
     )
 
 

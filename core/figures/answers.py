@@ -12,7 +12,7 @@ from core.figures.heatmap import unchecked
 Tone = Literal["no", "yes", "careful", "wrong"]
 
 TONES: tuple[Tone, ...] = ("no", "yes", "careful", "wrong")
-FILLS = ["#E4E7EA", "#78C8BC", "#F7D08A", "#E58E3A"]  # from quiet to loud, in lightness as well
+FILLS = ["#E9ECEE", "#78C8BC", "#F7D08A", "#E58E3A"]  # from quiet to loud, in lightness as well
 ROW, HEADER, LINE = 24, 40, 10.5  # pixels: a row, the questions, and the size of all letters
 
 

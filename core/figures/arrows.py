@@ -72,8 +72,8 @@ def _arrows(rows: Tensor, name: str, hue: str, width: int) -> dict:
     }  # fmt: skip
 
 
-def deep_arrows(rows: Tensor, scaled: Tensor, p: float) -> go.Figure:
-    """Rows of three numbers, to be turned with the mouse, and the ball they land on."""
+def deep_arrows(rows: Tensor, scaled: Tensor, p: float, turn: int = 50) -> go.Figure:
+    """Rows of three numbers and the ball they land on, seen from `turn` degrees about the last axis."""
     x, y, z = sphere(p).float().round(decimals=3).unbind(-1)
     surface = {
         "type": "surface", "x": x.numpy(), "y": y.numpy(), "z": z.numpy(), "opacity": 0.35, "showscale": False,
@@ -88,7 +88,8 @@ def deep_arrows(rows: Tensor, scaled: Tensor, p: float) -> go.Figure:
             {"type": "scatter3d", "mode": "lines+markers", "name": name, "x": a.numpy(), "y": b.numpy(), "z": c.numpy(),
              "line": {"color": hue, "width": 5}, "marker": {"size": 3, "color": hue}}
         )  # fmt: skip
-    return unchecked(traces, _layout() | {"scene": {"aspectmode": "data"}})
+    eye = {"x": 1.6 * math.cos(math.radians(turn)), "y": 1.6 * math.sin(math.radians(turn)), "z": 1.0}
+    return unchecked(traces, _layout() | {"scene": {"aspectmode": "data", "camera": {"eye": eye}}})
 
 
 def _layout() -> dict:

@@ -1,7 +1,8 @@
 """The colour scales: one for signed values, one for magnitudes, one for identity; all safe for colour blindness.
 
 All of them stay light: the numbers in the cells are written in one dark ink that keeps a contrast of at least
-5 to 1 on every colour, on a light page and on a dark one.
+5 to 1 on every colour, on a light page and on a dark one. Scales shade one into the next, and so only help the eye:
+what tells two cells apart is the number in them, its index, or what picking it says.
 """
 
 from dataclasses import dataclass
@@ -14,13 +15,13 @@ INK = "#14171C"
 SIGNED = ["#5B9BD0", "#9CC3E4", "#D3E4F1", "#F7F5F1", "#FBDDBB", "#F5B775", "#E58E3A"]
 # From paper to blue-green, darker all the way, so that it reads without its hue.
 MAGNITUDE = ["#FFFCEB", "#E3F2CD", "#B4E0BC", "#78C8BC", "#3FA3C2"]
-# Viridis in pastel: order shows in hue and in lightness.
-IDENTITY = ["#8093DE", "#6CB4DA", "#66CBBB", "#8EDB8C", "#CBE76D", "#FFF08A"]
+# From violet over green to cream: order shows in hue and in lightness.
+IDENTITY = ["#8386D5", "#7FA8C5", "#5AC9B8", "#9ED59C", "#CEE678", "#FFFBD6"]
 
 PICKED = "#D6006C"  # outlines what the reader picked: on neither scale
 USED = "#7A1FA2"  # outlines what the picked cell was made from, or is used for
 EMPTY = "#C9CDD2"  # cells that are padding, or that a tensor does not read
-MUTED = "#7D838C"  # padding and what is absent; readable on both pages
+MUTED = "#7D838C"  # lines around what is absent, on both pages; letters in it the page writes in a stronger grey
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ import torch
 from core.figures.heatmap import unchecked
 
 # Okabe and Ito's palette, without its yellow, which vanishes on a light page, and without black.
-SERIES = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"]
-DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "solid"]  # so that lines differ without their colour too
+# The first four are of Okabe and Ito's; their others are too pale for lines on a light page.
+SERIES = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#865D45", "#646C78"]
+DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"]  # so that lines differ without their colour too
 GRID = "rgba(125, 131, 140, 0.25)"
 
 Values = Sequence[float] | np.ndarray | torch.Tensor

@@ -94,7 +94,12 @@ class Outline:
     cells: Sequence[Index]
     colour: str = colour.PICKED
     width: float = 3
-    dash: str = "solid"
+
+    @property
+    def line(self) -> dict:
+        """Solid around what was picked, dashed around what it is made from: they differ without their colours too."""
+        dash = "dash" if self.colour == colour.USED else "solid"
+        return {"color": self.colour, "width": self.width, "dash": dash}
 
 
 @dataclass(frozen=True)
@@ -358,7 +363,6 @@ def _ticks(montage: Montage, dimension: int, origin: int, cell: int) -> dict:
 
 def _border(outline: Outline, montage: Montage) -> list[dict]:
     places = [montage.place(index) for index in outline.cells]
-    line = {"color": outline.colour, "width": outline.width, "dash": outline.dash}
     return [
         {
             "type": "rect",
@@ -366,7 +370,7 @@ def _border(outline: Outline, montage: Montage) -> list[dict]:
             "y0": top - 0.5,
             "x1": right + 0.5,
             "y1": bottom + 0.5,
-            "line": line,
+            "line": outline.line,
         }
         for top, left, bottom, right in _rectangles(places)
     ]
@@ -410,6 +414,8 @@ def _leading_labels(picture: Picture, montage: Montage) -> list[dict]:
 def describe(picture: Picture, limit: int = 16) -> str:
     """What a screen reader says: the name, the shape and the first numbers."""
     shape = "×".join(map(str, picture.values.shape)) or "one number"
-    texts = picture.texts or [number(value) for value in _flat(picture.values.flatten()[:limit])]
-    listed = ", ".join(texts[:limit]) + (", …" if picture.values.numel() > limit else "")
+    values = _flat(picture.values.flatten()[:limit])
+    texts = picture.texts or [""] * len(values)
+    listed = ", ".join(text or number(value) for text, value in zip(texts, values, strict=False))
+    listed += ", …" if picture.values.numel() > limit else ""
     return f"{picture.title or picture.name}, {shape}: {listed}"

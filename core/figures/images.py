@@ -74,7 +74,7 @@ def _box(cells: Sequence[Index]) -> dict:
 
 
 def _bordered(outline: Outline) -> dict:
-    return {**_box(outline.cells), "line": {"color": outline.colour, "width": outline.width, "dash": outline.dash}}
+    return {**_box(outline.cells), "line": outline.line}
 
 
 def _markers(height: int, width: int, cell: float) -> dict:

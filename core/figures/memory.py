@@ -117,16 +117,15 @@ def _rule(layout: Layout, d: int) -> list[dict]:
 
 def _span(refusal: ViewRefusal) -> dict:
     text = f"new dim {refusal.new_dim} (size {refusal.new_size}) would span both"
-    return _word(text, _joint(refusal.left_dim) + SPACE / 2, -14, BREAKS)
+    return _word(text, _joint(refusal.left_dim) + SPACE / 2, -14)
 
 
 def _joint(d: int) -> int:
     return d * (BOX_WIDTH + SPACE) + BOX_WIDTH
 
 
-def _word(text: str, x: float, y: float, hue: str | None = None) -> dict:
-    font = {"size": 12} | ({"color": hue} if hue else {})
-    return {"text": text, "x": x, "y": y, "showarrow": False, "font": font}
+def _word(text: str, x: float, y: float) -> dict:
+    return {"text": text, "x": x, "y": y, "showarrow": False, "font": {"size": 12}}
 
 
 def _row_layout(count: int, marked: bool) -> dict:

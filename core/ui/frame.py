@@ -23,6 +23,8 @@ STYLE = """<style>
 .stMainBlockContainer { padding: 2rem 1.75rem 4rem; max-width: 1500px; }
 .stMainBlockContainer h1 { padding: 0 0 .1rem; }
 @media (max-width: 640px) { .stMainBlockContainer { padding: 4.2rem .8rem 3rem; } }
+.stMain:focus-visible { outline: 2px solid currentColor; outline-offset: -2px; }
+.sign { font-size: 1.2rem; font-weight: 600; }
 [data-testid="stMarkdownContainer"] table { display: block; overflow-x: auto; max-width: 100%; }
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] * { color: inherit; opacity: 1; }
 [data-testid="stCode"] .token:is(.keyword, .function, .class-name) {
@@ -31,7 +33,11 @@ STYLE = """<style>
 [data-testid="stCode"] .token.number { color: color-mix(in srgb, #29b09d 50%, currentColor); }
 [data-testid="stCode"] .token.decorator { color: color-mix(in srgb, #ed6f13 50%, currentColor); }
 [data-testid="stCode"] .token.comment { color: color-mix(in srgb, #808495 60%, currentColor); }
-@media (prefers-reduced-motion: reduce) { * { animation: none !important; transition: none !important; } }
+.js-plotly-plot text:is([style*="fill: rgb(128, 132, 149)"], [style*="fill: rgb(125, 131, 140)"]) {
+  fill: color-mix(in srgb, currentColor 75%, transparent) !important; }  /* greys too pale to be read on a light page */
+@media (prefers-reduced-motion: reduce) {
+  *, *::before, *::after { animation: none !important; transition: none !important; scroll-behavior: auto !important; }
+}
 </style>"""
 
 PROJECTOR = """<style>

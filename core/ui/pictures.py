@@ -1,5 +1,6 @@
 """Show plotly figures: alone, or side by side as an equation; and report the cell that the reader picked."""
 
+import html
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
@@ -9,9 +10,9 @@ import streamlit as st
 from core.figures.heatmap import Picture, cell_size, describe, draw
 from core.ui import link
 
-DRAWN = "_drawn"  # where session state keeps the figures of this page, to be taken away: {name: figure}
+DRAWN = "_drawn"  # where session state keeps the figures of this page, to be taken away: {name: (figure, alt)}
 PAGE_WIDTH, PROJECTOR_WIDTH = 890, 1180  # pixels beside the side bar, and without it, on a screen of 1280
-CONFIG = {"displayModeBar": False, "responsive": False}
+CONFIG = {"displayModeBar": False, "responsive": False, "showTips": False}  # tips are white on pale grey
 
 
 def forget() -> None:
@@ -19,14 +20,14 @@ def forget() -> None:
     st.session_state[DRAWN] = {}
 
 
-def drawn() -> dict[str, go.Figure]:
-    """The figures shown so far on this page, by name."""
+def drawn() -> dict[str, tuple[go.Figure, str]]:
+    """The figures shown so far on this page and what they show in words, by name."""
     return st.session_state.setdefault(DRAWN, {})
 
 
 def show(figure: go.Figure, alt: str, *, key: str, width: int | Literal["content", "stretch"] = "content") -> None:
     """One figure, with what it shows said in words for a screen reader."""
-    drawn()[key] = figure
+    drawn()[key] = figure, alt
     st.plotly_chart(
         figure,
         width=width,
@@ -53,7 +54,7 @@ def pickable(
             picked = points[0]["customdata"]
             st.session_state[cell_key] = picked if isinstance(picked, str) else picked[0]
 
-    drawn()[key] = figure
+    drawn()[key] = figure, alt
     st.plotly_chart(
         figure, width="content", key=key, alt=alt[:1000], config=CONFIG, theme="streamlit",
         on_select=take, selection_mode="points",
@@ -77,9 +78,14 @@ def equation(
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
         for part in parts:
             if isinstance(part, str):
-                st.markdown(f"### {part}" if part else "&emsp;", width="content")
+                sign(part)
             else:
                 one(part, side, (picks or {}).get(part.name), f"{name} {part.name}")
+
+
+def sign(text: str) -> None:
+    """What stands between two pictures: large, and no heading to those who hear the page."""
+    st.html(f'<span class="sign">{html.escape(text) or "&emsp;"}</span>', width="content")
 
 
 def one(picture: Picture, side: int, cell_key: str | None, key: str) -> None:

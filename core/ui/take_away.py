@@ -42,7 +42,7 @@ def file(label: str, name: str, data: str | Callable[[], str | bytes], mime: str
     st.download_button(label, data, name, mime, icon=icon, on_click="ignore", key=f"take {name}")
 
 
-def picture(page: str, drawn: Mapping[str, go.Figure]) -> None:
+def picture(page: str, drawn: Mapping[str, tuple[go.Figure, str]]) -> None:
     """One of the pictures on the page, as an interactive HTML file, or as PNG or SVG by its camera button."""
     if not drawn:
         return
@@ -52,7 +52,7 @@ def picture(page: str, drawn: Mapping[str, go.Figure]) -> None:
         kind = st.segmented_control(
             "Camera button saves", ["png", "svg"], default="png", required=True, key="take_kind"
         )
-        figure = drawn[name]
+        figure, said = drawn[name]
         st.download_button(
             "Interactive HTML", lambda: figure.to_html(include_plotlyjs=True), f"{page}.html", "text/html",
             icon=":material/html:", on_click="ignore", key="take html",
@@ -63,5 +63,4 @@ def picture(page: str, drawn: Mapping[str, go.Figure]) -> None:
         "modeBarButtons": [["toImage"]],
         "toImageButtonOptions": {"format": kind, "filename": f"{page} {name}", "scale": 2},
     }
-    said = f"{name}, to be saved as {kind}"
-    st.plotly_chart(figure, width="content", key=f"take {name} {kind}", alt=said, config=config)
+    st.plotly_chart(figure, width="content", key=f"take {name} {kind}", alt=said[:1000], config=config)

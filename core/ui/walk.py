@@ -11,7 +11,7 @@ from core.figures.colour import Scale
 from core.figures.walk import Walk, packed
 
 ASSETS = Path(__file__).parent / "assets"
-KEY = ":violet-badge[read] by the line that is about to run, :red-badge[written] by it"
+KEY = ":violet-badge[dashed: read] by the line that is about to run, :red-badge[solid: written] by it"
 
 
 @st.cache_resource(show_spinner=False)

@@ -21,3 +21,10 @@ def test_the_ball_has_norm_1_wherever_it_is_drawn(p):
 def test_plotly_accepts_the_arrows(p):
     valid(flat_arrows(torch.tensor([[3.0, -4.0], [0.0, 0.0]]), torch.tensor([[0.6, -0.8], [0.0, 0.0]]), p))
     valid(deep_arrows(torch.randn(3, 3), torch.randn(3, 3), p))
+
+
+def test_turning_moves_the_eye():
+    here, there = (deep_arrows(torch.ones(1, 3), torch.ones(1, 3), 2, turn).layout.scene.camera.eye for turn in (0, 90))
+    assert here.x > 1 > abs(here.y)
+    assert there.y > 1 > abs(there.x)
+    assert here.z == there.z

@@ -23,7 +23,14 @@ def open_page(name: str, **parameters: str) -> AppTest:
 def sound(app: AppTest) -> AppTest:
     """The same app, after seeing that nothing in it has failed."""
     assert not app.exception, [e.value for e in app.exception]
+    silent = [chart.proto.id for chart in app.get("plotly_chart") if not tells(chart.proto.alt)]
+    assert not silent, silent
     return app
+
+
+def tells(alt: str) -> bool:
+    """Whether the words for a chart say what it shows: numbers, or more than a title's few words."""
+    return len(alt) >= 12 and (any(c.isdigit() for c in alt) or len(alt.split()) >= 6)
 
 
 def control(app: AppTest, key: str) -> Any:

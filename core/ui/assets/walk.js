@@ -1,5 +1,6 @@
 // Steps through a recorded run. All steps travel once; moving between them asks nothing of the server.
 const PACE = 700; // milliseconds a step at speed 1
+const SAID = 16; // how many numbers a screen reader is told of each panel
 const walks = new WeakMap(); // the place and the timer of each walk on the page, kept while its data stays
 
 export default function ({ parentElement, data }) {
@@ -40,10 +41,12 @@ export default function ({ parentElement, data }) {
     const grid = document.createElement("div");
     grid.className = "grid";
     grid.setAttribute("role", "img");
-    grid.setAttribute("aria-label", `${name}: ` + panel.cells.slice(0, 16).map(([text]) => text).join(", "));
     grid.style.cssText = `grid-template-columns: repeat(${columns}, minmax(0, ${side}px)); --side: ${side}px;` +
       `--size: ${Math.min(15, Math.floor(side / Math.max(2, 0.62 * longest)))}px`;
     const reads = new Set(step.reads[name]), writes = new Set(step.writes[name]);
+    const said = (places) => [...places].slice(0, SAID).map((place) => panel.cells[place]?.[0]).join(", ");
+    grid.setAttribute("aria-label", `${name}: ${said(panel.cells.keys())}` +
+      (reads.size ? `; read: ${said(reads)}` : "") + (writes.size ? `; written: ${said(writes)}` : ""));
     panel.cells.forEach(([text, colour], place) => {
       const cell = document.createElement("div");
       cell.className = "cell" + (writes.has(place) ? " writes" : reads.has(place) ? " reads" : "");
@@ -91,7 +94,7 @@ export default function ({ parentElement, data }) {
   find("step").oninput = (event) => { pause(); go(Number(event.target.value)); };
   find("speed").onchange = () => { if (walk.timer) { pause(); play(); } };
   root.onkeydown = (event) => {
-    if (event.target.matches("select, .step")) return;
+    if (event.target.matches("select, .step, .code")) return;
     const moves = { ArrowRight: walk.at + 1, ArrowLeft: walk.at - 1, Home: 0, End: last };
     if (event.key in moves) { pause(); go(moves[event.key]); }
     else if (event.key === " " && event.target === root) find("play").onclick();
