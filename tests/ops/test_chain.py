@@ -162,7 +162,7 @@ def test_a_wrong_chain_names_the_step():
         parse_chain(">".join(["T"] * 13))
     with pytest.raises(ValueError, match="at most 2000 are read"):
         parse_chain("T>" * 5000)
-    with pytest.raises(ValueError, match="step 2: '' is not of the form"):
+    with pytest.raises(ValueError, match="step 2: `` is not of the form"):
         parse_chain("T>")
     assert parse_chain("") == parse_chain("  \n") == ()
 
