@@ -240,8 +240,10 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
-def png(width: int, height: int, pixels: bytes, *extra: bytes, interlaced: int = 0) -> bytes:
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, interlaced))
+def png(
+    width: int, height: int, pixels: bytes, *extra: bytes, interlaced: int = 0, bits: int = 8, colour: int = 0
+) -> bytes:
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, interlaced))
     body = chunk(b"IDAT", zlib.compress(pixels, 9))
     return SIGNATURE + header + b"".join(extra) + body + chunk(b"IEND", b"")
 
@@ -260,6 +262,7 @@ BAD_IMAGES = {
     "bomb of 4 gigapixels": (png(65_000, 65_000, bytes(1000)), "more than 16 million pixels"),
     "bomb of 2**62 pixels": (png(2**31 - 1, 2**31 - 1, b""), "more than 16 million pixels"),
     "jpeg of 4 gigapixels": (JPEG[:SIZE_AT] + b"\xff\xf0\xff\xf0" + JPEG[SIZE_AT + 4 :], "16 million pixels"),
+    "16 megapixels of 64 bits": (png(4000, 4000, bytes(1000), bits=16, colour=6), "more than 80 MB of pixels"),
     "no pixels": (png(0, 0, b""), "damaged or cut off"),
     "text bomb": (png(1, 1, bytes(2), chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(10**8)))), "damaged or cut off"),
     "profile bomb": (
