@@ -19,14 +19,16 @@ MARKUP = (
 )  # fmt: skip
 VALUES = (
     "-3", "banana", "1e309", "nan", "-inf", "", "9" * 400, "0x10", "１２", "; DROP TABLE", "-0.0", "2147483648",
-    "1e-320", "null", "None", "true", "\0", "\ud7ff\u202e\u200b", "👩‍👩‍👧", "../../etc/passwd", "{{7*7}}", "%s%n", "9" * 5000,
+    "1e-320", "null", "None", "true", "\0", "\ud7ff\u202e\u200b", "👩‍👩‍👧", "../../etc/passwd",
+    "{{7*7}}", "%s%n", "9" * 5000,
 )  # fmt: skip
 TENSORS = (
     "[[1, 2], [3, 4]]", "1 2\n3", "nan", "[1e308, -1e308, inf]", "[]", "[[[1]]]", "0", "x" * 3000, "[" * 500,
     "1,2;3,4", "tensor([[True, False]])", "z000000_f32_9x9_", "n3f09a1_f32_2x3_1_2", "-0.0 5e-324", "[[], []]",
     "[[1,2,3],[4,5,6],[7,8,9]]", "tensor([], size=(0, 999999999))", "tensor([[1e30, 1], [1, 1]], dtype=torch.float64)",
     "tensor([9223372036854775807, -9223372036854775808])", "[[1, [2]], 3]", "1e400", "[1,2],[3,4],", "()",
-    "((1,),(2,))",    "[[65504, 1e5], [6e-8, 0]]", "tensor([255, 0], dtype=torch.uint8)", "tensor([1.], dtype=torch.float16, size=(9,))",
+    "((1,),(2,))", "[[65504, 1e5], [6e-8, 0]]", "tensor([255, 0], dtype=torch.uint8)",
+    "tensor([1.], dtype=torch.float16, size=(9,))",
     "tensor([[inf, -inf], [nan, 0]])", "1 " * 9000, "[" + "1," * 9000 + "]", "9" * 90 + " " + "1" * 90, "1_000 2__0",
     "np.float64(1) np.float64(", "tensor(" * 300, "[[" + "1e38, " * 5 + "], [" + "-1e38, " * 5 + "]]", "0 0 0;0 0 0",
     "[[[[1.0, 2.0], [3.0, 4.0]], [[5, 6], [7, 8]]]]", "1.0e+04 * [1 2; 3 4]", "\ufeff−1", "…", "١٢ ٣", "1e-45, 1e38",
@@ -36,8 +38,8 @@ SHAPES = ("2×3", "1", "999999×999999", "0", "-1", "2,2,2,2,2,2,2", "64×64", "
 NUMBERS = ("0", "1", "2", "-1", "3", "4", "5", "12", "30", "None", "4096", "999999", "-999999", "1000000", "1e3", "")
 OPERATIONS = (
     "view", "reshape", "permute", "transpose", "T", "mT", "movedim", "slice", "select", "narrow", "unsqueeze",
-    "squeeze", "expand", "repeat", "flatten", "unflatten", "diagonal", "unfold", "as_strided", "flip", "roll", "contiguous",
-    "clone", "channels_last", "resize_", "repeat_interleave", "eval", "__class__", "tile",
+    "squeeze", "expand", "repeat", "flatten", "unflatten", "diagonal", "unfold", "as_strided", "flip", "roll",
+    "contiguous", "clone", "channels_last", "resize_", "repeat_interleave", "eval", "__class__", "tile",
 )  # fmt: skip
 TABS = ("Pitfalls", "Walk through", "Predict", "Code", "Timing", "Take away", "Merging", "Cost", "Curve", "x")
 PARTS = ("controls", "pitfalls", "walk", "predict", "code", "timing", "take-away", "answers", "<b>", "")
