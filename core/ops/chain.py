@@ -518,8 +518,9 @@ def parse_chain(text: str) -> tuple[Step, ...]:
 
 
 def _quoted(text: str) -> str:
-    text = text.strip()
-    return ascii(text if len(text) <= 40 else text[:39] + "...")
+    """A reader's text as code, short and without signs that could end the code."""
+    text = "".join(c if c.isprintable() and c not in "`$[]\\" else "·" for c in text.strip())
+    return f"`{text if len(text) <= 40 else text[:39] + '…'}`"
 
 
 # ---- the tensor that a chain starts from -----------------------------------------------------------------------

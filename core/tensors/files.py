@@ -23,6 +23,7 @@ from core.tensors.limits import Limits, TensorInputError, check, quote, times
 
 MAX_BYTES = 5_000_000
 MAX_PIXELS = 16_000_000  # 64 MB as RGBA
+MAX_DECODED = 80_000_000  # bytes of a PNG's pixels before they are read as such
 
 _NPY, _PNG, _JPEG = b"\x93NUMPY", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 _OTHERS = {
@@ -156,6 +157,9 @@ def npy_note(tensor: torch.Tensor) -> str:
 _GREY = ("1", "L", "LA", "I", "I;16", "I;16B")
 _ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
 _DAMAGED = "The image is damaged or cut off: save it again as PNG or JPEG."
+_TOO_DEEP = (
+    f"The image has more than {MAX_DECODED / 1e6:.0f} MB of pixels: scale it down, or save it with 8 bits a channel."
+)
 _TOO_MANY_PIXELS = f"The image has more than {MAX_PIXELS / 1e6:.0f} million pixels: scale it down first."
 
 
@@ -181,8 +185,8 @@ def _opened(data: bytes, side: int) -> Image.Image:
         raise TensorInputError(_TOO_MANY_PIXELS if too_large else _DAMAGED) from None
     if pixels > MAX_PIXELS:
         raise TensorInputError(_TOO_MANY_PIXELS)
-    if image.format == "PNG" and not (data[12:16] == b"IHDR" and _stored(data, _promised(data))):
-        raise TensorInputError(_DAMAGED)
+    if image.format == "PNG":
+        _check_png(data)
     try:
         image.draft(None, (2 * side, 2 * side))  # a JPEG decodes to little more than what is needed
         image.load()
@@ -192,6 +196,15 @@ def _opened(data: bytes, side: int) -> Image.Image:
         return ImageOps.exif_transpose(image)
     except Exception:  # unreadable EXIF: the pixels are good nevertheless
         return image
+
+
+def _check_png(data: bytes) -> None:
+    """TensorInputError unless a PNG holds the pixels that its header promises, and these are not too many bytes."""
+    promised = _promised(data) if data[12:16] == b"IHDR" else 0
+    if promised > MAX_DECODED:
+        raise TensorInputError(_TOO_DEEP)
+    if not promised or not _stored(data, promised):
+        raise TensorInputError(_DAMAGED)
 
 
 def _promised(data: bytes) -> int:

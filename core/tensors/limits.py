@@ -161,9 +161,9 @@ def place(index: Sequence[int]) -> str:
 
 
 def quote(text: str, limit: int = 20) -> str:
-    """A reader's text, short and without signs that mean something to Markdown or HTML, to repeat in a sentence."""
+    """A reader's text to repeat in a sentence: short, and as code, in which Markdown makes no link, icon or picture."""
     kept = "".join(c if c.isalnum() or c in " .,+-/:" else "·" for c in text[:limit])
-    return f"“{kept}{'…' if len(text) > limit else ''}”"
+    return f"`{kept}{'…' if len(text) > limit else ''}`"
 
 
 def _name(dtype: torch.dtype) -> str:

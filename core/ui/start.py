@@ -4,6 +4,7 @@ import gc
 import importlib
 import pkgutil
 import socket
+import threading
 from pathlib import Path
 
 import streamlit as st
@@ -16,6 +17,8 @@ from core.ui import check
 
 navigated: set[bool] = set()  # holds True once this process has called st.navigation
 frozen: set[str] = set()  # what this process has done for the first time before a freeze of the heap
+
+warming = threading.Lock()
 
 
 def by_the_front_door() -> None:
@@ -36,8 +39,17 @@ def set_up() -> None:
     st.set_page_config("Torch Underneath", page_icon=icon, layout="wide", initial_sidebar_state=264)
 
 
-@st.cache_resource(show_spinner=False)
 def warm() -> None:
+    """Do the start's work once a process, while whoever comes meanwhile waits for it.
+
+    Not by Streamlit's cache, which any reader can ask to be emptied.
+    """
+    with warming:
+        if "start" not in frozen:
+            prepare()
+
+
+def prepare() -> None:
     """Import all that any page needs, run some of it once, and freeze the heap.
 
     Streamlit collects the whole heap after every rerun. With torch imported that takes longer than a page

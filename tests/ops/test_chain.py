@@ -123,12 +123,12 @@ def test_how_steps_are_read_and_written(text, written, code):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("banana(1)", "no operation 'banana'.*view"),
+        ("banana(1)", "no operation `banana`.*view"),
         ("view(5,6", "form name"),
         ("view 5 6", "can't read|form name|no operation"),
-        ("view(5,,6)", "can't read ',6'"),
+        ("view(5,,6)", "can't read `,6"),
         ("view(5,)", "missing after the last comma"),
-        ("view(1e309)", "can't read '1e309'"),
+        ("view(1e309)", "can't read `1e309"),
         ("view(2.5)", "can't read"),
         ("view(9999999)", "at most 6 digits"),
         ("view(" + "9" * 1000 + ")", "at most 6 digits"),
@@ -140,7 +140,7 @@ def test_how_steps_are_read_and_written(text, written, code):
         ("unfold(0,None,1)", "size must be a whole number"),
         ("view(٣)", "can't read"),
         ("view(−1)", "can't read"),
-        ("__import__('os').system('ls')", "no operation '__import__'"),
+        ("__import__('os').system('ls')", "no operation `__import__`"),
         ("view(__class__)", "can't read"),
         ("view(5,6);T", "can't read|form name"),
         ("<script>", "form name|no operation"),
@@ -156,13 +156,13 @@ def test_a_wrong_step_is_refused_in_a_sentence(text, says):
 
 
 def test_a_wrong_chain_names_the_step():
-    with pytest.raises(ValueError, match="step 2: there is no operation 'viev'"):
+    with pytest.raises(ValueError, match="step 2: there is no operation `viev`"):
         parse_chain("T>viev(3)>T")
     with pytest.raises(ValueError, match="13 steps; at most 12"):
         parse_chain(">".join(["T"] * 13))
     with pytest.raises(ValueError, match="at most 2000 are read"):
         parse_chain("T>" * 5000)
-    with pytest.raises(ValueError, match="step 2: '' is not of the form"):
+    with pytest.raises(ValueError, match="step 2: `` is not of the form"):
         parse_chain("T>")
     assert parse_chain("") == parse_chain("  \n") == ()
 

@@ -84,20 +84,20 @@ HEADER = "{{'descr': '{}', 'fortran_order': False, 'shape': {}, }}\n"
 BAD_FILES = {
     "empty": (b"", "There are no numbers yet"),
     "over the limit": (bytes(MAX_BYTES + 1), r"The file has 5\.0 MB and at most 5 MB are taken\."),
-    "pickle": (b"\x80\x04\x95\x00", "“x” is a pickle, which can run code"),
-    "zip": (b"PK\x03\x04...", "“x” is a zip archive .*numpy.save"),
-    "gif": (b"GIF89a", "“x” is a GIF: save the image as PNG or JPEG"),
+    "pickle": (b"\x80\x04\x95\x00", "`x` is a pickle, which can run code"),
+    "zip": (b"PK\x03\x04...", "`x` is a zip archive .*numpy.save"),
+    "gif": (b"GIF89a", "`x` is a GIF: save the image as PNG or JPEG"),
     "tiff": (picture(Image.new("L", (2, 2)), "TIFF"), "TIFF"),
     "webp": (picture(Image.new("RGB", (2, 2)), "WEBP"), "WebP"),
-    "binary": (bytes(range(256)), r"“x” is not a \.npy, a text, a PNG or a JPEG"),
-    "half a utf-16": (b"\xff\xfe1", r"“x” is not a \.npy, a text"),
-    "words": (b"hello world", "“hello” is not a number"),
+    "binary": (bytes(range(256)), r"`x` is not a \.npy, a text, a PNG or a JPEG"),
+    "half a utf-16": (b"\xff\xfe1", r"`x` is not a \.npy, a text"),
+    "words": (b"hello world", "`hello` is not a number"),
     "long text": (b"1 " * 150_000, "The text has 300,000 characters"),
     "objects": (npy(np.array([{}], dtype=object), allow_pickle=True), "holds Python objects, which can run code"),
     "complex": (npy(np.ones(2) * 1j), "holds complex numbers"),
-    "strings": (npy(np.array(["a"])), "holds “U1”, which torch does not have"),
-    "dates": (npy(np.array(["2020-01-01"], dtype="M8[D]")), "“x?|columns|torch does not have|cannot be read"),
-    "long double": (npy(np.ones(2, dtype=np.longdouble)), "holds “f16”, which torch does not have"),
+    "strings": (npy(np.array(["a"])), "holds `U1`, which torch does not have"),
+    "dates": (npy(np.array(["2020-01-01"], dtype="M8[D]")), "`x?|columns|torch does not have|cannot be read"),
+    "long double": (npy(np.ones(2, dtype=np.longdouble)), "holds `f16`, which torch does not have"),
     "raw bytes": (npy(np.zeros(2, "V2")), "holds raw bytes .*bfloat16"),
     "table": (npy(np.zeros(2, [("a", "f4")])), "holds a table of named columns"),
     "u8 too large": (npy(np.array([2**63], dtype=np.uint64)), "above 9223372036854775807"),
@@ -240,8 +240,10 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
-def png(width: int, height: int, pixels: bytes, *extra: bytes, interlaced: int = 0) -> bytes:
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, interlaced))
+def png(
+    width: int, height: int, pixels: bytes, *extra: bytes, interlaced: int = 0, bits: int = 8, colour: int = 0
+) -> bytes:
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, interlaced))
     body = chunk(b"IDAT", zlib.compress(pixels, 9))
     return SIGNATURE + header + b"".join(extra) + body + chunk(b"IEND", b"")
 
@@ -260,6 +262,7 @@ BAD_IMAGES = {
     "bomb of 4 gigapixels": (png(65_000, 65_000, bytes(1000)), "more than 16 million pixels"),
     "bomb of 2**62 pixels": (png(2**31 - 1, 2**31 - 1, b""), "more than 16 million pixels"),
     "jpeg of 4 gigapixels": (JPEG[:SIZE_AT] + b"\xff\xf0\xff\xf0" + JPEG[SIZE_AT + 4 :], "16 million pixels"),
+    "16 megapixels of 64 bits": (png(4000, 4000, bytes(1000), bits=16, colour=6), "more than 80 MB of pixels"),
     "no pixels": (png(0, 0, b""), "damaged or cut off"),
     "text bomb": (png(1, 1, bytes(2), chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(10**8)))), "damaged or cut off"),
     "profile bomb": (

@@ -71,5 +71,5 @@ def test_places_count_from_one():
 
 
 def test_quoted_text_is_short_and_means_nothing_to_markdown():
-    assert quote("a`b*c_[d](e)<f>$g$") == "“a·b·c··d··e··f··g·”"
-    assert quote("x" * 21) == "“" + "x" * 20 + "…”"
+    assert quote("a`b*c_[d](e)<f>$g$") == "`a·b·c··d··e··f··g·`"
+    assert quote("x" * 21) == "`" + "x" * 20 + "…`"

@@ -42,7 +42,7 @@ def test_another_dtype_rounds_the_same_numbers():
 
 
 def test_an_unknown_distribution():
-    with pytest.raises(TensorInputError, match="“banana” is not one of normal, uniform, integers"):
+    with pytest.raises(TensorInputError, match="`banana` is not one of normal, uniform, integers"):
         random_tensor((1,), 0, "banana")
 
 
@@ -55,10 +55,10 @@ def test_shapes_are_read(text):
     ("text", "sentence"),
     [
         ("", "This is a single number, and a vector or a matrix is needed"),
-        ("2,banana", "“banana” is not a size: write a shape such as 2, 3 or 2×3"),
-        ("2,-3", "“-3” is not a size"),
-        ("1e3", "“1e3” is not a size"),
-        ("9999999,1", "“9999999” is not a size"),
+        ("2,banana", "`banana` is not a size: write a shape such as 2, 3 or 2×3"),
+        ("2,-3", "`-3` is not a size"),
+        ("1e3", "`1e3` is not a size"),
+        ("9999999,1", "`9999999` is not a size"),
         ("999999,999999", "at most 64 along a side and 4,096 numbers in all are taken here: choose a smaller shape"),
         ("0,3", "empty"),
         ("1,2,3", "rank 3"),

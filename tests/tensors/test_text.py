@@ -150,19 +150,19 @@ REFUSED = [
     ),
     ("[[1, 2], 3]", "Part 2 is a single number, part 1 is a list (2): give every part the same shape."),
     ("[1, [2]]", "Part 2 is a list (1), part 1 is a single number: give every part the same shape."),
-    ("1 2\n3 four", "Row 2, column 2: “four” is not a number; replace it by one, or remove it."),
-    ("[[1, 2], [3, None]]", "Row 2, column 2: “None” is not a number; replace it by one, or remove it."),
-    ("[1, two]", "Number 2: “two” is not a number; replace it by one, or remove it."),
-    ("height,width\n1,2", "Row 1, column 1: “height” is not a number; replace it by one, or remove it."),
-    ("0x10", "Row 1, column 1: “0x10” is not a number; replace it by one, or remove it."),
-    ("1.2.3", "Row 1, column 1: “1.2.3” is not a number; replace it by one, or remove it."),
-    ("١٢", "Row 1, column 1: “١٢” is not a number; replace it by one, or remove it."),
-    ("<b>*hi*</b>", "Row 1, column 1: “·b··hi··/b·” is not a number; replace it by one, or remove it."),
-    ("9" * 101, f"Row 1, column 1: “{'9' * 20}…” is not a number; replace it by one, or remove it."),
-    ("1,5;2,5\n3,5;4,5", "Row 1, column 1: “1,5” is not a number; write the decimal with a point."),
+    ("1 2\n3 four", "Row 2, column 2: `four` is not a number; replace it by one, or remove it."),
+    ("[[1, 2], [3, None]]", "Row 2, column 2: `None` is not a number; replace it by one, or remove it."),
+    ("[1, two]", "Number 2: `two` is not a number; replace it by one, or remove it."),
+    ("height,width\n1,2", "Row 1, column 1: `height` is not a number; replace it by one, or remove it."),
+    ("0x10", "Row 1, column 1: `0x10` is not a number; replace it by one, or remove it."),
+    ("1.2.3", "Row 1, column 1: `1.2.3` is not a number; replace it by one, or remove it."),
+    ("١٢", "Row 1, column 1: `١٢` is not a number; replace it by one, or remove it."),
+    ("<b>*hi*</b>", "Row 1, column 1: `·b··hi··/b·` is not a number; replace it by one, or remove it."),
+    ("9" * 101, f"Row 1, column 1: `{'9' * 20}…` is not a number; replace it by one, or remove it."),
+    ("1,5;2,5\n3,5;4,5", "Row 1, column 1: `1,5` is not a number; write the decimal with a point."),
     (
         "[1+2j]",
-        "Number 1: “1+2j” is a complex number; give real ones, for example its real and imaginary part.",
+        "Number 1: `1+2j` is a complex number; give real ones, for example its real and imaginary part.",
     ),
     ("1,,2", "Row 1, column 2: a number is missing; write it, or remove the separator."),
     ("[1,,2]", "Number 2: a number is missing before the comma."),
@@ -174,12 +174,12 @@ REFUSED = [
     ("{1, 2}", "The sign { does not belong into nested brackets: use [ ] and commas."),
     ("[" * 9 + "1" + "]" * 9, "The brackets are nested more than 8 deep: take some of them away."),
     ("[" * 200_000, "The brackets are nested more than 8 deep: take some of them away."),
-    ("tensor([1, 2]", "The round bracket after “tensor” is never closed: add ) at the end."),
-    ("tensor([1, 2]) + 1", "What follows the numbers cannot be read: “· + 1”; remove it."),
+    ("tensor([1, 2]", "The round bracket after `tensor` is never closed: add ) at the end."),
+    ("tensor([1, 2]) + 1", "What follows the numbers cannot be read: `· + 1`; remove it."),
     ("tensor([1])\ntensor([2])", "There is more than one tensor: paste one at a time."),
     (
         "tensor([1], dtype=torch.float13)",
-        "The dtype “float13” is not known here: use one of "
+        "The dtype `float13` is not known here: use one of "
         "float32, float64, float16, bfloat16, int64, int32, int16, int8, uint8, bool.",
     ),
     (
@@ -193,18 +193,18 @@ REFUSED = [
     ),
     (
         "[1, 9223372036854775808]",
-        "Number 2: “9223372036854775808” does not fit int64, whole numbers from "
+        "Number 2: `9223372036854775808` does not fit int64, whole numbers from "
         "-9223372036854775808 to 9223372036854775807; change it, or use floats.",
     ),
     (
         "array([[1, 256]], dtype=uint8)",
-        "Row 1, column 2: “256” does not fit uint8, whole numbers from 0 to 255; change it, or use floats.",
+        "Row 1, column 2: `256` does not fit uint8, whole numbers from 0 to 255; change it, or use floats.",
     ),
     (
         "tensor([1.5], dtype=torch.int64)",
         "Number 1: 1.5 is not whole, and the dtype says int64; change either.",
     ),
-    ("1e400", "Row 1, column 1: “1e400” is too large for a float; write inf if infinity is meant."),
+    ("1e400", "Row 1, column 1: `1e400` is too large for a float; write inf if infinity is meant."),
     (
         "[1, 1e39]",
         "Number 2: 1e+39 is too large for float32, which ends at 3.4028e+38; write inf if infinity is meant.",
