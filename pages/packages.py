@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from core.topics import Topic
-from core.ui import controls, frame
+from core.ui import controls, frame, start
 from pages.packages_parts import data, init, nn, optim
 from pages.packages_parts.lesson import Lesson
 
@@ -25,6 +25,7 @@ def lesson(topic: Topic) -> None:
             topic, pitfalls=below.pitfalls, walk=below.walk, questions=below.questions, take=below.take,
             more=below.more, functions=below.functions,
         )  # fmt: skip
+    start.freeze(f"packages {part}")  # each brings in something of torch's own when it runs for the first time
 
 
 frame.page("packages", lesson)

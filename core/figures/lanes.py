@@ -10,7 +10,7 @@ from core.figures.curves import GRID
 from core.figures.heatmap import unchecked
 from core.figures.walk import hue
 
-ROW, ABOVE, BELOW = 28, 34, 40  # pixels of a lane, and around all of them
+ROW, ABOVE, BELOW = 32, 34, 40  # pixels of a lane, and around all of them
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def lanes(names: Sequence[str], work: Sequence[Busy], axis: str, *, title: str =
         "textposition": "inside",
         "insidetextanchor": "middle",
         "textangle": 0,
-        "textfont": {"color": colour.INK, "size": 11},
+        "textfont": {"color": colour.INK, "size": 12},
         "marker": {
             "color": [hue(piece.number, scale) for piece in work], "line": {"color": colour.INK, "width": 0.5},
         },

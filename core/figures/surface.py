@@ -84,5 +84,5 @@ def _layout(before: dict, window: Window, width: int) -> dict:
         "xaxis": before["xaxis"] | {"range": list(window.x)},
         "yaxis": before["yaxis"] | {"range": list(window.y)},
         "showlegend": True,
-        "legend": {"orientation": "h", "y": -0.16, "yanchor": "top", "x": 0, "font": {"size": 12}},
+        "legend": {"orientation": "h", "y": -0.22, "yanchor": "top", "x": 0, "font": {"size": 12}},
     }

@@ -56,6 +56,7 @@ def page(name: str, lesson: Callable[[Topic], None]) -> None:
 
     @st.fragment
     def body() -> None:
+        start.settle_thread()
         controls.forget()
         pictures.forget()
         top = st.container(horizontal=True, vertical_alignment="center", gap="small")

@@ -26,7 +26,7 @@ from core.ui import check, controls, frame, pictures, tensor_input, walk
 from core.ui.frame import Pitfall
 from core.ui.predict import Draw, Question
 from core.ui.take_away import TakeAway
-from pages.packages_parts.lesson import NARROW, Lesson, refusal
+from pages.packages_parts.lesson import NARROW, Lesson, kept, refusal
 
 Batches = list[tuple[Tensor, Tensor, Tensor]]  # of an epoch: the indices, images and labels of each
 
@@ -123,7 +123,7 @@ def data_part(_: Topic) -> Lesson | None:
 def choose_loader() -> tuple[Loading, Any]:
     """The data set, the sampler and the loader's settings; and the row of controls where there is room for more."""
     with controls.row("data"):
-        sampler = controls.choice("sampler", "Sampler", tuple(ORDERS), few=0)
+        sampler = controls.choice("sampler", "Sampler", tuple(ORDERS), few=0, width=225)
         count = controls.slider("count", "Samples", 4, 48, 20, width=NARROW)
         batch_size = controls.slider("batch_size", "batch_size", 1, 16, 6, width=NARROW)
         epochs = controls.slider("epochs", "Epochs", 1, 3, 2, width=NARROW)
@@ -266,20 +266,24 @@ def walk_batches(how: Loading) -> None:
 def data_pitfalls(how: Loading) -> list[Pitfall]:
     """What people believe of loaders."""
     return [
-        Pitfall("`shuffle=True` gives the same order in every epoch with one seed", lambda: epochs_differ(how)),
-        Pitfall("Dropping the last batch loses nothing", lambda: last_batch(how)),
-        Pitfall("n draws with replacement see about all n samples", lambda: unseen_samples(how)),
-        Pitfall("`sampler=` and `shuffle=True` go together", lambda: not_both(how)),
+        Pitfall("`shuffle=True` gives the same order in every epoch with one seed", lambda: epochs_differ(how.seed)),
+        Pitfall("Dropping the last batch loses nothing", lambda: last_batch(how.count, how.batch_size, how.seed)),
+        Pitfall("n draws with replacement see about all n samples", lambda: unseen_samples(how.count, how.seed)),
+        Pitfall("`sampler=` and `shuffle=True` go together", not_both),
         Pitfall("Samples may have any shape: the loader makes a batch of them", ragged),
-        Pitfall("A `DistributedSampler` with `shuffle=True` shuffles each epoch anew", lambda: set_epoch(how)),
+        Pitfall(
+            "A `DistributedSampler` with `shuffle=True` shuffles each epoch anew",
+            lambda: set_epoch(how.count, how.seed),
+        ),
     ]
 
 
-def epochs_differ(how: Loading) -> None:
+@kept
+def epochs_differ(seed: int) -> None:
     """Two epochs of one loader, and the first of a second one."""
 
     def loader() -> DataLoader:
-        return DataLoader(Numbers(range(8)), 8, shuffle=True, generator=torch.Generator().manual_seed(how.seed))
+        return DataLoader(Numbers(range(8)), 8, shuffle=True, generator=torch.Generator().manual_seed(seed))
 
     one = loader()
     first, second, again = (next(iter(it)).tolist() for it in (one, one, loader()))
@@ -289,34 +293,38 @@ def epochs_differ(how: Loading) -> None:
     )
 
 
-def last_batch(how: Loading) -> None:
+@kept
+def last_batch(count: int, batch_size: int, seed: int) -> None:
     """Samples never seen in one epoch."""
-    dropping = Loading("shuffle=True", torch.ones(how.count), how.batch_size, True, 2, how.seed)
+    dropping = Loading("shuffle=True", torch.ones(count), batch_size, True, 2, seed)
     unseen = [
-        sorted(set(range(how.count)) - set(torch.cat([torch.zeros(0).long(), *e]).tolist())) for e in by_hand(dropping)
+        sorted(set(range(count)) - set(torch.cat([torch.zeros(0).long(), *e]).tolist())) for e in by_hand(dropping)
     ]
     st.markdown(
-        f"{how.count} samples in batches of {how.batch_size}: epoch 0 leaves out {unseen[0]}, epoch 1 {unseen[1]}. In "
+        f"{count} samples in batches of {batch_size}: epoch 0 leaves out {unseen[0]}, epoch 1 {unseen[1]}. In "
         "training another epoch shuffles anew; in evaluation, which has one, they are never counted."
     )
 
 
-def unseen_samples(how: Loading) -> None:
+@kept
+def unseen_samples(n: int, seed: int) -> None:
     """The share that never comes, over many epochs, beside (1 − 1/n)ⁿ."""
-    generator, n = torch.Generator().manual_seed(how.seed), how.count
-    seen = [len(loading.put_back(n, generator).unique()) for _ in range(200)]
+    generator = torch.Generator().manual_seed(seed)
+    seen = [len(set(loading.put_back(n, generator).tolist())) for _ in range(100)]
     st.markdown(
-        f"Over 200 epochs of {n} draws, **{1 - sum(seen) / (200 * n):.1%}** of the samples do not come in an epoch; "
+        f"Over 100 epochs of {n} draws, **{1 - sum(seen) / (100 * n):.1%}** of the samples do not come in an epoch; "
         f"(1 − 1/n)ⁿ is {(1 - 1 / n) ** n:.1%}, and goes to 1/e = {1 / math.e:.1%}."
     )
 
 
-def not_both(how: Loading) -> None:
+@kept
+def not_both() -> None:
     """torch's refusal."""
-    dataset = Numbers(range(how.count))
+    dataset = Numbers(range(8))
     st.markdown(refusal(lambda: DataLoader(dataset, sampler=RandomSampler(dataset), shuffle=True)))
 
 
+@kept
 def ragged() -> None:
     """Two sequences of unlike length, and a collate_fn that pads them."""
     dataset = Numbers([torch.arange(3), torch.arange(5)])
@@ -331,9 +339,10 @@ def ragged() -> None:
     )
 
 
-def set_epoch(how: Loading) -> None:
+@kept
+def set_epoch(count: int, seed: int) -> None:
     """Two epochs of rank 0 of 2 without set_epoch, and with it."""
-    sampler: DistributedSampler = DistributedSampler(Numbers(range(how.count)), num_replicas=2, rank=0, seed=how.seed)
+    sampler: DistributedSampler = DistributedSampler(Numbers(range(count)), num_replicas=2, rank=0, seed=seed)
     first, second = list(sampler), list(sampler)
     sampler.set_epoch(1)
     third = list(sampler)

@@ -15,6 +15,7 @@ from core.figures.ridges import Ridge, ridges
 from core.figures.walk import record
 from core.ops import init
 from core.ops.operator import Call
+from core.ops.seeded import seeded
 from core.tensors.limits import Limits, TensorInputError, times
 from core.tensors.random import parse_shape
 from core.tensors.script import Script
@@ -23,7 +24,7 @@ from core.ui import check, controls, pictures, walk
 from core.ui.frame import Pitfall
 from core.ui.predict import Draw, Question
 from core.ui.take_away import TakeAway
-from pages.packages_parts.lesson import NARROW, Lesson
+from pages.packages_parts.lesson import NARROW, Lesson, kept
 
 DEEPEST, ROWS, BATCH = 20, 10, 64
 WEIGHT = Limits(ranks=(2, 3, 4, 5), max_side=1024, max_elements=65_536)
@@ -235,13 +236,14 @@ def init_pitfalls(how: Depth, depth: int) -> list[Pitfall]:
     """What people believe of initial weights."""
     return [
         Pitfall("All weights 0 is a neutral start", lambda: zeros_never_break(how.seed)),
-        Pitfall("`nn.Linear` starts as Kaiming says for relu", lambda: default_is_smaller(how)),
-        Pitfall("Xavier or Kaiming: the factor √2 hardly matters", lambda: root_two(how, depth)),
-        Pitfall("`trunc_normal_` cuts at two standard deviations", lambda: cut_nowhere(how.seed)),
+        Pitfall("`nn.Linear` starts as Kaiming says for relu", lambda: default_is_smaller(how.width)),
+        Pitfall("Xavier or Kaiming: the factor √2 hardly matters", lambda: root_two(depth)),
+        Pitfall("`trunc_normal_` cuts at two standard deviations", cut_nowhere),
         Pitfall("fan in is the last size of the weight", fan_of_kernels),
     ]
 
 
+@kept
 def zeros_never_break(seed: int) -> None:
     """Gradients of a network that starts at 0, and of one that starts at equal numbers."""
     said = []
@@ -258,31 +260,38 @@ def zeros_never_break(seed: int) -> None:
     )
 
 
-def default_is_smaller(how: Depth) -> None:
+def spread_after(scheme: str, depth: int) -> float:
+    """The activations' standard deviation after so many layers of relu, 64 wide."""
+    *_, last = init.through_depth(scheme, depth, 64, "relu", 0, BATCH)
+    return init.spread(last.activation)
+
+
+@kept
+def default_is_smaller(width: int) -> None:
     """The default's spread against Kaiming's, on a layer of torch's own."""
-    torch_layer = nn.Linear(how.width, how.width)
-    ours, kaiming = forward_spreads("as nn.Linear", how)[7], forward_spreads("kaiming normal", how)[7]
+    with seeded(0):
+        torch_layer = nn.Linear(width, width)
+    ours, kaiming = (spread_after("as nn.Linear", 8), spread_after("kaiming normal", 8))
     st.markdown(
-        f"`nn.Linear({how.width}, {how.width})` calls `kaiming_uniform_(weight, a=√5)`: standard deviation {number(init.spread(torch_layer.weight.detach()))} where Kaiming "
-        f"for relu has {number((2 / how.width) ** 0.5)}, √6 times as much. After 8 layers of {how.activation} the activations have {number(ours)} against {number(kaiming)}."
+        f"`nn.Linear({width}, {width})` calls `kaiming_uniform_(weight, a=√5)`: standard deviation {number(init.spread(torch_layer.weight.detach()))} where Kaiming "
+        f"for relu has {number((2 / width) ** 0.5)}, √6 times as much. After 8 layers of relu the activations have {number(ours)} against {number(kaiming)}."
     )
 
 
-def root_two(how: Depth, depth: int) -> None:
+@kept
+def root_two(depth: int) -> None:
     """The two schemes at the end of the network on screen."""
-    ends = [
-        forward_spreads(name, Depth(how.width, "relu", how.seed))[depth - 1]
-        for name in ("kaiming normal", "xavier normal")
-    ]
+    ends = [spread_after(name, depth) for name in ("kaiming normal", "xavier normal")]
     st.markdown(
         f"It counts once a layer: after {depth} layers of relu the activations have {number(ends[0])} under Kaiming and {number(ends[1])} under Xavier, "
         f"**{number(ends[0] / ends[1])}** times apart; √2 to the {depth} is {number(2 ** (depth / 2))}."
     )
 
 
-def cut_nowhere(seed: int) -> None:
+@kept
+def cut_nowhere() -> None:
     """How many values the default bounds cut."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(0)
     default, two = (
         init.trunc_normal_(torch.empty(10_000), std=0.02, generator=generator, **bounds).abs().max().item()
         for bounds in ({}, {"a": -0.04, "b": 0.04})
@@ -293,6 +302,7 @@ def cut_nowhere(seed: int) -> None:
     )
 
 
+@kept
 def fan_of_kernels() -> None:
     """Fans of a kernel, and of a weight that is used the other way round."""
     kernel, turned = torch.empty(16, 4, 3, 3), torch.empty(784, 256)

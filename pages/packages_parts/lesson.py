@@ -4,11 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import streamlit as st
+
 from core.ui.frame import Pitfall
 from core.ui.predict import Draw
 from core.ui.take_away import TakeAway
 
 NARROW = 104  # pixels of a slider
+
+kept = st.cache_data(max_entries=64, show_spinner=False)  # what is said stays for the next reader with these settings
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from core.ui import check, controls, frame, pictures, tensor_input, walk
 from core.ui.frame import Pitfall
 from core.ui.predict import Draw, Question
 from core.ui.take_away import TakeAway
-from pages.packages_parts.lesson import NARROW, Lesson, refusal
+from pages.packages_parts.lesson import NARROW, Lesson, kept, refusal
 
 IMAGE = Limits(ranks=(2,), max_side=28, max_elements=784)
 
@@ -170,12 +170,13 @@ def nn_pitfalls(net: Net) -> list[Pitfall]:
     return [
         Pitfall("The tutorial: torch.nn “defines layers”, so a layer is its formula", layers_hold_state),
         Pitfall("A module's layers may stand in a plain list", plain_list),
-        Pitfall("`layer.forward(x)` is `layer(x)`", lambda: forward_skips_hooks(net)),
-        Pitfall("A Linear layer takes the images as they come", lambda: linear_takes_rows(net)),
+        Pitfall("`layer.forward(x)` is `layer(x)`", forward_skips_hooks),
+        Pitfall("A Linear layer takes the images as they come", lambda: linear_takes_rows(tuple(net.x.shape))),
         Pitfall("`eval()` switches the gradients off", eval_keeps_gradients),
     ]
 
 
+@kept
 def layers_hold_state() -> None:
     """Parameters, buffers and training mode of three layers."""
     rows = [
@@ -196,6 +197,7 @@ class Holding(nn.Module):
         self.layers = layers
 
 
+@kept
 def plain_list() -> None:
     """Parameters that an optimiser would find in a list, and in a ModuleList."""
     layers = [nn.Linear(4, 3), nn.Linear(3, 2)]
@@ -206,29 +208,33 @@ def plain_list() -> None:
     )
 
 
-def forward_skips_hooks(net: Net) -> None:
+@kept
+def forward_skips_hooks() -> None:
     """How often a hook runs by either way."""
     layer, calls = nn.ReLU(), []
     layer.register_forward_hook(lambda *_: calls.append(1))
-    layer(net.x)
+    layer(torch.ones(2))
     by_call = len(calls)
-    layer.forward(net.x)
+    layer.forward(torch.ones(2))
     st.markdown(
         f"A forward hook ran {by_call} time for `layer(x)`, and {len(calls) - by_call} times for `layer.forward(x)`. The table above "
         "comes from such hooks: called by `forward`, the layers would not show up in it."
     )
 
 
-def linear_takes_rows(net: Net) -> None:
+@kept
+def linear_takes_rows(shape: tuple[int, ...]) -> None:
     """A Linear layer on images, and on their rows by chance."""
-    height, width = net.x.shape[2:]
+    x = torch.zeros(shape)
+    height, width = shape[2:]
     layer, by_chance = nn.Linear(height * width, 10), nn.Linear(width, 10)
     st.markdown(
-        f"`Linear({height * width}, 10)` on {times(net.x.shape)}: {refusal(lambda: layer(net.x))}. Worse is `Linear({width}, 10)`: it "
-        f"takes them, row by row, and gives {times(by_chance(net.x).shape)}. `Flatten` makes one row of each image first."
+        f"`Linear({height * width}, 10)` on {times(shape)}: {refusal(lambda: layer(x))}. Worse is `Linear({width}, 10)`: it "
+        f"takes them, row by row, and gives {times(by_chance(x).shape)}. `Flatten` makes one row of each image first."
     )
 
 
+@kept
 def eval_keeps_gradients() -> None:
     """A backward in evaluation mode."""
     layer = nn.Linear(4, 3).eval()

@@ -25,7 +25,7 @@ from core.ui import check, controls, pictures, tensor_input, walk
 from core.ui.frame import Pitfall
 from core.ui.predict import Draw, Question
 from core.ui.take_away import TakeAway
-from pages.packages_parts.lesson import NARROW, Lesson
+from pages.packages_parts.lesson import NARROW, Lesson, kept
 
 OWN = "my own ½·pᵀAp"
 REACH, MOST_STEPS, GRID = 2.2, 80, 45
@@ -277,10 +277,11 @@ def run_one(surface: str, start: tuple[float, float], steps: int, step: Callable
     return descent.path(descent.SURFACES[surface], torch.tensor(start, dtype=torch.float64), step, steps, **options)
 
 
+@kept
 def first_steps(how: Descent, start: tuple[float, float]) -> None:
     """The first step of each with one lr, along x and along y."""
     one = Descent(how.surface, how.A, (0.01,) * 4, how.momentum, False, how.weight_decay)
-    points = paths_of(one, start).points[:2, :, 0]
+    points = descent.race(one.heights, torch.tensor([start], dtype=torch.float64), one.contestants, 1).points[:, :, 0]
     moved = "; ".join(
         f"{name} ({number(dx)}, {number(dy)})"
         for name, (dx, dy) in zip(NAMES, (points[1] - points[0]).tolist(), strict=True)
@@ -291,6 +292,7 @@ def first_steps(how: Descent, start: tuple[float, float]) -> None:
     )
 
 
+@kept
 def stability() -> None:
     """SGD in the valley below, at and above 2/λ."""
     ends = {
@@ -303,6 +305,7 @@ def stability() -> None:
     )
 
 
+@kept
 def momentum_grows() -> None:
     """The steps' length under a gradient that stays the same."""
     p, state, lengths = torch.zeros(1), None, []
@@ -316,6 +319,7 @@ def momentum_grows() -> None:
     )
 
 
+@kept
 def decay_moves() -> None:
     """Where Rosenbrock's minimum goes under weight decay."""
     plain = run_one("Rosenbrock", (1.0, 1.0), 300, optim.adamw_step, lr=0.01, weight_decay=0.0)[-1].tolist()
@@ -326,6 +330,7 @@ def decay_moves() -> None:
     )
 
 
+@kept
 def gradients_add_up() -> None:
     """Two backward passes without zero_grad between them."""
     p = torch.tensor([1.0], requires_grad=True)
