@@ -1,6 +1,5 @@
 """The optimisers by hand against torch.optim, step for step, and what decay does where."""
 
-from functools import partial
 
 import pytest
 import torch
