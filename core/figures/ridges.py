@@ -20,6 +20,7 @@ class Ridge:
 
     label: str
     histogram: Histogram
+    share: float = 1.0  # of the numbers, those that the histogram holds: its height as part of a row's
 
 
 def ridges(
@@ -57,6 +58,7 @@ def outline(histogram: Histogram, own_scale: bool = False) -> tuple[np.ndarray, 
 
 def _ridge(ridge: Ridge, base: int, name: str, colour: str, own_scale: bool, *, first: bool) -> dict:
     x, y = outline(ridge.histogram, own_scale)
+    y = y * ridge.share
     return {
         "type": "scatter",
         "x": x,

@@ -8,12 +8,13 @@ import plotly.graph_objects as go
 from torch import Tensor
 
 from core.figures import colour
-from core.figures.curves import DASHES, SERIES
+from core.figures.curves import SERIES
 from core.figures.heatmap import unchecked
 from core.figures.loss_surface import contours
 
-HEIGHT = 440  # pixels
-LEGEND = 64  # pixels of them below the surface
+HEIGHT = 400  # pixels
+LEGEND = 48  # pixels of them below the surface
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x")  # so that paths differ without their colour too
 
 Points = Sequence[tuple[float, float]]
 
@@ -57,8 +58,8 @@ def _path(points: Points, name: str, i: int) -> dict:
         "y": y,
         "name": name,
         "mode": "lines+markers",
-        "line": {"color": ink, "width": 2, "dash": DASHES[i % len(DASHES)]},
-        "marker": {"color": ink, "size": 4},
+        "line": {"color": ink, "width": 1.5},
+        "marker": {"color": ink, "size": 5, "symbol": SYMBOLS[i % len(SYMBOLS)]},
         "hovertemplate": f"{name}, step %{{pointNumber}}<br>(%{{x}}, %{{y}})<extra></extra>",
     }
 
@@ -83,5 +84,5 @@ def _layout(before: dict, window: Window, width: int) -> dict:
         "xaxis": before["xaxis"] | {"range": list(window.x)},
         "yaxis": before["yaxis"] | {"range": list(window.y)},
         "showlegend": True,
-        "legend": {"orientation": "h", "y": -0.16, "yanchor": "top", "x": 0, "font": {"size": 12}},
+        "legend": {"orientation": "h", "y": -0.22, "yanchor": "top", "x": 0, "font": {"size": 12}},
     }

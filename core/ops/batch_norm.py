@@ -144,16 +144,16 @@ def _gradients(
     return torch.mul(grad_x, factor, out=out), grad_weight * inverse, grad_bias
 
 
-BLOCK = 1 << 18  # elements worked on at a time: the passes over a block find it in the cache
+AT_ONCE = 1 << 18  # elements worked on at a time: the passes over a block find it in the cache
 
 
 def _blocks(dims: Dims, x: Tensor, *others: Tensor | None) -> Iterator[list[Any]]:
     """Slices of `x`, and of tensors that broadcast against it, along the longest dimension that no group spans."""
     axis = max((d for d in range(x.ndim) if d not in dims), key=lambda d: x.shape[d], default=None)
-    if axis is None or x.numel() <= BLOCK or x.stride(axis) == 1:  # slices across the memory order would be slow
+    if axis is None or x.numel() <= AT_ONCE or x.stride(axis) == 1:  # slices across the memory order would be slow
         yield [x, *others]
         return
-    step = max(1, BLOCK * x.shape[axis] // x.numel())
+    step = max(1, AT_ONCE * x.shape[axis] // x.numel())
     for start in range(0, x.shape[axis], step):
         size = min(step, x.shape[axis] - start)
         yield [t if t is None or t.shape[axis] == 1 else t.narrow(axis, start, size) for t in (x, *others)]

@@ -10,9 +10,10 @@ numbers as torch's. `tensor` must be of a floating or complex dtype (NotImplemen
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from numbers import Real
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -226,7 +227,7 @@ def orthogonal_gram_schmidt_(tensor: Tensor, gain: float = 1, generator: Generat
 
     Limits: loses orthogonality to rounding where columns are nearly parallel, and is slow.
     """
-    return _orthogonal_by(_gram_schmidt, tensor, gain, generator)
+    return _orthogonal_by(gram_schmidt, tensor, gain, generator)
 
 
 @torch.no_grad()
@@ -253,7 +254,8 @@ def _q_and_diagonal(matrix: Tensor) -> tuple[Tensor, Tensor]:
     return q, r.diagonal()
 
 
-def _gram_schmidt(matrix: Tensor) -> tuple[Tensor, Tensor]:
+def gram_schmidt(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Q of the QR factorisation, column by column, and the signs of R's diagonal, which are all positive."""
     columns: list[Tensor] = []
     for column in matrix.unbind(dim=1):
         for earlier in columns:
@@ -290,22 +292,44 @@ def _has_elements(tensor: Tensor) -> bool:
 
 # ---- what a scheme does to a deep network ----------------------------------------------------------------------
 
-SCHEMES: Mapping[str, Callable[[Tensor, Generator], Tensor]] = {
-    "zeros": lambda W, _: constant_(W, 0.0),
-    "normal 0.01": lambda W, generator: normal_(W, std=0.01, generator=generator),
-    "normal 1": lambda W, generator: normal_(W, std=1.0, generator=generator),
-    "xavier uniform": lambda W, generator: xavier_uniform_(W, generator=generator),
-    "xavier normal": lambda W, generator: xavier_normal_(W, generator=generator),
-    "kaiming uniform": lambda W, generator: kaiming_uniform_(W, nonlinearity="relu", generator=generator),
-    "kaiming normal": lambda W, generator: kaiming_normal_(W, nonlinearity="relu", generator=generator),
-    "orthogonal": lambda W, generator: orthogonal_(W, generator=generator),
-    "truncated normal": lambda W, generator: trunc_normal_(W, std=0.02, generator=generator),
+
+@dataclass(frozen=True)
+class Scheme:
+    """One of the functions above, and its options."""
+
+    fill: Callable[..., Tensor]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, tensor: Tensor, generator: Generator | None = None) -> Tensor:
+        """Fill a weight (out, in, *kernel) in place."""
+        if self.fill is constant_:
+            return constant_(tensor, **self.options)
+        return self.fill(tensor, generator=generator, **self.options)
+
+
+SCHEMES: Mapping[str, Scheme] = {
+    "zeros": Scheme(constant_, {"val": 0.0}),
+    "normal 0.01": Scheme(normal_, {"std": 0.01}),
+    "normal 1": Scheme(normal_, {"std": 1.0}),
+    "xavier uniform": Scheme(xavier_uniform_),
+    "xavier normal": Scheme(xavier_normal_),
+    "kaiming uniform": Scheme(kaiming_uniform_, {"nonlinearity": "relu"}),
+    "kaiming normal": Scheme(kaiming_normal_, {"nonlinearity": "relu"}),
+    "orthogonal": Scheme(orthogonal_),
+    "truncated normal": Scheme(trunc_normal_, {"std": 0.02}),
+    "as nn.Linear": Scheme(kaiming_uniform_, {"a": math.sqrt(5)}),
 }
 ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
     "linear": lambda x: x,
     "relu": torch.relu,
     "tanh": torch.tanh,
     "sigmoid": torch.sigmoid,
+}
+SLOPES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {  # of each activation, from its input z and output y
+    "linear": lambda z, _: torch.ones_like(z),
+    "relu": lambda z, _: (z > 0).to(z.dtype),
+    "tanh": lambda _, y: 1 - y**2,
+    "sigmoid": lambda _, y: y * (1 - y),
 }
 
 
@@ -319,47 +343,63 @@ class Histogram:
 
 
 @dataclass(frozen=True)
-class DepthFacts:
-    """One layer on the way through a freshly drawn network."""
+class Layer:
+    """One layer of a freshly drawn network: y = activation(x·Wᵀ)."""
 
-    layer: int  # from 1
-    weight_std: float
-    activation_mean: float
-    activation_std: float
-    zeros: float  # share of the activations that are exactly 0
-    weights: Histogram
-    activations: Histogram
+    weight: Tensor  # (out, in)
+    activation: Tensor  # (batch, out)
+    slope: Tensor  # (batch, out): of the activation, at x·Wᵀ
 
 
-def histogram(values: Tensor, bins: int = 40) -> Histogram:
-    """Counts over equal bins between the smallest and the largest finite value."""
-    values = values.detach().double()
+def histogram(values: Tensor, bins: int = 40, reach: float | None = None) -> Histogram:
+    """Counts over equal bins between the smallest and the largest finite value, or from −reach to reach.
+
+    What lies beyond the reach is not counted.
+    """
+    values = values.detach().flatten()
     values = values[values.isfinite()]  # a growing network overflows
-    low, high = (values.min().item(), values.max().item()) if len(values) else (0.0, 0.0)
+    if reach is not None:
+        low, high = -reach, reach
+    else:
+        low, high = (values.min().item(), values.max().item()) if len(values) else (0.0, 0.0)
     if low == high:
         low, high = low - 0.5, high + 0.5
-    counts = torch.histc(values, bins, low, high)
-    return Histogram(tuple(int(n) for n in counts), low, high)
+    counts = torch.histc(values.double(), bins, low, high)
+    return Histogram(tuple(map(int, counts.tolist())), low, high)
 
 
-def activations_through_depth(
+def through_depth(
     scheme: str, depth: int = 10, width: int = 256, activation: str = "relu", seed: int = 0, batch: int = 256
-) -> Iterator[DepthFacts]:
-    """Send a standard normal batch through `depth` square layers x ← activation(x·Wᵀ), layer by layer."""
+) -> Iterator[Layer]:
+    """Send a standard normal batch through `depth` square layers x ← activation(x·Wᵀ), layer by layer.
+
+    A deeper network of the same seed begins with the same layers.
+    """
     generator = Generator().manual_seed(seed)
     x = torch.randn(batch, width, generator=generator)
-    for layer in range(1, depth + 1):
+    for _ in range(depth):
         W = SCHEMES[scheme](torch.empty(width, width), generator)  # (out, in)
-        x = ACTIVATIONS[activation](x @ W.T)  # (batch, width)
-        yield DepthFacts(
-            layer=layer,
-            weight_std=W.std().item(),
-            activation_mean=x.mean().item(),
-            activation_std=x.std().item(),
-            zeros=(x == 0).double().mean().item(),
-            weights=histogram(W),
-            activations=histogram(x),
-        )
+        z = x @ W.T  # (batch, width)
+        x = ACTIVATIONS[activation](z)
+        yield Layer(W, x, SLOPES[activation](z, x))
+
+
+def back_through(layers: Sequence[Layer], seed: int = 0) -> list[Tensor]:
+    """The gradient at each layer's output, (batch, width), the first layer's first, from a standard normal one behind.
+
+    Each layer hands on (gradient · slope)·W.
+    """
+    gradient = torch.randn(layers[-1].activation.shape, generator=Generator().manual_seed(seed + 1))
+    gradients = [gradient]
+    for layer in reversed(layers[1:]):
+        gradient = (gradient * layer.slope) @ layer.weight
+        gradients.append(gradient)
+    return gradients[::-1]
+
+
+def spread(values: Tensor) -> float:
+    """Standard deviation; NaN where anything is not finite, for then it has none."""
+    return values.double().std().item()
 
 
 # ---- operators -------------------------------------------------------------------------------------------------

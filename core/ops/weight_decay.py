@@ -9,7 +9,6 @@ The optimisers are functions: parameters, gradients and state in, new parameters
 dtypes. A gradient of None leaves its parameter and its state as they are, as in torch.optim.
 """
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -304,46 +303,6 @@ def _regression_progress(data: Regression, epoch: int, w: Tensor, b: Tensor) -> 
     train_loss = squared_losses(data.X, data.y, w, b).mean().item()
     test_loss = squared_losses(data.X_test, data.y_test, w, b).mean().item()
     return RegressionProgress(epoch, train_loss, test_loss, w.norm().item(), w, b)
-
-
-# ---- paths on a surface ----------------------------------------------------------------------------------------
-
-SURFACES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "bowl": lambda x, y: (x**2 + y**2) / 2,
-    "valley": lambda x, y: (x**2 + 20 * y**2) / 2,
-    "saddle": lambda x, y: (x**2 - y**2) / 2 + y**4 / 8,
-    "Rosenbrock": lambda x, y: (1 - x) ** 2 + 100 * (y - x**2) ** 2,
-    "waves": lambda x, y: (x**2 + y**2) / 8 + (3 * x).sin() * (3 * y).sin(),
-}
-
-
-@dataclass(frozen=True)
-class PathPoint:
-    """A point of a path and the surface's height there."""
-
-    x: float
-    y: float
-    height: float
-
-
-def path(
-    surface: str, start: tuple[float, float], step: Callable[..., Any], steps: int, **options: Any
-) -> Iterator[PathPoint]:
-    """The start and the points after each step, e.g. path("valley", (-2, 1), sgd_step, 50, lr=0.05, momentum=0.9).
-
-    Ends early where the height is no longer finite.
-    """
-    point = torch.tensor(start, dtype=torch.float64)
-    state = None
-    for _ in range(steps + 1):
-        leaf = point.detach().requires_grad_()
-        height = SURFACES[surface](*leaf.unbind())
-        if not math.isfinite(height.item()):
-            return
-        x, y = point.tolist()
-        yield PathPoint(x, y, height.item())
-        (gradient,) = torch.autograd.grad(height, leaf)
-        (point,), state = step((point,), (gradient,), state, **options)
 
 
 # ---- operators -------------------------------------------------------------------------------------------------

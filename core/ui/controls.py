@@ -161,6 +161,17 @@ def stops(
     return remembered(key, label, first, allowed, draw, width, lambda asked: asked in names, format)
 
 
+def tabs(key: str, label: str, names: Sequence[str]) -> tuple[str, Any]:
+    """Tabs, of which only the open one is to be drawn: its name, and where. A link that locks them shows it alone."""
+    asked = st.session_state.get(key, st.query_params.get(key))
+    if link.locked(key):
+        names = [asked if asked in names else names[0]]
+    made = st.tabs(names, key=key, default=names[0], on_change="rerun", bind="query-params")
+    opened = next((i for i, tab in enumerate(made) if tab.open), 0)
+    note(key, label, names[opened], names[0])
+    return names[opened], made[opened]
+
+
 def toggle(key: str, label: str, default: bool = False, *, help: str | None = None) -> bool:
     """A switch."""
 

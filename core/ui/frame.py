@@ -71,6 +71,7 @@ def page(name: str, lesson: Callable[[Topic], None]) -> None:
     @st.fragment
     def body() -> None:
         with ONE_AT_A_TIME:
+            start.settle_thread()
             controls.forget()
             pictures.forget()
             lesson(topic)

@@ -68,6 +68,15 @@ def prepare() -> None:
     freeze("start")
 
 
+def settle_thread() -> None:
+    """Take on the process's number of threads in this one.
+
+    Each run of a page has a thread of its own, and until a thread asks for the number its matrix products are
+    shared out over all cores, which takes small ones 40 times as long.
+    """
+    torch.get_num_threads()
+
+
 def send_at_once() -> None:
     """Switch off the wait for a full packet on the server's sockets; connections inherit it from the listening one.
 

@@ -35,3 +35,11 @@ def test_ridges_stand_from_the_top_down_and_series_over_each_other():
     assert [trace["showlegend"] for trace in drawn["data"]] == [True, False, False] * 2
     assert drawn["layout"]["showlegend"] is True
     assert valid(ridges({"a": rows}, "value"))["layout"]["showlegend"] is False
+
+
+def test_a_ridge_that_holds_few_of_its_numbers_is_low():
+    drawn = ridges(
+        {"a": [Ridge("all", Histogram((1, 2), 0, 1)), Ridge("half", Histogram((1, 2), 0, 1), 0.5)]}, "x"
+    ).data
+    assert drawn[0]["y"].max() == pytest.approx(TALL, abs=1e-3)
+    assert drawn[1]["y"].max() == pytest.approx(-1 + TALL / 2, abs=1e-3)

@@ -131,7 +131,7 @@ def test_layer_norm_like_torch(shape, last, dtype, layout, given, mixed, seed):
 @pytest.mark.parametrize("layout", ["contiguous", "channels_last"])
 def test_many_blocks_give_what_one_gives(layout, monkeypatch):
     """Small blocks force the loop over slices; the last one is smaller than the others."""
-    monkeypatch.setattr(module, "BLOCK", 100)
+    monkeypatch.setattr(module, "AT_ONCE", 100)
     x = laid_out(drawn((5, 7, 4, 3)), layout).requires_grad_()
     channel = [drawn((7,), seed=seed).requires_grad_() for seed in (1, 2)]
     element = [drawn((4, 3), seed=seed).requires_grad_() for seed in (1, 2)]

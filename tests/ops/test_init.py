@@ -247,31 +247,46 @@ def test_warnings():
 # ---- depth -----------------------------------------------------------------------------------------------------
 
 
-def last_layer(scheme, activation="relu", **kwargs):
-    *_, facts = init.activations_through_depth(scheme, activation=activation, **kwargs)
-    return facts
+def last_spread(scheme, activation="relu"):
+    *_, layer = init.through_depth(scheme, activation=activation)
+    return init.spread(layer.activation)
 
 
 def test_kaiming_keeps_what_small_and_large_draws_lose():
-    assert last_layer("kaiming normal").activation_std == pytest.approx(0.8, rel=0.3)
-    assert last_layer("normal 0.01").activation_std < 1e-6
-    assert last_layer("normal 1").activation_std > 1e6
-    assert 0.5 < last_layer("orthogonal", "linear").activation_std < 2
+    assert last_spread("kaiming normal") == pytest.approx(0.8, rel=0.3)
+    assert last_spread("normal 0.01") < 1e-6
+    assert last_spread("normal 1") > 1e6
+    assert 0.5 < last_spread("orthogonal", "linear") < 2
 
 
 def test_xavier_shrinks_under_relu_by_the_factor_that_kaiming_adds():
-    xavier, kaiming = last_layer("xavier normal"), last_layer("kaiming normal")
-    assert kaiming.activation_std / xavier.activation_std == pytest.approx(math.sqrt(2) ** 10, rel=1e-3)
+    assert last_spread("kaiming normal") / last_spread("xavier normal") == pytest.approx(math.sqrt(2) ** 10, rel=1e-3)
+
+
+def test_one_scheme_draws_as_a_linear_layer_does():
+    torch.manual_seed(3)
+    theirs = torch.nn.Linear(6, 5).weight
+    torch.manual_seed(3)
+    assert torch.equal(init.SCHEMES["as nn.Linear"](torch.empty(5, 6)), theirs)
 
 
 @pytest.mark.parametrize("scheme", init.SCHEMES)
 @pytest.mark.parametrize("activation", init.ACTIVATIONS)
-def test_every_layer_reports(scheme, activation):
-    layers = list(init.activations_through_depth(scheme, 3, 16, activation, batch=8))
-    assert [facts.layer for facts in layers] == [1, 2, 3]
-    for facts in layers:
-        assert sum(facts.weights.counts) == 16 * 16
-        assert sum(facts.activations.counts) == 8 * 16
+def test_gradients_come_back_as_autograd_sends_them(scheme, activation):
+    layers = list(init.through_depth(scheme, 3, 16, activation, batch=8))
+    longer = list(init.through_depth(scheme, 5, 16, activation, batch=8))
+    assert all(torch.equal(a.activation, b.activation) for a, b in zip(layers, longer, strict=False))
+    first = layers[0].activation.clone().requires_grad_()
+    second = init.ACTIVATIONS[activation](first @ layers[1].weight.T)
+    second.retain_grad()
+    gradients = init.back_through(layers, seed=2)
+    init.ACTIVATIONS[activation](second @ layers[2].weight.T).backward(gradients[2])
+    torch.testing.assert_close(gradients[0], first.grad)
+    torch.testing.assert_close(gradients[1], second.grad)
+
+
+def test_a_histogram_to_a_reach_counts_what_lies_within():
+    assert init.histogram(torch.tensor([-3.0, -0.5, 0.5, 0.6]), 2, 1.0) == init.Histogram((1, 2), -1.0, 1.0)
 
 
 def test_histogram_leaves_out_what_is_not_finite():

@@ -1,6 +1,5 @@
 """The optimisers by hand against torch.optim, step for step, and what decay does where."""
 
-from functools import partial
 
 import pytest
 import torch
@@ -240,38 +239,6 @@ def test_regression_data():
     data = wd.make_regression(noise=0.0)
     assert (data.X.shape, data.X_test.shape) == ((20, 200), (100, 200))
     torch.testing.assert_close(data.y, data.X.sum(1) * 0.01 + 0.05)
-
-
-# ---- paths -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("surface", wd.SURFACES)
-def test_paths_follow_torchs_optimiser(surface):
-    start = (-1.5, 0.8)
-    options = {"lr": 0.001, "momentum": 0.9}
-    points = list(wd.path(surface, start, wd.sgd_step, 20, **options))
-    leaf = torch.tensor(start, dtype=torch.float64, requires_grad=True)
-    optimiser = torch.optim.SGD([leaf], **options)
-    for point in points:
-        height = wd.SURFACES[surface](*leaf.unbind())
-        assert (point.x, point.y, point.height) == pytest.approx((*leaf.tolist(), height.item()), rel=1e-10)
-        optimiser.zero_grad()
-        height.backward()
-        optimiser.step()
-    assert len(points) == 21
-
-
-def test_a_path_that_runs_away_ends():
-    points = list(wd.path("Rosenbrock", (-2.0, 2.0), wd.sgd_step, 500, lr=0.1))
-    assert 1 < len(points) < 501
-
-
-def test_momentum_rounds_the_valley_sooner():
-    heights = {
-        momentum: list(wd.path("valley", (-2.0, 1.0), partial(wd.sgd_step, momentum=momentum), 60, lr=0.02))[-1].height
-        for momentum in (0.0, 0.9)
-    }
-    assert heights[0.9] < heights[0.0]
 
 
 @pytest.mark.parametrize("operator", wd.OPERATORS, ids=lambda operator: operator.name)

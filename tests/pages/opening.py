@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from streamlit.testing.v1 import AppTest
@@ -34,12 +35,17 @@ def tells(alt: str) -> bool:
 
 
 def control(app: AppTest, key: str) -> Any:
-    """The control with this key, whatever kind it is."""
+    """The control with this key, whatever kind it is. Tabs, which tests open by a link, count as disabled."""
     kinds = (
         app.slider, app.select_slider, app.number_input, app.selectbox, app.segmented_control, app.toggle,
         app.text_input, app.text_area,
     )  # fmt: skip
-    return next(widget for kind in kinds for widget in kind if widget.key == key)
+    found = next((widget for kind in kinds for widget in kind if widget.key == key), None)
+    labels = [tab.label for tab in app.tabs]
+    if found is None and app.session_state["_settings"][key].value in labels:
+        return SimpleNamespace(type="tabs", disabled=True, options=labels)
+    assert found is not None, f"no control has the key {key!r}"
+    return found
 
 
 def charts(app: AppTest) -> dict[str, Any]:
