@@ -8,7 +8,7 @@ import tempfile
 import time
 import urllib.request
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,8 +84,8 @@ class Reader:
     page_hash: str = ""
     cookie: str = ""  # what a balancer gave; sent back, it leads to the same server
 
-    async def open(self) -> Answer:
-        """Connect and load the page; after a lost connection, with the controls where they were."""
+    async def open(self, link: str = "") -> Answer:
+        """Connect and load the page as the link asks; after a lost connection, with the controls where they were."""
         self.socket = await websockets.connect(
             f"ws://127.0.0.1:{self.port}/_stcore/stream",
             subprotocols=["streamlit"],
@@ -95,7 +95,7 @@ class Reader:
         )
         given = self.socket.response.headers.get_all("Set-Cookie")
         self.cookie = "; ".join(cookie.split(";")[0] for cookie in given) or self.cookie
-        message = BackMsg(rerun_script={"page_name": self.page})
+        message = BackMsg(rerun_script={"page_name": self.page, "query_string": link})
         message.rerun_script.widget_states.widgets.extend(self.states.values())
         return await self._request(message)
 
@@ -103,10 +103,14 @@ class Reader:
         """Move one control, chosen at random, to a random place."""
         control = self.draw.choice(list(self.controls.values()))
         self.states[control.id] = moved(control, self.draw)
+        return await self.rerun(self.fragments.get(control.id, ""))
+
+    async def rerun(self, fragment: str, pressed: Sequence[WidgetState] = ()) -> Answer:
+        """Run a fragment of the page again, or the whole page, with the controls where they are."""
         message = BackMsg()
         message.rerun_script.page_script_hash = self.page_hash
-        message.rerun_script.fragment_id = self.fragments.get(control.id, "")
-        message.rerun_script.widget_states.widgets.extend(self.states.values())
+        message.rerun_script.fragment_id = fragment
+        message.rerun_script.widget_states.widgets.extend([*self.states.values(), *pressed])
         return await self._request(message)
 
     async def close(self) -> None:
@@ -120,11 +124,12 @@ class Reader:
             data = await self.socket.recv()
             size += len(data)
             answer = ForwardMsg.FromString(data)
-            failed |= self._note(answer)
+            failed |= self.note(answer)
             if answer.WhichOneof("type") == "script_finished" and answer.script_finished in FINISHED:
                 return Answer(time.perf_counter() - start, size, failed)
 
-    def _note(self, answer: ForwardMsg) -> bool:
+    def note(self, answer: ForwardMsg) -> bool:
+        """Remember what a later request needs; gives whether this is an exception on the page."""
         if answer.WhichOneof("type") == "new_session":
             self.page_hash = answer.new_session.page_script_hash
         if answer.WhichOneof("type") != "delta":

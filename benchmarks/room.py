@@ -1,8 +1,9 @@
 """A room of readers over all pages for minutes, beside an empty Streamlit app that imports torch, in the same run.
 
-    python -m benchmarks.room [--readers 40] [--minutes 5]
+    python -m benchmarks.room [--readers 40] [--minutes 5] [--beside timing|mlp]
 
 Prints errors, the times of a move, the server's memory after the first minute and at the end, and the first loads.
+`--beside` keeps a timing run or a training going all the time.
 """
 
 import argparse
@@ -10,7 +11,11 @@ import asyncio
 import random
 import statistics
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from benchmarks.reader import ROOT, Answer, Reader, empty_app, percentile, running
 from core.topics import PAGES
@@ -39,19 +44,63 @@ async def stay(reader: Reader, until: float, answers: list[Answer]) -> Answer:
     return first
 
 
-async def room(port: int, pid: int, pages: list[str], readers: int, minutes: float) -> str:
+LONG = {  # page: its link, and the buttons that start a run or go on with it
+    "timing": ("t_budget=120+s", ("Run",)),
+    "mlp": ("epochs=20", ("Train", "Continue", "Train again")),
+}
+
+
+@dataclass
+class Worker(Reader):
+    """A reader who starts a run on a button, watches it, and starts the next."""
+
+    buttons: dict[str, tuple[str, str]] = field(default_factory=dict)  # label: id and fragment
+    watched: str = ""  # the fragment that the page asks to be run again and again
+
+    async def work(self, until: float) -> int:
+        """Press the button whenever it is there; gives how often."""
+        pressed = 0
+        link, labels = LONG[self.page]
+        await self.open(link)
+        while time.monotonic() < until:
+            if label := next((label for label in labels if label in self.buttons), ""):
+                name, fragment = self.buttons[label]
+                self.buttons.clear()
+                await self.rerun(fragment, [WidgetState(id=name, trigger_value=True)])
+                pressed += 1
+            await asyncio.sleep(1)
+            if self.watched:
+                await self.rerun(self.watched)
+        await self.close()
+        return pressed
+
+    def note(self, answer: ForwardMsg) -> bool:
+        """Besides what every reader notes, buttons and what is to be run again."""
+        if answer.WhichOneof("type") == "auto_rerun":
+            self.watched = answer.auto_rerun.fragment_id
+        elif answer.delta.new_element.WhichOneof("type") == "button":
+            button = answer.delta.new_element.button
+            self.buttons[button.label] = (button.id, answer.delta.fragment_id)
+            if button.label in LONG[self.page][1]:
+                self.watched = ""  # the run is over
+        return super().note(answer)
+
+
+async def room(port: int, pid: int, pages: list[str], readers: int, minutes: float, beside: str = "") -> str:
     """The readers' own report."""
     answers: list[Answer] = []
     until = time.monotonic() + 60 * minutes
+    working = asyncio.create_task(Worker(port, beside, random.Random(0)).work(until)) if beside else None
     visits = [stay(Reader(port, pages[n % len(pages)], random.Random(n)), until, answers) for n in range(readers)]
     going = asyncio.gather(*visits)
     await asyncio.sleep(min(60.0, 30 * minutes))
     early = resident(pid)
     firsts = await going
     late = resident(pid)
+    runs = f"{await working} runs of {beside} beside them; " if working else ""
     times = [answer.seconds * 1000 for answer in answers]
     failed = sum(answer.failed for answer in [*firsts, *answers])
-    return (
+    return runs + (
         f"moves {len(times)}, failed {failed}, median {statistics.median(times):.0f} ms, "
         f"95 % {percentile(times, 0.95):.0f} ms, most {max(times):.0f} ms; first load median "
         f"{statistics.median(f.seconds for f in firsts):.2f} s; memory {early:.0f} MB after the first minute, "
@@ -86,6 +135,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--readers", type=int, default=40)
     options.add_argument("--minutes", type=float, default=5)
+    options.add_argument("--beside", choices=sorted(LONG), default="")
     chosen = options.parse_args()
     print("all pages  ", cold_start(ROOT / "app.py", APP_PORT, "dropout"), flush=True)
     for name, server, port, pages in (
@@ -95,7 +145,9 @@ def main() -> None:
         with server as process:
             movable = asyncio.run(with_controls(port, pages))
             print(f"{name}: {chosen.readers} readers on {len(movable)} pages, {chosen.minutes:g} min", flush=True)
-            print("  " + asyncio.run(room(port, process.pid, movable, chosen.readers, chosen.minutes)), flush=True)
+            beside = chosen.beside if name == "all pages" else ""
+            said = asyncio.run(room(port, process.pid, movable, chosen.readers, chosen.minutes, beside))
+            print("  " + said, flush=True)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,9 +59,18 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(params=["light", "dark"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests of `page` run in light or in dark, half of them in each; where the theme matters, marked, in both."""
+    if "page" in metafunc.fixturenames:
+        number = zlib.crc32(metafunc.function.__name__.encode()) % 2
+        both = any(metafunc.definition.iter_markers("both_themes"))
+        themes = ("light", "dark") if both else ("light", "dark")[number : number + 1]
+        metafunc.parametrize("page", themes, indirect=True)
+
+
+@pytest.fixture
 def page(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Page]:
-    """A tab in light and in dark; the test fails if the page writes an error to the console."""
+    """A tab in a theme; the test fails if the page writes an error to the console."""
     context = chromium.new_context(color_scheme=request.param, viewport={"width": 1280, "height": 720})
     tab = context.new_page()
     errors: list[str] = []

@@ -53,6 +53,7 @@ def sideways(page: Page) -> bool:
     )
 
 
+@pytest.mark.both_themes
 @pytest.mark.parametrize("name", PAGES)
 def test_axe_finds_no_serious_fault_charts_speak_and_a_phone_need_not_scroll_sideways(page, url, name):
     open_page(page, f"{url}/{name}")

@@ -7,7 +7,6 @@ from tests.browser.driving import chart, click_cell, drawn, move_slider, open_pa
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.parametrize("page", ["light"], indirect=True)
 def test_picking_a_batch_and_going_to_the_optimisers(page, url):
     open_page(page, f"{url}/packages")
     before = drawn(page, "epoch 1")

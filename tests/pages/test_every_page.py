@@ -1,5 +1,6 @@
 """What holds for every page: it opens, its controls take what they offer, and a wrong link gives the example."""
 
+import functools
 import importlib
 import pkgutil
 import subprocess
@@ -23,6 +24,12 @@ def settings(app):
     return dict(app.session_state["_settings"])
 
 
+@functools.cache
+def plain_settings(name):
+    """The settings of a page as it opens."""
+    return settings(open_page(name))
+
+
 @every_page
 def test_opens_with_title_question_and_pictures(topic):
     app = open_page(topic.name)
@@ -40,7 +47,7 @@ def test_every_tab_opens(topic):
 @every_page
 @pytest.mark.parametrize("value", HOSTILE)
 def test_a_wrong_value_in_the_link_gives_the_default_and_a_sentence(topic, value):
-    plain = settings(open_page(topic.name))
+    plain = plain_settings(topic.name)
     app = open_page(topic.name, **dict.fromkeys(plain, value))
     for key, setting in settings(app).items():
         if key in plain and isinstance(plain[key].value, (bool, int, float)):
@@ -50,7 +57,7 @@ def test_a_wrong_value_in_the_link_gives_the_default_and_a_sentence(topic, value
 
 @every_page
 def test_every_control_moves(topic):
-    for key, setting in settings(open_page(topic.name)).items():
+    for key, setting in plain_settings(topic.name).items():
         app = open_page(topic.name)
         widget = control(app, key)
         if widget.disabled:
