@@ -1,6 +1,5 @@
 """The optimisers by hand against torch.optim, step for step, and what decay does where."""
 
-
 import pytest
 import torch
 from hypothesis import given, settings

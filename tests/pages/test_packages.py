@@ -193,3 +193,9 @@ def test_a_plain_list_hides_its_layers():
     text = words(open_page("packages", part="nn", tab="Pitfalls"))
     assert "`parameters()` finds **0** tensors" in text
     assert f"finds {len(list(nn.ModuleList([nn.Linear(4, 3), nn.Linear(3, 2)]).parameters()))}" in text
+
+
+def test_a_link_that_locks_the_package_shows_it_alone():
+    labels = [tab.label for tab in open_page("packages", part="nn.init", lock="part").tabs]
+    assert "nn.init" in labels
+    assert not {"utils.data", "nn", "optim"} & set(labels)
