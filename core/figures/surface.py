@@ -14,6 +14,7 @@ from core.figures.loss_surface import contours
 
 HEIGHT = 400  # pixels
 LEGEND = 48  # pixels of them below the surface
+FAR = 1e6  # a path that runs away is drawn to here: it has left the window long before
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x")  # so that paths differ without their colour too
 
 Points = Sequence[tuple[float, float]]
@@ -51,7 +52,7 @@ def walked(
 
 def _path(points: Points, name: str, i: int) -> dict:
     ink = SERIES[i % len(SERIES)]
-    x, y = np.asarray(points, dtype=np.float32).reshape(-1, 2).T.round(4)
+    x, y = np.asarray(points, dtype=np.float64).reshape(-1, 2).clip(-FAR, FAR).T.round(4).astype(np.float32)
     return {
         "type": "scatter",
         "x": x,
