@@ -1,5 +1,6 @@
 """Batch norm and its neighbours: which numbers share a mean, the run in numbers, and running statistics over steps."""
 
+import functools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from core.ui.take_away import TakeAway
 LIMITS = Limits(ranks=(2, 4), max_side=8, max_elements=144)
 KINDS = ("batch", "layer", "instance", "group")
 EPS = ("1e-5", "1e-3", "0.1", "1", "10")
+MOST_STEPS = 100  # of the running statistics
 MOMENTA = ("0", "0.01", "0.1", "0.3", "0.5", "0.9", "1", "None")
 FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "batch": ops.batch_norm, "layer": ops.layer_norm, "instance": ops.instance_norm, "group": ops.group_norm,
@@ -63,6 +65,10 @@ class Chase:
     running_mean: Tensor
     running_var: Tensor
 
+    def first(self, steps: int) -> "Chase":
+        """The first so many steps."""
+        return Chase(self.mean[:steps], self.var[:steps], self.running_mean[:steps], self.running_var[:steps])
+
 
 def source(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     """Numbers whose channel c has mean c and standard deviation 1 + c / 2."""
@@ -70,12 +76,16 @@ def source(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
     return c + (1 + c / 2) * torch.randn(shape, generator=generator)
 
 
-def chase(channels: int, momentum: str, batch: int, steps: int, seed: int) -> Chase:
-    """Batch norm in training on batch after batch: what it saw and what it remembers. None averages all batches."""
+@functools.lru_cache(maxsize=64)
+def chase(channels: int, momentum: str, batch: int, seed: int) -> Chase:
+    """Batch norm in training on batch after batch: what it saw and what it remembers. None averages all batches.
+
+    Kept for the sliders that change nothing of it. Not to be written to.
+    """
     generator = torch.Generator().manual_seed(seed)
     running_mean, running_var = torch.zeros(channels), torch.ones(channels)
     rows: list[tuple[Tensor, ...]] = []
-    for i in range(steps):
+    for i in range(MOST_STEPS):
         share = ops.cumulative_momentum(i + 1) if momentum == "None" else float(momentum)
         seen = ops.batch_norm_steps(
             source((batch, channels), generator), running_mean, running_var, training=True, momentum=share
@@ -117,8 +127,8 @@ def lesson(topic: Topic) -> None:
             "momentum", "momentum", MOMENTA, "0.1", help="None: the plain average of all batches."
         )
         batch = controls.slider("batch", "Batch size", 2, 64, 8)
-        steps = controls.slider("steps", "Steps before this batch", 1, 100, 40)
-    history = chase(x.shape[1], momentum, batch, steps, seed)
+        steps = controls.slider("steps", "Steps before this batch", 1, MOST_STEPS, 40)
+    history = chase(x.shape[1], momentum, batch, seed).first(steps)
     share = ops.cumulative_momentum(steps + 1) if momentum == "None" else float(momentum)
     setup = Setup(
         kind, groups, mode == "train", share, eps, gamma, beta, history.running_mean[-1], history.running_var[-1]
