@@ -30,6 +30,7 @@ STYLE = """<style>
 [data-testid="stCode"] .token:is(.keyword, .function, .class-name) {
   color: color-mix(in srgb, #1c83e1 60%, currentColor); }
 [data-testid="stCode"] .token:is(.string, .boolean) { color: color-mix(in srgb, #09ab3b 50%, currentColor); }
+[data-testid="stCode"] .token.conversion-option { color: inherit; }
 [data-testid="stCode"] .token.number { color: color-mix(in srgb, #29b09d 50%, currentColor); }
 [data-testid="stCode"] .token.decorator { color: color-mix(in srgb, #ed6f13 50%, currentColor); }
 [data-testid="stCode"] .token.comment { color: color-mix(in srgb, #808495 60%, currentColor); }
