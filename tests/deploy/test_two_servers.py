@@ -19,7 +19,7 @@ from tests.browser.driving import click_cell, move_slider, numbers, open_page, o
 
 pytestmark = pytest.mark.browser
 LINK = "dropout?p=0&x_from=a+file&tab=Take+away"
-READERS = ["convolution", "softmax", "dropout", "batch_norm", "layout", "gather", "products", "pooling"]
+READERS = ["convolution", "softmax", "dropout", "batch_norm", "layout", "gather", "products", "activations"]
 NOTES_VIOLATIONS = """
     window.violations = [];
     document.addEventListener('securitypolicyviolation',
@@ -112,7 +112,7 @@ async def stay(reader: Reader, over: threading.Event) -> Visit:
         else:
             assert not answer.failed, reader.page
             visit.moves += 1
-            await asyncio.sleep(reader.draw.random())
+            await asyncio.sleep(2 * reader.draw.random())
     await reader.close()
     return visit
 
