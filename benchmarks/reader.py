@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import websockets
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -149,13 +150,11 @@ class Reader:
 
 
 @contextmanager
-def running(script: Path, port: int) -> Iterator[subprocess.Popen]:
+def running(script: Path, port: int, log: int | IO[str] = subprocess.DEVNULL) -> Iterator[subprocess.Popen]:
     """A Streamlit server of this script, ready to answer."""
     command = [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port)]
     options = ["--server.headless", "true", "--browser.gatherUsageStats", "false", "--server.fileWatcherType", "none"]
-    server = subprocess.Popen(
-        [*command, *options], cwd=script.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    server = subprocess.Popen([*command, *options], cwd=script.parent, stdout=log, stderr=log)
     try:
         wait_until_healthy(port)
         yield server

@@ -199,6 +199,10 @@ def write(stages: tuple[Stage, ...], stage: Stage, cell: Index, typed: str) -> N
     """Write a number through one tensor, really, and show every tensor of the chain that changed."""
     try:
         value: complex = int(typed) if typed.strip().lstrip("+-").isdecimal() else float(typed)
+    except ValueError:
+        controls.complain(f"`{controls.quoted(typed)}` can't be written here: it is not a number.")
+        return
+    try:
         written = chain.write_through(stages, stage.number, cell, value)
     except ValueError as refusal:
         controls.complain(f"`{controls.quoted(typed)}` can't be written here: {refusal}")
