@@ -76,10 +76,18 @@ def settings_of(kind: str, settings: dict[str, Any]) -> dict[str, Any]:
     return {name: settings[name] for name in (MAX_SETTINGS if kind == "max" else AVERAGE_SETTINGS)}
 
 
+PADDING_ALONE = (
+    "dilation makes a window that holds padding alone. torch takes it, gives −inf and an index outside the input, and "
+    "its backward then writes outside the tensor: the process may end. Lower dilation or padding, or raise the size."
+)
+
+
 def pool(x: Tensor, settings: dict[str, Any]) -> Run:
     """Run both poolings on one channel (H, W) and keep their steps. RuntimeError where the settings don't fit."""
     given = settings_of("max", settings)
     wide, close = ops.windows_of(x[None], **given), ops.windows_of(x[None], **(given | {"dilation": 1}))
+    if not wide.all_hold_input():
+        raise RuntimeError(PADDING_ALONE)
     highest = ops.max_pool2d_steps(x[None], wide)
     mean = ops.avg_pool2d_steps(x[None], close, settings["count_include_pad"])
     winners = ops.winners(highest.padded, wide)[0]

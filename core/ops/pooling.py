@@ -163,6 +163,12 @@ class Windows:
         starts = torch.arange(self.outputs[d], device=device) * self.stride[d] - self.padding[d]
         return torch.arange(self.kernel_size[d], device=device)[:, None] * self.dilation[d] + starts
 
+    def all_hold_input(self) -> bool:
+        """Whether each window holds a cell of the input: with dilation one can hold padding alone."""
+        positions = (self.positions(d, torch.device("cpu")) for d in (0, 1))
+        inside = [(cells >= 0) & (cells < size) for cells, size in zip(positions, self.input_size, strict=True)]
+        return all(bool(cells.any(0).all()) for cells in inside)
+
 
 def windows_of(
     input: Tensor,

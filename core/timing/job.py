@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from core.timing.turns import TURNS, Left, Turns
+from core.timing.turns import MOST, TURNS, Left, Turns
 
 S = TypeVar("S")  # what a run yields as it goes on: a timing's runner.Step, a training's progress
 Steps = Callable[[Callable[[], bool]], Iterator[S]]  # given `stop`: runner.run with everything else filled in
@@ -66,7 +66,8 @@ class Job(Generic[S]):
                     self._state = State("running", step=step)
             self._state = State(self._cut or "done", step=step)
         except Left:
-            self._state = State("stopped" if self._stopped.is_set() else "left")
+            full = State("failed", error=f"{MOST} runs wait already. Try again in some minutes")
+            self._state = full if self._ticket.refused else State("stopped" if self._stopped.is_set() else "left")
         except Exception as error:  # shown to the reader, the thread has nobody else to tell
             self._state = State("failed", step=step, error=f"{type(error).__name__}: {error}")
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+MOST = 60  # more than a class: the last of them waits for an hour
 WAIT_S = 0.1  # how often a waiting thread looks whether its reader is still there
 
 
@@ -13,13 +14,15 @@ WAIT_S = 0.1  # how often a waiting thread looks whether its reader is still the
 class Ticket:
     """A place in the queue. Each is its own."""
 
+    refused: bool = False  # the queue was full
+
 
 class Left(Exception):  # noqa: N818 (what happened, not a fault)
     """The ticket left the queue before its turn came."""
 
 
 class Turns:
-    """A fair queue for several threads.
+    """A fair queue for several threads, at most MOST of them.
 
     A ticket stays in the queue as long as someone asks for its place, at least every `patience_s` seconds; one that
     nobody asks for is taken for a reader who closed the page. `clock` counts seconds.
@@ -33,8 +36,11 @@ class Turns:
         self._running: Ticket | None = None
 
     def join(self) -> Ticket:
-        """A new ticket at the end."""
+        """A new ticket at the end; one that is not in the queue, and says so, where MOST are."""
         with self._changed:
+            self._drop_the_gone()
+            if len(self._seen) >= MOST:
+                return Ticket(refused=True)
             ticket = Ticket()
             self._seen[ticket] = self._clock()
             return ticket

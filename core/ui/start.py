@@ -9,6 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 import torch
+from streamlit import net_util
 
 import core
 from core import topics
@@ -57,6 +58,7 @@ def prepare() -> None:
     in what nobody foresaw, such as sympy at torch's first gradient: it is frozen after that run.
     """
     send_at_once()
+    ask_nobody()
     torch.set_num_threads(1)  # forty readers would otherwise start forty pools of threads
     for module in pkgutil.walk_packages(core.__path__, "core."):
         if not module.name.endswith("__main__"):
@@ -66,6 +68,15 @@ def prepare() -> None:
     for operator in topics.operators():
         check.compare(operator, operator.make_call(operator.sizes[0], torch.float32, torch.device("cpu"), 0))
     freeze("start")
+
+
+def ask_nobody() -> None:
+    """Keep Streamlit from asking a host on the internet for this machine's address.
+
+    It does so whenever a page of another site opens a WebSocket, and while nobody answers, for two seconds, all
+    readers wait. Only such pages are let in by that address; a reader's own page is let in by its own.
+    """
+    net_util._external_ip = net_util.get_internal_ip()
 
 
 def settle_thread() -> None:

@@ -79,11 +79,8 @@ def taken(function, *arguments):
 
 def without_empty_windows(input, kernel_size, stride, padding, dilation, ceil_mode):
     """Whether each window holds a cell of the input: dilation can make one that holds none."""
-    windows = windows_of(input, kernel_size, stride, padding, dilation, ceil_mode)
-    sizes = zip((0, 1), windows.input_size, strict=True)
-    return all(
-        ((cells >= 0) & (cells < size)).any(0).all() for d, size in sizes for cells in [windows.positions(d, "cpu")]
-    )
+    ones = torch.ones(1, 1, *input.shape[-2:])
+    return max_pool2d(ones, kernel_size, stride, padding, dilation, ceil_mode).isfinite().all()
 
 
 # ---- max -------------------------------------------------------------------------------------------------------
@@ -348,3 +345,11 @@ def test_textbook_moves_by_one_cell_takes_any_mode_and_gives_float32():
     assert max_pool2d(plane[None], 2).shape == (1, 2, 2)
     assert not pool2d(plane, torch.ones(2, 2), "maximum").any()
     assert pool2d(plane, torch.ones(2, 2), "max").dtype == torch.float32
+
+
+@given(inputs(FLOATS), kernels(), either, st.booleans())
+def test_windows_know_whether_all_hold_input(input, kernel, dilation, ceil_mode):
+    arguments = (*kernel, dilation, ceil_mode)
+    assume(taken(windows_of, input, *arguments))
+    holds = without_empty_windows(input, *arguments)
+    assert windows_of(input, *arguments).all_hold_input() == holds

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 import torch
+from streamlit import net_util
 
 import core.ops
 from core.tensors.script import to_notebook, to_python
@@ -115,3 +116,9 @@ def test_every_operator_belongs_to_a_topic():
     written = {operator.mirrors for module in modules for operator in getattr(module, "OPERATORS", ())}
     registered = [operator.mirrors for topic in TOPICS for operator in topic.operators]
     assert sorted(registered) == sorted(written)
+
+
+def test_no_host_is_asked_for_this_machines_address(monkeypatch):
+    open_page("dropout")  # the start has been
+    monkeypatch.setattr(net_util, "_make_blocking_http_get", lambda *_, **__: pytest.fail("a host was asked"))
+    assert net_util.get_external_ip() == net_util.get_internal_ip()

@@ -192,3 +192,8 @@ def test_the_script_gives_torchs_numbers(monkeypatch, tmp_path):
     x = example()[None]
     assert torch.equal(saved["maximum"], F.max_pool2d(x, 3, 2, 1, ceil_mode=True))
     assert torch.allclose(saved["average"], F.avg_pool2d(x, 3, 2, 1, ceil_mode=True, count_include_pad=False))
+
+
+def test_a_window_of_padding_alone_is_refused_before_torch_writes_outside_the_tensor():
+    app = open_page("pooling", size="2", kernel_size="2", padding="1", dilation="3")
+    assert "a window that holds padding alone" in words(app)

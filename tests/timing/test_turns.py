@@ -8,6 +8,7 @@ import torch
 
 from core.ops import normalize
 from core.timing import results, runner
+from core.timing import turns as turns_module
 from core.timing.job import Job
 from core.timing.runner import Step
 from core.timing.settings import Settings
@@ -189,3 +190,17 @@ def test_a_real_run_in_a_job_is_measured_like_any_other():
     for m in job.state().step.result.measurements:
         assert (m.status, m.peak_bytes is not None) == ("ok", True)
     assert torch.get_num_threads() == threads
+
+
+def test_a_full_queue_takes_no_more(monkeypatch):
+    monkeypatch.setattr(turns_module, "MOST", 2)
+    turns = Turns()
+    first, second = turns.join(), turns.join()
+    refused = turns.join()
+    assert (turns.place(first), turns.place(second), turns.place(refused)) == (0, 1, None)
+    assert refused.refused
+    job = Job(Steps(), turns)
+    assert job.wait(10)
+    assert (job.state().phase, "wait already" in job.state().error) == ("failed", True)
+    turns.leave(first)
+    assert turns.place(turns.join()) == 1
