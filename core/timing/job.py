@@ -66,7 +66,7 @@ class Job(Generic[S]):
                     self._state = State("running", step=step)
             self._state = State(self._cut or "done", step=step)
         except Left:
-            full = State("failed", error=f"{MOST} runs wait already. Try again in some minutes")
+            full: State[S] = State("failed", error=f"{MOST} runs wait already. Try again in some minutes")
             self._state = full if self._ticket.refused else State("stopped" if self._stopped.is_set() else "left")
         except Exception as error:  # shown to the reader, the thread has nobody else to tell
             self._state = State("failed", step=step, error=f"{type(error).__name__}: {error}")
