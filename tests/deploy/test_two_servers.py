@@ -19,7 +19,7 @@ from tests.browser.driving import click_cell, move_slider, numbers, open_page, o
 
 pytestmark = pytest.mark.browser
 LINK = "dropout?p=0&x_from=a+file&tab=Take+away"
-READERS = ["convolution", "softmax", "dropout", "batch_norm", "layout", "gather", "products", "activations"]
+READERS = ["convolution", "softmax", "dropout", "batch_norm", "layout", "gather", "products", "pooling"]
 NOTES_VIOLATIONS = """
     window.violations = [];
     document.addEventListener('securitypolicyviolation',
