@@ -61,7 +61,7 @@ def chromium() -> Iterator[Browser]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Tests of `page` run in light or in dark, half of them in each; where the theme matters, marked, in both."""
-    if "page" in metafunc.fixturenames:
+    if "page" in metafunc.fixturenames and metafunc.definition.get_closest_marker("browser"):
         number = zlib.crc32(metafunc.function.__name__.encode()) % 2
         both = any(metafunc.definition.iter_markers("both_themes"))
         themes = ("light", "dark") if both else ("light", "dark")[number : number + 1]

@@ -221,6 +221,11 @@ def _spelled_indices(shape: tuple[int, ...]) -> list[str]:
     return [",".join(map(str, index)) for index in _indices(shape)]
 
 
+@functools.lru_cache(maxsize=256)
+def _read_indices(shape: tuple[int, ...]) -> list[str]:
+    return [str(list(index)) for index in _indices(shape)]
+
+
 def _cells(picture: Picture, montage: Montage, cell: int) -> dict:
     low, high = picture.scale.low, picture.scale.high
     unit = high if high > LARGEST_COLOUR else 1.0
@@ -295,14 +300,14 @@ def _pick_markers(picture: Picture, montage: Montage, cell: int) -> dict:
     """Invisible squares over the cells: a heatmap itself reports no click."""
     row, column = montage.places()
     spelled = picture.texts or [number(v, 6) for v in _flat(picture.values)]
-    indices = _spelled_indices(montage.shape)
+    read = _read_indices(montage.shape)
     shown = {"marker": {"opacity": 0}}
     return {
         "type": "scatter",
         "x": column,
         "y": row,
-        "customdata": picture.picks or indices,
-        "text": [f"{picture.name}[{index}] = {said}" for index, said in zip(indices, spelled, strict=True)],
+        "customdata": picture.picks or _spelled_indices(montage.shape),
+        "text": [f"{picture.name}{index} = {said}" for index, said in zip(read, spelled, strict=True)],
         "mode": "markers",
         "marker": {"symbol": "square", "size": cell, "opacity": 0},
         "selected": shown,

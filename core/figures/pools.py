@@ -211,8 +211,6 @@ def output_arithmetic(run: Run, pool: Pool, out: Index) -> str:
     if pool.kind == "average":
         return f"{name} = ({spelled(run, cells, ' + ')}) / {division(run, out)} = **{value}**"
     padding = ", −∞" if len(cells) < len(pool.windows.read_by(out)) else ""
-    if not cells:
-        return f"{name} = **{value}**: the window holds nothing but padding"
     y, x = pool.winner(out, run.x.shape[1])
     tied = sum(run.x[cell].item() == run.x[y, x].item() for cell in cells)
     ties = f", the first of {tied} equal ones" if tied > 1 else ""

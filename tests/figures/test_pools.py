@@ -82,11 +82,9 @@ def test_padding_is_written_as_what_it_counts_for():
     assert pools.input_picture(without, without.average, (0, 0), None).texts[0] == "–"
 
 
-def test_a_window_of_padding_alone_is_said_to_hold_nothing():
-    run = pools.pool(torch.ones(2, 2), settings_of(2, 1, 1, 3))
-    assert run.max.output.isinf().any()
-    empty = tuple(run.max.output.isinf().nonzero()[0].tolist())
-    assert "nothing but padding" in pools.output_arithmetic(run, run.max, empty)
+def test_a_window_of_padding_alone_is_refused():
+    with pytest.raises(RuntimeError, match="padding alone"):
+        pools.pool(torch.ones(2, 2), settings_of(2, 1, 1, 3))
 
 
 def test_a_dropped_window_is_said():

@@ -31,7 +31,7 @@ def sound(app: AppTest) -> AppTest:
 
 def tells(alt: str) -> bool:
     """Whether the words for a chart say what it shows: numbers, or more than a title's few words."""
-    return len(alt) >= 12 and (any(c.isdigit() for c in alt) or len(alt.split()) >= 6)
+    return len(alt) >= 8 and (any(c.isdigit() for c in alt) or len(alt.split()) >= 6)
 
 
 def control(app: AppTest, key: str) -> Any:
@@ -57,4 +57,5 @@ def words(app: AppTest) -> str:
     """All running text on the page."""
     kinds = (app.markdown, app.caption, app.error, app.success, app.info, app.warning)
     texts = [str(element.value) for kind in kinds for element in kind]
+    texts += [element.proto.body for element in app.get("html")]
     return "\n".join(texts + [part.label for part in app.expander])
