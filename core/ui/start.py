@@ -3,7 +3,6 @@
 import gc
 import importlib
 import pkgutil
-import socket
 import threading
 from pathlib import Path
 
@@ -57,7 +56,6 @@ def prepare() -> None:
     takes to draw; once frozen, what start-up allocated is never looked at again. The first run of a page brings
     in what nobody foresaw, such as sympy at torch's first gradient: it is frozen after that run.
     """
-    send_at_once()
     ask_nobody()
     torch.set_num_threads(1)  # forty readers would otherwise start forty pools of threads
     for module in pkgutil.walk_packages(core.__path__, "core."):
@@ -86,18 +84,6 @@ def settle_thread() -> None:
     shared out over all cores, which takes small ones 40 times as long.
     """
     torch.get_num_threads()
-
-
-def send_at_once() -> None:
-    """Switch off the wait for a full packet on the server's sockets; connections inherit it from the listening one.
-
-    asyncio does so for sockets that name their protocol, which the server's do not. Without it the small messages
-    of a rerun wait for the browser's delayed acknowledgement, 40 ms a move.
-    """
-    # By type, not isinstance: that would ask every object for its class, and some of torch's warn when asked.
-    for held in [thing for thing in gc.get_objects() if issubclass(type(thing), socket.socket)]:
-        if held.fileno() >= 0 and held.family in (socket.AF_INET, socket.AF_INET6) and held.type == socket.SOCK_STREAM:
-            held.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def freeze(what: str) -> None:
