@@ -20,8 +20,8 @@ POLL_S = 1.0  # how often a page looks at its run; a run nobody looks at for 15 
 KEPT = 24  # runs that a session remembers
 RUNS, ENDS = "_timing_runs", "_timing_ends"  # session state: {page: Run} and [End], the oldest first
 COMPILING = (
-    "By torch.compile, which takes seconds for every size, on a busy machine minutes. A compilation that has begun "
-    "can't be stopped: the run's bound and Stop wait for it."
+    "By torch.compile, which takes seconds for every size, on a busy machine minutes. A compilation under way when the "
+    "run is over or stopped gets five seconds more."
 )
 ENDED = {
     "stopped": "The run was stopped: what had been measured by then stands below.",
