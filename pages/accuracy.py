@@ -24,6 +24,7 @@ from core.ui import check, controls, frame, pictures, walk
 from core.ui.frame import Pitfall
 from core.ui.predict import Question
 from core.ui.take_away import TakeAway
+from core.ui.training import data as training_data
 
 CLASSES, EPOCHS = 10, 10
 SAMPLES = (20, 100, 200, 500, 1000, 2000)
@@ -67,9 +68,8 @@ class Run:
 @st.cache_resource(max_entries=64, show_spinner=False)
 def begun(samples: int, lr: float, seed: int) -> tuple[list[Model], Iterator[Model]]:
     """A training with these settings: the models so far, and what goes on with it."""
-    data = mnist()
-    X, y = data.train_images[:samples].float() / 255, data.train_labels[:samples].long()
-    return [], train(X, y, classes=CLASSES, epochs=EPOCHS, lr=lr, seed=seed)
+    data = training_data(samples)
+    return [], train(data.X, data.y, classes=CLASSES, epochs=EPOCHS, lr=lr, seed=seed)
 
 
 def trained(samples: int, lr: float, seed: int, epochs: int = EPOCHS) -> list[Model]:
@@ -83,11 +83,8 @@ def trained(samples: int, lr: float, seed: int, epochs: int = EPOCHS) -> list[Mo
 @st.cache_resource(max_entries=8, show_spinner=False)
 def training_curves(samples: int, lr: float, seed: int) -> dict[str, list[float]]:
     """Accuracy after each epoch, on the training and on the test images."""
-    data, models = mnist(), trained(samples, lr, seed)
-    sets = {
-        "training images": (data.train_images[:samples].float() / 255, data.train_labels[:samples].long()),
-        "test images": (data.test_images.float() / 255, data.test_labels.long()),
-    }
+    data, models = training_data(samples), trained(samples, lr, seed)
+    sets = {"training images": (data.X, data.y), "test images": (data.X_test, data.y_test)}
     return {
         name: [ops.accuracy(logits(model, X), y).item() for model in models] for name, (X, y) in sets.items()
     }  # fmt: skip

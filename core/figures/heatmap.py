@@ -211,17 +211,17 @@ def _fitting_labels(picture: Picture, cell: int) -> tuple[list[str], float]:
     return [""] * picture.values.numel(), 0.0
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=64)
 def _indices(shape: tuple[int, ...]) -> list[Index]:
     return list(product(*(range(size) for size in shape)))
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=64)
 def _spelled_indices(shape: tuple[int, ...]) -> list[str]:
     return [",".join(map(str, index)) for index in _indices(shape)]
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=64)
 def _read_indices(shape: tuple[int, ...]) -> list[str]:
     return [str(list(index)) for index in _indices(shape)]
 
