@@ -8,6 +8,7 @@ Prints errors, the times of a move, the server's memory after the first minute a
 
 import argparse
 import asyncio
+import contextlib
 import random
 import statistics
 import time
@@ -70,7 +71,8 @@ class Worker(Reader):
                 pressed += 1
             await asyncio.sleep(1)
             if self.watched:
-                await self.rerun(self.watched)
+                with contextlib.suppress(TimeoutError):  # a run that has just ended answers no more
+                    await asyncio.wait_for(self.rerun(self.watched), 5)
         await self.close()
         return pressed
 
