@@ -60,12 +60,10 @@ def chromium() -> Iterator[Browser]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Tests of `page` run in light or in dark, half of them in each; where the theme matters, marked, in both."""
+    """Tests of `page` run in light or in dark, half of them in each; where the theme matters, the test changes it."""
     if "page" in metafunc.fixturenames and metafunc.definition.get_closest_marker("browser"):
-        number = zlib.crc32(metafunc.function.__name__.encode()) % 2
-        both = any(metafunc.definition.iter_markers("both_themes"))
-        themes = ("light", "dark") if both else ("light", "dark")[number : number + 1]
-        metafunc.parametrize("page", themes, indirect=True)
+        theme = ("light", "dark")[zlib.crc32(metafunc.function.__name__.encode()) % 2]
+        metafunc.parametrize("page", [theme], indirect=True)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Every page for everyone: axe, a phone, the keyboard alone, reduced motion.
 
-One tab of each page a theme is looked at; with ACCESS=all in the environment, all tabs of all pages in both.
+The open tab of each page is looked at in light, another one in dark; with ACCESS=all in the environment, all of them in
+both.
 """
 
 import os
@@ -22,13 +23,12 @@ OURS = {"exclude": [["[data-testid=stSidebarNav]"]]}
 SCREEN, PHONE = {"width": 1280, "height": 720}, {"width": 390, "height": 844}
 
 
-def looked_at(page: Page, name: str) -> list[str]:
+def looked_at(page: Page, name: str, theme: str) -> list[str]:
     """The tabs to look at; in light the one that is open anyway, in dark another one on each page."""
     names = [tab.strip() for tab in page.get_by_role("tab").all_inner_texts()]
     if EVERY_TAB or not names:
         return names or [""]
-    dark = page.evaluate("() => matchMedia('(prefers-color-scheme: dark)').matches")
-    return [names[PAGES.index(name) % len(names)] if dark else ""]
+    return [names[PAGES.index(name) % len(names)] if theme == "dark" else ""]
 
 
 def faults(page: Page) -> list[str]:
@@ -53,11 +53,21 @@ def sideways(page: Page) -> bool:
     )
 
 
-@pytest.mark.both_themes
+def dressed(page: Page, theme: str) -> None:
+    """Change the theme under the open page, as an evening does."""
+    page.emulate_media(color_scheme=theme)
+    scheme = f"() => getComputedStyle(document.querySelector('[data-testid=stApp]')).colorScheme === '{theme}'"
+    page.wait_for_function(scheme)
+    rest(page)
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_axe_finds_no_serious_fault_charts_speak_and_a_phone_need_not_scroll_sideways(page, url, name):
+    page.emulate_media(color_scheme="light")
     open_page(page, f"{url}/{name}")
-    for tab in looked_at(page, name):
+    views = [(theme, tab) for theme in ("light", "dark") for tab in looked_at(page, name, theme)]
+    for theme, tab in views:
+        dressed(page, theme)
         page.set_viewport_size(SCREEN)
         if tab:
             page.get_by_role("tab", name=tab, exact=True).press("Enter")
