@@ -99,14 +99,14 @@ def change(steps: tuple[Step, ...], place: int) -> None:
     if fault := st.session_state.pop("_step_fault", None):
         controls.complain(fault)
     with st.container(horizontal=True):
-        button("Earlier", ":material/arrow_back:", place > 0, lambda: write(swapped(steps, place - 1)))
-        button("Later", ":material/arrow_forward:", place < len(steps) - 1, lambda: write(swapped(steps, place)))
-        button("Remove", ":material/delete:", True, lambda: write((*steps[:place], *steps[place + 1 :])))
+        button(place, "Earlier", ":material/arrow_back:", place > 0, lambda: write(swapped(steps, place - 1)))
+        button(place, "Later", ":material/arrow_forward:", place < len(steps) - 1, lambda: write(swapped(steps, place)))
+        button(place, "Remove", ":material/delete:", True, lambda: write((*steps[:place], *steps[place + 1 :])))
 
 
-def button(label: str, icon: str, possible: bool, act: Callable[[], None]) -> None:
+def button(place: int, label: str, icon: str, possible: bool, act: Callable[[], None]) -> None:
     """A button of one step."""
-    st.button(label, icon=icon, disabled=not possible, on_click=act, key=f"step {label}")
+    st.button(label, icon=icon, disabled=not possible, on_click=act, key=f"step {place} {label}")
 
 
 def swapped(steps: tuple[Step, ...], place: int) -> tuple[Step, ...]:
