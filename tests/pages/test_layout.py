@@ -101,14 +101,14 @@ def test_steps_are_added_edited_moved_and_removed():
     assert {b.key for b in add} >= {"add contiguous", "add unsqueeze"}
     sound(next(b for b in add if b.key == "add unsqueeze").click().run())
     assert control(app, "chain").value == "transpose(0,1)>flip(1)>unsqueeze(0)"
-    sound(opened(app, "step 1").button(key="step Earlier").click().run())
+    sound(opened(app, "step 1").button(key="step 1 Earlier").click().run())
     assert control(app, "chain").value == "flip(1)>transpose(0,1)>unsqueeze(0)"
     sound(opened(app, "step 1").text_input(key="edit 1 transpose(0,1)").set_value("permute(1,0)").run())
     assert control(app, "chain").value == "flip(1)>permute(1,0)>unsqueeze(0)"
     sound(opened(app, "step 1").text_input(key="edit 1 permute(1,0)").set_value("permute(1;0)").run())
     assert "permute(1;0)" in words(app)
     assert control(app, "chain").value == "flip(1)>permute(1,0)>unsqueeze(0)"
-    sound(opened(app, "step 1").button(key="step Remove").click().run())
+    sound(opened(app, "step 1").button(key="step 1 Remove").click().run())
     assert control(app, "chain").value == "flip(1)>unsqueeze(0)"
 
 
