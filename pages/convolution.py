@@ -66,21 +66,15 @@ def choose_input() -> tuple[Tensor, str, int]:
     """The input (C, H, W), the kind of kernel, and the seed."""
     with controls.row("input"):
         size, channels, limits = 5, 1, LIMITS
-        if source() == "photo":
+        if tensor_input.source("x") == "photo":
             limits = LIMITS if controls.toggle("colour", "In colour") else GREY
-        elif source() == "example":
+        elif tensor_input.source("x") == "example":
             size = controls.slider("size", "Input size", 1, 12, 5, width=NARROW)
             channels = controls.slider("in_channels", "Channels in", 1, 4, 1, width=NARROW)
         seed = controls.seed()
         x = tensor_input.tensor("x", "Input", example(size, channels, seed), limits, images=True).float()
         kernel = controls.choice("kernel", "Kernel", KERNELS)
     return x if x.dim() == 3 else x[None], kernel, seed
-
-
-def source() -> str:
-    """Where the input will come from: what is drawn before that control depends on it."""
-    names = {shown: name for name, shown in tensor_input.SOURCES.items()}
-    return st.session_state.get("x_from", names.get(st.query_params.get("x_from", ""), "example"))
 
 
 def example(size: int, channels: int, seed: int) -> Tensor:

@@ -20,6 +20,7 @@ from core.ops.metrics import confusion_matrix
 from core.ops.normalize import normalize as scale_rows
 from core.ops.pooling import max_pool2d
 from core.ops.products import matmul
+from core.ops.seeded import seeded
 from core.ops.sets import unique
 from core.ops.softmax import softmax as probabilities
 from core.ops.weight_decay import sgd_step
@@ -57,8 +58,8 @@ def convolution() -> go.Figure:
 
 def dropout() -> go.Figure:
     """A wave after dropout."""
-    torch.manual_seed(0)
-    kept = drop(_wave(), p=0.5)
+    with seeded(0):
+        kept = drop(_wave(), p=0.5)
     return _small(kept, colour.signed(kept))
 
 

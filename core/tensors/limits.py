@@ -6,21 +6,9 @@ from dataclasses import dataclass
 
 import torch
 
-DTYPES: dict[str, torch.dtype] = {
-    str(dtype).removeprefix("torch."): dtype
-    for dtype in (
-        torch.float32,
-        torch.float64,
-        torch.float16,
-        torch.bfloat16,
-        torch.int64,
-        torch.int32,
-        torch.int16,
-        torch.int8,
-        torch.uint8,
-        torch.bool,
-    )
-}
+from core.ops import chain
+
+DTYPES = {name: dtype for name, dtype in chain.DTYPES.items() if not dtype.is_complex}
 
 
 class TensorInputError(ValueError):
