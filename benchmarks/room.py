@@ -3,7 +3,7 @@
     python -m benchmarks.room [--readers 40] [--minutes 5] [--beside timing|mlp]
 
 Prints errors, the times of a move, the server's memory after the first minute and at the end, and the first loads.
-`--beside` keeps a timing run or a training going all the time.
+`--beside` has a timing run or a training going on beside the readers; it ends after its bound of one or two minutes.
 """
 
 import argparse
