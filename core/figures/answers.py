@@ -7,7 +7,7 @@ from typing import Literal
 import plotly.graph_objects as go
 
 from core.figures import colour
-from core.figures.heatmap import unchecked
+from core.figures.heatmap import unchecked, unseen_squares
 
 Tone = Literal["no", "yes", "careful", "wrong"]
 
@@ -78,20 +78,14 @@ def _picks(rows: Mapping[str, Sequence[Answer]], questions: Sequence[str], left:
     for row, (key, answers) in enumerate(rows.items()):
         for x, (question, answer) in enumerate(zip(questions, answers, strict=True)):
             points.append((float(x), row, key, f"{key}<br>{question.replace('<br>', ' ')}: {answer.text}"))
-    shown = {"marker": {"opacity": 0}}
-    return {
-        "type": "scatter",
-        "x": [x for x, _, _, _ in points],
-        "y": [row for _, row, _, _ in points],
-        "customdata": [key for _, _, key, _ in points],
-        "text": [said for _, _, _, said in points],
-        "mode": "markers",
-        "marker": {"symbol": "square", "size": ROW, "opacity": 0},
-        "selected": shown,
-        "unselected": shown,
-        "hovertemplate": "%{text}<extra></extra>",
-        "showlegend": False,
-    }
+    return unseen_squares(
+        [x for x, _, _, _ in points],
+        [row for _, row, _, _ in points],
+        ROW,
+        customdata=[key for _, _, key, _ in points],
+        text=[said for _, _, _, said in points],
+        hovertemplate="%{text}<extra></extra>",
+    )
 
 
 def _name(text: str, left: float, row: int) -> dict:

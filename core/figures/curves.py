@@ -9,8 +9,7 @@ import torch
 
 from core.figures.heatmap import unchecked
 
-# Okabe and Ito's palette, without its yellow, which vanishes on a light page, and without black.
-# The first four are of Okabe and Ito's; their others are too pale for lines on a light page.
+# The first four are of Okabe and Ito's palette; its others are too pale for lines on a light page.
 SERIES = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#865D45", "#646C78"]
 DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"]  # so that lines differ without their colour too
 GRID = "rgba(125, 131, 140, 0.25)"

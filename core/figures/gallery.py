@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from core.figures import colour
-from core.figures.heatmap import unchecked
+from core.figures.heatmap import unchecked, unseen_squares
 
 GAP = 2  # pixels of an image between two of them
 TITLE, PLAIN = 30, 4  # pixels above, with a title and without
@@ -54,14 +54,13 @@ def gallery(
     canvas = tiled(images, across).numpy()
     z = np.where(canvas < 0, 0, np.maximum(canvas, 1)).astype(np.uint8)  # 0 is what lies between the images
     places = [(i // across * (height + GAP), i % across * (width + GAP)) for i in range(n)]
-    shown = {"marker": {"opacity": 0}}
     traces = [
         {"type": "heatmap", "z": z, "zmin": 0, "zmax": 255, "showscale": False, "hoverinfo": "skip",
          "colorscale": [[0, CLEAR], [0.5 / 255, CLEAR], *_spread(colours)]},
-        {"type": "scatter", "mode": "markers", "x": [left + width / 2 - 0.5 for _, left in places],
-         "y": [top + height / 2 - 0.5 for top, _ in places], "customdata": list(picks), "text": list(says),
-         "marker": {"symbol": "square", "size": width * pixel, "opacity": 0}, "selected": shown, "unselected": shown,
-         "hovertemplate": "%{text}<extra></extra>", "showlegend": False},
+        unseen_squares(
+            [left + width / 2 - 0.5 for _, left in places], [top + height / 2 - 0.5 for top, _ in places],
+            width * pixel, customdata=list(picks), text=list(says), hovertemplate="%{text}<extra></extra>",
+        ),
     ]  # fmt: skip
     box = [] if picked is None else [_box(*places[picked], height, width)]
     return unchecked(traces, _layout(canvas.shape, pixel, title) | {"shapes": box})

@@ -75,6 +75,7 @@ class Montage:
         column = index[-1] if index else 0
         return top + row, left + column
 
+    @functools.cached_property
     def places(self) -> tuple[np.ndarray, np.ndarray]:
         """Rows and columns of the cells that draw all elements, in the order of the elements."""
         (rows, columns), (down, across) = self.matrix, self.grid
@@ -141,9 +142,10 @@ def number(value: float, digits: int = 3) -> str:
 def draw(picture: Picture, cell: int = 32) -> go.Figure:
     """The picture as a plotly figure with square cells of `cell` pixels, row 0 on top."""
     montage = Montage(tuple(picture.values.shape))
-    traces = [_cells(picture, montage, cell)]
+    labels = _fitting_labels(picture, cell)
+    traces = [_cells(picture, montage, cell, labels)]
     if picture.muted:
-        traces.append(_muted_cells(picture, montage, cell))
+        traces.append(_muted_cells(picture, montage, cell, labels))
     if picture.pickable:
         traces.append(_pick_markers(picture, montage, cell))
     return unchecked(traces, _layout(picture, montage, cell))
@@ -201,7 +203,10 @@ def _labels(picture: Picture, spelling: Callable[[float], str] = number) -> list
     return [spelling(value) for value in _flat(picture.values)]
 
 
-def _fitting_labels(picture: Picture, cell: int) -> tuple[list[str], float]:
+Labels = tuple[list[str], float]  # one for each element, and the size of their letters: 0 where none are written
+
+
+def _fitting_labels(picture: Picture, cell: int) -> Labels:
     """The labels as exact as the cells hold at a readable size; none, and size 0, where the shortest do not fit."""
     if _text_size([""], cell):
         for spelling in SPELLINGS:
@@ -226,34 +231,34 @@ def _read_indices(shape: tuple[int, ...]) -> list[str]:
     return [str(list(index)) for index in _indices(shape)]
 
 
-def _cells(picture: Picture, montage: Montage, cell: int) -> dict:
+def _cells(picture: Picture, montage: Montage, cell: int, labels: Labels) -> dict:
     low, high = picture.scale.low, picture.scale.high
     unit = high if high > LARGEST_COLOUR else 1.0
     colours = np.clip(picture.values.detach().double().numpy(force=True).ravel(), low, high) / unit
-    trace = _heatmap(colours, _shown(picture), picture, montage, cell)
+    trace = _heatmap(colours, _shown(picture), picture, montage, cell, labels)
     return trace | {"zmin": low / unit, "zmax": high / unit}
 
 
-def _muted_cells(picture: Picture, montage: Montage, cell: int) -> dict:
+def _muted_cells(picture: Picture, montage: Montage, cell: int, labels: Labels) -> dict:
     """The cells that are there only by padding, all in one grey."""
-    trace = _heatmap(np.zeros(picture.values.numel()), ~_shown(picture), picture, montage, cell)
+    trace = _heatmap(np.zeros(picture.values.numel()), ~_shown(picture), picture, montage, cell, labels)
     return trace | {"colorscale": [[0, colour.EMPTY], [1, colour.EMPTY]]}
 
 
 def _shown(picture: Picture) -> np.ndarray:
     """For each element, whether it is there by itself, not only by padding."""
-    muted = set(picture.muted)
-    count = picture.values.numel()
-    if not muted:
-        return np.ones(count, dtype=bool)
-    indices = _indices(tuple(picture.values.shape))
-    return np.fromiter((index not in muted for index in indices), dtype=bool, count=count)
+    shown = np.ones(picture.values.shape, dtype=bool)
+    for index in picture.muted:
+        shown[index] = False
+    return shown.ravel()
 
 
-def _heatmap(colours: np.ndarray, shown: np.ndarray, picture: Picture, montage: Montage, cell: int) -> dict:
+def _heatmap(
+    colours: np.ndarray, shown: np.ndarray, picture: Picture, montage: Montage, cell: int, labels: Labels
+) -> dict:
     """One trace of the elements that are shown, of these colours; nothing in the gaps."""
-    labels, size = _fitting_labels(picture, cell)
-    row, column = (places[shown] for places in montage.places())
+    texts, size = labels
+    row, column = (places[shown] for places in montage.places)
     z = np.full(montage.cells, np.nan, dtype=np.float32)
     z[row, column] = np.round(colours[shown], 4)
     return {
@@ -266,7 +271,7 @@ def _heatmap(colours: np.ndarray, shown: np.ndarray, picture: Picture, montage: 
         "xgap": 1 if cell >= 12 else 0,
         "ygap": 1 if cell >= 12 else 0,
         **_hover(picture, size),
-        **(_written(labels, shown, row, column, montage, size) if size else {}),
+        **(_written(texts, shown, row, column, montage, size) if size else {}),
     }
 
 
@@ -297,23 +302,35 @@ def _text_size(labels: Sequence[str], cell: int) -> float:
 
 
 def _pick_markers(picture: Picture, montage: Montage, cell: int) -> dict:
-    """Invisible squares over the cells: a heatmap itself reports no click."""
-    row, column = montage.places()
+    row, column = montage.places
     spelled = picture.texts or [number(v, 6) for v in _flat(picture.values)]
     read = _read_indices(montage.shape)
-    shown = {"marker": {"opacity": 0}}
+    return unseen_squares(
+        column,
+        row,
+        cell,
+        customdata=picture.picks or _spelled_indices(montage.shape),
+        text=[f"{picture.name}{index} = {said}" for index, said in zip(read, spelled, strict=True)],
+        hovertemplate="%{text}<extra></extra>",
+    )
+
+
+def unseen_squares(x: Any, y: Any, size: float, **more: Any) -> dict:
+    """A trace of squares that nobody sees and that take the clicks and the hovering: a heatmap itself reports no click.
+
+    Opacity 0 also where selected or not, or plotly would show them.
+    """
+    unseen = {"marker": {"opacity": 0}}
     return {
         "type": "scatter",
-        "x": column,
-        "y": row,
-        "customdata": picture.picks or _spelled_indices(montage.shape),
-        "text": [f"{picture.name}{index} = {said}" for index, said in zip(read, spelled, strict=True)],
+        "x": x,
+        "y": y,
         "mode": "markers",
-        "marker": {"symbol": "square", "size": cell, "opacity": 0},
-        "selected": shown,
-        "unselected": shown,
-        "hovertemplate": "%{text}<extra></extra>",
+        "marker": {"symbol": "square", "size": size, "opacity": 0},
+        "selected": unseen,
+        "unselected": unseen,
         "showlegend": False,
+        **more,
     }
 
 

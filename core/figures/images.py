@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core.figures import colour
 from core.figures.colour import Scale
-from core.figures.heatmap import MARGIN_LEFT, MARGIN_TOP, NARROWEST, Index, Outline, unchecked
+from core.figures.heatmap import MARGIN_LEFT, MARGIN_TOP, NARROWEST, Index, Outline, unchecked, unseen_squares
 from core.ops.convolution import Pads
 
 GREY = ["#000000", "#FFFFFF"]
@@ -78,14 +78,9 @@ def _bordered(outline: Outline) -> dict:
 
 
 def _markers(height: int, width: int, cell: float) -> dict:
-    """Invisible squares that take the clicks: a heatmap itself reports none."""
     rows, columns = np.mgrid[:height, :width].astype(np.int16)
-    shown = {"marker": {"opacity": 0}}
-    return {
-        "type": "scatter", "x": _packed(columns.ravel()), "y": _packed(rows.ravel()), "mode": "markers",
-        "marker": {"symbol": "square", "size": cell, "opacity": 0}, "selected": shown, "unselected": shown,
-        "hovertemplate": "[%{y}, %{x}]<extra></extra>", "showlegend": False,
-    }  # fmt: skip
+    x, y = _packed(columns.ravel()), _packed(rows.ravel())
+    return unseen_squares(x, y, cell, hovertemplate="[%{y}, %{x}]<extra></extra>")
 
 
 def _image_layout(frame: dict, cell: float, title: str) -> dict:

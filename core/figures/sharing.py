@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import plotly.graph_objects as go
 
 from core.figures import colour
-from core.figures.heatmap import unchecked
+from core.figures.heatmap import unchecked, unseen_squares
 
 WIDTH, RIGHT = 360, 304  # pixels: of the picture, and of boxes and cells; right of those runs the graph
 BOX, ARROW, CELL, TITLE = 62, 34, 44, 22  # heights in pixels
@@ -124,13 +124,8 @@ def _picks(storages: Sequence[Storage], tops: Sequence[float]) -> dict:
         for i, pick in enumerate(s.picks)
         if pick
     ]
-    shown = {"marker": {"opacity": 0}}
-    return {
-        "type": "scatter", "x": [x for x, _, _ in cells], "y": [y for _, y, _ in cells],
-        "customdata": [pick for _, _, pick in cells], "mode": "markers",
-        "marker": {"symbol": "square", "size": 40, "opacity": 0}, "selected": shown, "unselected": shown,
-        "hoverinfo": "none",
-    }  # fmt: skip
+    x, y, picks = ([cell[i] for cell in cells] for i in range(3))
+    return unseen_squares(x, y, 40, customdata=picks, hoverinfo="none")
 
 
 def _arrow(marks: Marks, tail: tuple[float, float], tip: tuple[float, float], hue: str, wide: float) -> None:

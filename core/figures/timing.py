@@ -10,7 +10,7 @@ import torch
 
 from core.figures import colour
 from core.figures.curves import GRID
-from core.figures.heatmap import unchecked
+from core.figures.heatmap import unchecked, unseen_squares
 from core.ops.convolution import conv2d, corr2d
 
 # One colour a version wherever times are drawn: Okabe and Ito's, as the curves'.
@@ -187,22 +187,16 @@ def _coloured(z: np.ndarray, texts: Sequence[Sequence[str]], colours: Sequence[s
 
 
 def _markers(columns: Sequence[str], cells: Sequence[Sequence[Cell]], first: int) -> dict:
-    """Invisible squares over the cells: a heatmap itself reports no click."""
+    """Squares over the cells, each with the number of its row."""
     places = [(r, c) for r in range(len(cells)) for c in range(len(columns))]
-    unseen = {"marker": {"opacity": 0}}
-    return {
-        "type": "scatter",
-        "x": [c for _, c in places],
-        "y": [r for r, _ in places],
-        "customdata": [str(first + r) for r, _ in places],
-        "text": [cells[r][c].hover for r, c in places],
-        "mode": "markers",
-        "marker": {"symbol": "square", "size": ROW_HEIGHT, "opacity": 0},
-        "selected": unseen,
-        "unselected": unseen,
-        "hovertemplate": "%{text}<extra></extra>",
-        "showlegend": False,
-    }
+    return unseen_squares(
+        [c for _, c in places],
+        [r for r, _ in places],
+        ROW_HEIGHT,
+        customdata=[str(first + r) for r, _ in places],
+        text=[cells[r][c].hover for r, c in places],
+        hovertemplate="%{text}<extra></extra>",
+    )
 
 
 def _table_layout(rows: Sequence[str], columns: Sequence[str]) -> dict:
