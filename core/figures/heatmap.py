@@ -216,7 +216,6 @@ def _fitting_labels(picture: Picture, cell: int) -> Labels:
     return [""] * picture.values.numel(), 0.0
 
 
-@functools.lru_cache(maxsize=64)
 def _indices(shape: tuple[int, ...]) -> list[Index]:
     return list(product(*(range(size) for size in shape)))
 

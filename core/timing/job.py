@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from core.ops.threads import settle_thread
 from core.timing.turns import MOST, TURNS, Left, Turns
 
 S = TypeVar("S")  # what a run yields as it goes on: a timing's runner.Step, a training's progress
@@ -59,6 +60,7 @@ class Job(Generic[S]):
         return not self._thread.is_alive()
 
     def _work(self, steps: Steps[S]) -> None:
+        settle_thread()
         step = None
         try:
             with self._turns.turn(self._ticket):

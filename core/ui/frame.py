@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from core.ops.claim import Claim
+from core.ops.threads import settle_thread
 from core.topics import PAGES, Topic
 from core.ui import code, controls, link, pictures, predict, share, start, take_away, timing_panel
 
@@ -72,7 +73,7 @@ def page(name: str, lesson: Callable[[Topic], None]) -> None:
     @st.fragment
     def body() -> None:
         with ONE_AT_A_TIME:
-            start.settle_thread()
+            settle_thread()
             controls.forget()
             pictures.forget()
             lesson(topic)

@@ -77,15 +77,6 @@ def ask_nobody() -> None:
     net_util._external_ip = net_util.get_internal_ip()
 
 
-def settle_thread() -> None:
-    """Take on the process's number of threads in this one.
-
-    Each run of a page has a thread of its own, and until a thread asks for the number its matrix products are
-    shared out over all cores, which takes small ones 40 times as long.
-    """
-    torch.get_num_threads()
-
-
 def freeze(what: str) -> None:
     """Freeze the heap, once for each thing that has been done for the first time."""
     if what not in frozen:

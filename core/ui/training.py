@@ -14,6 +14,7 @@ import streamlit as st
 from core.data import mnist
 from core.ops import mlp
 from core.ops.mlp import Data, Parameters, Progress
+from core.ops.threads import settle_thread
 from core.timing.job import Job, State
 from core.ui import controls
 
@@ -214,6 +215,7 @@ def _where(setup: Setup, run: Run | None) -> str:
 @st.fragment(run_every=POLL_S)
 def _watch(run: Run, show: Callable[[Run], None]) -> None:
     """Look at the training, which also keeps its place in the queue."""
+    settle_thread()
     state: State[Pair] = run.job.state() if run.job else State("done")
     if state.over:
         st.rerun()
