@@ -1,10 +1,13 @@
 """Open a page of the app without a browser, and read what it shows."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import torch
 from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).parents[2]
@@ -59,3 +62,12 @@ def words(app: AppTest) -> str:
     texts = [str(element.value) for kind in kinds for element in kind]
     texts += [element.proto.body for element in app.get("html")]
     return "\n".join(texts + [part.label for part in app.expander])
+
+
+def ran_alone(app: AppTest, folder: Path) -> tuple[dict[str, torch.Tensor], str]:
+    """Run the script that the page offers to take away, by itself: what it saved, and what it printed."""
+    script = folder / "script.py"
+    script.write_text(next(code.value for code in app.code if "import torch" in code.value))
+    command = [sys.executable, str(script), str(folder / "out.pt")]
+    ran = subprocess.run(command, check=True, cwd=folder, timeout=120, capture_output=True, text=True)
+    return torch.load(folder / "out.pt"), ran.stdout

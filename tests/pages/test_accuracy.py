@@ -2,15 +2,13 @@
 
 import json
 import re
-import subprocess
-import sys
 
 import pytest
 import torch
 
 from core.data import mnist
 from core.ops.softmax_regression import logits, train
-from tests.pages.opening import charts, control, open_page, sound, words
+from tests.pages.opening import charts, control, open_page, ran_alone, sound, words
 
 
 def scores(n=500, epochs=2, samples=8000, lr=0.2, seed=0):
@@ -139,17 +137,11 @@ def test_questions_are_answered_by_counting():
 
 def test_the_script_reproduces_the_counts(tmp_path):
     app = open_page("accuracy", tab="Take away", N="100", topk="2")
-    script = tmp_path / "accuracy.py"
-    script.write_text(next(code.value for code in app.code if "import torch" in code.value))
-    ran = subprocess.run(
-        [sys.executable, str(script), str(tmp_path / "out.pt")],
-        check=True, cwd=tmp_path, timeout=120, capture_output=True, text=True,
-    )  # fmt: skip
-    out = torch.load(tmp_path / "out.pt")
+    out, said = ran_alone(app, tmp_path)
     s, y = scores(100)
     assert out["share_right"].item() == pytest.approx(topk(s, y, 2).mean().item())
     assert int(out["confusion"].diagonal().sum()) == int(topk(s, y).sum())
-    assert ran.stdout.count("equal to torch's") == 2
+    assert said.count("equal to torch's") == 2
 
 
 def test_a_rerun_is_small():

@@ -1,14 +1,12 @@
 """The activations page shows what torch computes, for the settings in the link."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from tests.pages.opening import charts, control, open_page, sound, words
+from tests.pages.opening import charts, control, open_page, ran_alone, sound, words
 
 TORCHS = {
     "relu": F.relu, "leaky_relu": F.leaky_relu, "elu": F.elu, "gelu": F.gelu, "silu": F.silu, "softplus": F.softplus,
@@ -117,15 +115,10 @@ def test_questions_are_answered_by_torch():
 @pytest.mark.parametrize(("name", "settings"), [("relu", {}), ("softplus", {"beta": 2.0}), ("tanh", {})])
 def test_the_script_reproduces_the_numbers(tmp_path, name, settings):
     app = open_page("activations", tab="Take away", f=name, seed="5", **{k: str(v) for k, v in settings.items()})
-    script = tmp_path / "activation.py"
-    script.write_text(next(code.value for code in app.code if "import torch" in code.value))
-    ran = subprocess.run(
-        [sys.executable, str(script), str(tmp_path / "out.pt")],
-        check=True, cwd=tmp_path, timeout=120, capture_output=True, text=True,
-    )  # fmt: skip
-    output = torch.load(tmp_path / "out.pt")["output"]
+    out, said = ran_alone(app, tmp_path)
+    output = out["output"]
     torch.testing.assert_close(output, TORCHS[name](example(5), **settings))
-    assert "DIFFERS" not in ran.stdout
+    assert "DIFFERS" not in said
 
 
 def test_a_rerun_is_small():

@@ -1,15 +1,13 @@
 """The page on copies and aliases says what torch and numpy do, for the way in the link."""
 
 import copy
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
 
 from core.ops.memory import WAYS
-from tests.pages.opening import charts, control, open_page, sound, words
+from tests.pages.opening import charts, control, open_page, ran_alone, sound, words
 
 NAMES = {"torch": torch, "np": np, "copy": copy}
 
@@ -124,11 +122,7 @@ def test_questions_are_answered_by_torch():
 )
 def test_the_script_reproduces_the_numbers(tmp_path, code, a, b):
     app = open_page("aliases", tab="Take away", way=code, cell="2", value="5")
-    script = tmp_path / "aliases.py"
-    script.write_text(next(block.value for block in app.code if "import torch" in block.value))
-    command = [sys.executable, str(script), str(tmp_path / "out.pt")]
-    said = subprocess.run(command, check=True, cwd=tmp_path, timeout=120, capture_output=True, text=True).stdout
-    saved = torch.load(tmp_path / "out.pt")
+    saved, said = ran_alone(app, tmp_path)
     assert saved["a"].tolist() == a
     assert ("b_numbers" in saved) == (b is not None)
     if b is not None:

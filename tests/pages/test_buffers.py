@@ -1,15 +1,13 @@
 """The page on buffers and parameters says what torch.nn does with each, for the settings in the link."""
 
 import io
-import subprocess
-import sys
 
 import pytest
 import torch
 from torch import nn
 
 from core.ops import buffers
-from tests.pages.opening import charts, control, open_page, sound, words
+from tests.pages.opening import charts, control, open_page, ran_alone, sound, words
 
 
 class Five(nn.Module):
@@ -147,11 +145,7 @@ def test_the_script_reproduces_the_numbers(tmp_path):
     app = open_page(
         "buffers", tab="Take away", grad="true", sgd="and the buffer", lr="0.5", call="requires_grad_(True)"
     )
-    script = tmp_path / "buffers.py"
-    script.write_text(next(block.value for block in app.code if "import torch" in block.value))
-    command = [sys.executable, str(script), str(tmp_path / "out.pt")]
-    said = subprocess.run(command, check=True, cwd=tmp_path, timeout=120, capture_output=True, text=True).stdout
-    saved = torch.load(tmp_path / "out.pt")
+    saved, said = ran_alone(app, tmp_path)
     module = Five(grad=True).requires_grad_(True)
     module.step(torch.tensor([1.0, 2.0, 3.0]), 0.5, module.buffer)
     for name in ("weight", "frozen", "buffer", "scratch", "plain"):

@@ -1,14 +1,12 @@
 """The cross entropy page shows what torch computes, for the settings in the link."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from tests.pages.opening import charts, control, open_page, sound, words
+from tests.pages.opening import charts, control, open_page, ran_alone, sound, words
 
 LABELS, PIXELS, BINARY = "several labels", "every pixel", "yes or no"
 
@@ -169,15 +167,10 @@ def test_questions_are_answered_by_torch():
 )
 def test_the_script_reproduces_the_number(tmp_path, kind, extra):
     app = open_page("cross_entropy", tab="Take away", kind=kind, **extra)
-    script = tmp_path / "loss.py"
-    script.write_text(next(code.value for code in app.code if "import torch" in code.value))
-    ran = subprocess.run(
-        [sys.executable, str(script), str(tmp_path / "out.pt")],
-        check=True, cwd=tmp_path, timeout=120, capture_output=True, text=True,
-    )  # fmt: skip
-    loss = torch.load(tmp_path / "out.pt")["loss"].item()
+    out, said = ran_alone(app, tmp_path)
+    loss = out["loss"].item()
     assert f"**{loss:.5g}**" in words(app)
-    assert "DIFFERS" not in ran.stdout
+    assert "DIFFERS" not in said
 
 
 def test_a_rerun_is_small():

@@ -1,14 +1,11 @@
 """The memory page tells what torch's own tensors say, for any chain in the link."""
 
-import subprocess
-import sys
-
 import pytest
 import torch
 
 from core.ops.chain import OPERATIONS, PRESETS, default_step, format_chain, format_step, start_tensor
 from core.ops.layout import Layout
-from tests.pages.opening import charts, control, open_page, sound, words
+from tests.pages.opening import charts, control, open_page, ran_alone, sound, words
 
 
 def preset_link(preset):
@@ -138,10 +135,7 @@ def test_empty_and_single_tensors_are_shown():
 
 def test_the_script_reproduces_the_chain(tmp_path):
     app = open_page("layout", tab="Take away", **preset_link(PRESETS["nhwc"]))
-    script = tmp_path / "chain.py"
-    script.write_text(next(code.value for code in app.code if "import torch" in code.value))
-    subprocess.run([sys.executable, str(script), str(tmp_path / "out.pt")], check=True, cwd=tmp_path, timeout=120)
-    saved = torch.load(tmp_path / "out.pt")
+    saved, _ = ran_alone(app, tmp_path)
     x = PRESETS["nhwc"].start().permute(0, 2, 3, 1)
     assert torch.equal(saved["x1"], x)
     assert tuple(saved["x1_stride"].tolist()) == x.stride()

@@ -2,8 +2,6 @@
 
 import base64
 import json
-import subprocess
-import sys
 import threading
 import time
 
@@ -17,7 +15,7 @@ from core.timing.job import Job
 from core.timing.turns import TURNS
 from core.ui import drawing, training
 from core.ui.training import Setup
-from tests.pages.opening import charts, control, open_page, sound, words
+from tests.pages.opening import charts, control, open_page, ran_alone, sound, words
 
 SMALL = {"train": "500", "epochs": "2", "batch_size": "64"}  # 16 steps
 
@@ -342,19 +340,13 @@ def test_questions_are_answered_by_torch():
 
 def test_the_script_gives_the_first_loss_of_the_training(tmp_path):
     app = open_page("mlp", tab="Take away", **SMALL)
-    script = tmp_path / "mlp.py"
-    script.write_text(next(code.value for code in app.code if "import torch" in code.value))
-    ran = subprocess.run(
-        [sys.executable, str(script), str(tmp_path / "out.pt")],
-        check=True, cwd=tmp_path, timeout=120, capture_output=True, text=True,
-    )  # fmt: skip
-    out = torch.load(tmp_path / "out.pt")
+    out, said = ran_alone(app, tmp_path)
     losses, _ = torch_alone()
     assert out["first_loss"].item() == pytest.approx(losses[0], abs=1e-6)
     assert out["second_loss"] < out["first_loss"]
     assert torch.allclose(out["start_logits"], module()(image(0)[0][None]), atol=1e-6)
-    assert "first_loss: " in ran.stdout
-    assert "DIFFERS" not in ran.stdout
+    assert "first_loss: " in said
+    assert "DIFFERS" not in said
 
 
 def test_a_rerun_is_small():

@@ -1,13 +1,11 @@
 """The page on no_grad says what torch records, keeps and brings back, for the settings in the link."""
 
-import subprocess
-import sys
 from contextlib import ExitStack
 
 import pytest
 import torch
 
-from tests.pages.opening import charts, control, open_page, sound, words
+from tests.pages.opening import charts, control, open_page, ran_alone, sound, words
 
 X, W = [0.5, 1.0, 1.5], [1.0, -1.0, 2.0]
 OFF = {"no_grad()": torch.no_grad, "set_grad_enabled(False)": lambda: torch.set_grad_enabled(False)}
@@ -152,11 +150,7 @@ def test_questions_are_answered_by_torch():
 @pytest.mark.parametrize("context", ["no_grad()", "inference_mode()"])
 def test_the_script_reproduces_the_numbers(tmp_path, context):
     app = open_page("no_grad", tab="Take away", a=context)
-    script = tmp_path / "no_grad.py"
-    script.write_text(next(block.value for block in app.code if "import torch" in block.value))
-    command = [sys.executable, str(script), str(tmp_path / "out.pt")]
-    said = subprocess.run(command, check=True, cwd=tmp_path, timeout=120, capture_output=True, text=True).stdout
-    saved = torch.load(tmp_path / "out.pt")
+    saved, said = ran_alone(app, tmp_path)
     x, w = leaves()
     h = x * w
     assert torch.equal(saved["h"], h)

@@ -1,13 +1,11 @@
 """The softmax page shows what torch computes, for the settings in the link."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 import torch
 
-from tests.pages.opening import charts, control, open_page, sound, words
+from tests.pages.opening import charts, control, open_page, ran_alone, sound, words
 
 
 def example(seed=0):
@@ -116,14 +114,9 @@ def test_questions_are_answered_by_torch():
 
 def test_the_script_reproduces_the_numbers(tmp_path):
     app = open_page("softmax", tab="Take away", seed="5", T="0.5", dim="0")
-    script = tmp_path / "softmax.py"
-    script.write_text(next(code.value for code in app.code if "import torch" in code.value))
-    ran = subprocess.run(
-        [sys.executable, str(script), str(tmp_path / "out.pt")],
-        check=True, cwd=tmp_path, timeout=120, capture_output=True, text=True,
-    )  # fmt: skip
-    torch.testing.assert_close(torch.load(tmp_path / "out.pt")["output"], torch.softmax(example(5) / 0.5, 0))
-    assert "DIFFERS" not in ran.stdout
+    out, said = ran_alone(app, tmp_path)
+    torch.testing.assert_close(out["output"], torch.softmax(example(5) / 0.5, 0))
+    assert "DIFFERS" not in said
 
 
 def test_a_rerun_is_small():

@@ -2,14 +2,12 @@
 
 import json
 import re
-import subprocess
-import sys
 
 import pytest
 import torch
 
 from core.ops import weight_decay as ops
-from tests.pages.opening import charts, control, open_page, sound, words
+from tests.pages.opening import charts, control, open_page, ran_alone, sound, words
 
 
 def by_torch(optimiser, lambd, *, in_loss=False, n=20, inputs=200, lr=0.03, steps=40, seed=0):
@@ -150,16 +148,11 @@ def test_questions_are_answered_by_torch():
 @pytest.mark.parametrize("optimiser", ["SGD", "Adam"])
 def test_the_script_ends_on_the_weights_on_screen(optimiser, tmp_path):
     app = open_page("weight_decay", tab="Take away", optimiser=optimiser)
-    script = tmp_path / "decay.py"
-    script.write_text(next(code.value for code in app.code if "import torch" in code.value))
-    ran = subprocess.run(
-        [sys.executable, str(script), str(tmp_path / "out.pt")],
-        check=True, cwd=tmp_path, timeout=120, capture_output=True, text=True,
-    )  # fmt: skip
+    out, said = ran_alone(app, tmp_path)
     w, _ = by_torch({"SGD": "SGD", "Adam": "AdamW"}[optimiser], 3.0)
-    torch.testing.assert_close(torch.load(tmp_path / "out.pt")["w"], w, rtol=1e-9, atol=1e-12)
-    assert "DIFFERS" not in ran.stdout
-    assert "w: " in ran.stdout
+    torch.testing.assert_close(out["w"], w, rtol=1e-9, atol=1e-12)
+    assert "DIFFERS" not in said
+    assert "w: " in said
 
 
 def test_a_rerun_is_small():
