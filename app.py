@@ -1,7 +1,16 @@
-"""Torch Underneath: the entry. Page set-up, warm start, navigation."""
+"""Torch Underneath: the entry. The server imports it once, for `app`; Streamlit runs it as a script for every reader."""
+
+import streamlit as st
+from starlette.middleware import Middleware
 
 from core.ui import start
+from core.web.files import FilesFromMemory
+from core.web.headers import SecurityHeaders
 
-start.set_up()
-start.warm()
-start.navigation().run()
+if __name__ == "__main__":
+    start.set_up()
+    start.navigation().run()
+else:
+    app = st.App(
+        __file__, lifespan=start.lifespan, middleware=[Middleware(FilesFromMemory), Middleware(SecurityHeaders)]
+    )

@@ -65,7 +65,6 @@ def page(name: str, lesson: Callable[[Topic], None]) -> None:
     The lesson is a fragment: a control that moves runs it again, and nothing around it.
     """
     topic = next(topic for topic in PAGES if topic.name == name)
-    start.by_the_front_door()
     style()
 
     head(topic)

@@ -4,49 +4,48 @@ import gc
 import importlib
 import pkgutil
 import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import streamlit as st
 import torch
 from streamlit import net_util
+from streamlit.runtime.pages_manager import PagesManager
 
 import core
 from core import topics
 from core.topics import PAGES, SECTIONS
 from core.ui import check
+from core.web import files
 
-navigated: set[bool] = set()  # holds True once this process has called st.navigation
 frozen: set[str] = set()  # what this process has done for the first time before a freeze of the heap
 
-warming = threading.Lock()
+
+@asynccontextmanager
+async def lifespan(_: st.App) -> AsyncIterator[None]:
+    """Do the start's work before the first reader is let in; the server answers no one before that."""
+    compressing = threading.Thread(target=files.compress_all)
+    compressing.start()
+    run_one_script()
+    prepare()
+    compressing.join()
+    yield
 
 
-def by_the_front_door() -> None:
-    """Start again through app.py where Streamlit has run a page's file by itself.
+def run_one_script() -> None:
+    """Run app.py for every address.
 
-    Until the first st.navigation of a process, a link straight to a page makes Streamlit take the folder `pages`
-    for the navigation, and run the file without app.py.
+    Until the first st.navigation of a process, a link straight to a page would make Streamlit take the folder `pages`
+    for the navigation, and run the page's file without app.py. This is what st.navigation itself sets.
     """
-    if not navigated:
-        set_up()
-        navigation()
-        st.rerun()
+    PagesManager.uses_pages_directory = False
 
 
 def set_up() -> None:
     """The window's title and icon, and the widths of the page and of its side bar."""
     icon = Path(__file__).parent / "assets" / "icon.svg"
     st.set_page_config("Torch Underneath", page_icon=icon, layout="wide", initial_sidebar_state=264)
-
-
-def warm() -> None:
-    """Do the start's work once a process, while whoever comes meanwhile waits for it.
-
-    Not by Streamlit's cache, which any reader can ask to be emptied.
-    """
-    with warming:
-        if "start" not in frozen:
-            prepare()
 
 
 def prepare() -> None:
@@ -87,7 +86,6 @@ def freeze(what: str) -> None:
 
 def navigation() -> st.Page:
     """The sections and pages in the side bar; returns the page that the address names."""
-    navigated.add(True)
     pages = {"": [st.Page("pages/home.py", title="Start here", icon=":material/home:", default=True)]}
     for section in SECTIONS:
         topics = [topic for topic in PAGES if topic.section == section]

@@ -1,0 +1,1 @@
+"""What is sent over HTTP beside Streamlit's own answers: files from memory, compressed once, and the security headers."""
