@@ -1,6 +1,5 @@
 """Images: matrices too large for numbers in their cells, one shade a cell."""
 
-import base64
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +9,7 @@ from torch import Tensor
 
 from core.figures import colour
 from core.figures.colour import Scale
-from core.figures.heatmap import MARGIN_LEFT, MARGIN_TOP, NARROWEST, Index, Outline, unchecked, unseen_squares
+from core.figures.heatmap import MARGIN_LEFT, MARGIN_TOP, NARROWEST, Index, Outline, packed, unchecked, unseen_squares
 from core.ops.convolution import Pads
 
 GREY = ["#000000", "#FFFFFF"]
@@ -52,19 +51,12 @@ def image(
     padding = {**frame, "fillcolor": colour.EMPTY, "line": {"width": 0}, "layer": "below"}
     colours = [(i / (len(scale.colours) - 1), c) for i, c in enumerate(scale.colours)]
     image = {
-        "type": "heatmap", "z": _packed(z), "colorscale": colours, "zmin": 0, "zmax": LEVELS, "showscale": False,
+        "type": "heatmap", "z": packed(z), "colorscale": colours, "zmin": 0, "zmax": LEVELS, "showscale": False,
         "hoverinfo": "skip",
     }  # fmt: skip
     boxes = [_bordered(outline) for outline in outlines if outline.cells]
     traces = [image, _markers(height, width, cell)] if pickable else [image]
     return unchecked(traces, _image_layout(frame, cell, title) | {"shapes": [padding, *boxes]})
-
-
-def _packed(numbers: np.ndarray) -> dict:
-    """Small integers as plotly takes them in bytes, a quarter of their length in digits."""
-    kind = {"uint8": "u1", "int16": "i2"}[str(numbers.dtype)]
-    data = {"dtype": kind, "bdata": base64.b64encode(numbers.tobytes()).decode()}
-    return data | ({"shape": ", ".join(map(str, numbers.shape))} if numbers.ndim > 1 else {})
 
 
 def _box(cells: Sequence[Index]) -> dict:
@@ -79,7 +71,7 @@ def _bordered(outline: Outline) -> dict:
 
 def _markers(height: int, width: int, cell: float) -> dict:
     rows, columns = np.mgrid[:height, :width].astype(np.int16)
-    x, y = _packed(columns.ravel()), _packed(rows.ravel())
+    x, y = packed(columns.ravel()), packed(rows.ravel())
     return unseen_squares(x, y, cell, hovertemplate="[%{y}, %{x}]<extra></extra>")
 
 

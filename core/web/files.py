@@ -24,6 +24,8 @@ from streamlit import config
 
 STREAMLIT = Path(streamlit.__file__).parent / "static"
 PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+ASSETS = Path(__file__).parents[1] / "ui" / "assets"
+BOARD = (ASSETS / "board.js", ASSETS / "links.js")  # modules that import each other by their names
 TEXT = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".json": "application/json"}
 FOR_EVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"  # keep it, but ask before each use whether it is still the one
@@ -74,10 +76,18 @@ def plotly_address() -> str:
 
 
 @functools.cache
+def board_address() -> str:
+    """Where a page finds the board's modules: a folder, another one for every version of any of them."""
+    content = b"".join(path.read_bytes() for path in BOARD)
+    return address(f"board-{hashlib.sha256(content).hexdigest()[:16]}")
+
+
+@functools.cache
 def served() -> Mapping[str, File]:
     """Every file that is served from memory, by the path of its address. Fonts and images are compressed already."""
     hashed = [path for path in (STREAMLIT / "static").rglob("*") if path.suffix in TEXT]
     files = {address(path.relative_to(STREAMLIT).as_posix()): File(path, FOR_EVER) for path in hashed}
+    files |= {f"{board_address()}/{path.name}": File(path, FOR_EVER) for path in BOARD}
     return files | {plotly_address(): File(PLOTLY, FOR_EVER), address("plotly.min.js"): File(PLOTLY, ASK_AGAIN)}
 
 
