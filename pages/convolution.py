@@ -116,7 +116,7 @@ def choose_kernel_size(kernel: str, own: Tensor | None) -> tuple[int, int]:
         st.markdown("Kernel size  \n**3×3**", width=NARROW)
         return 3, 3
     with st.container(width="content", gap="xxsmall"):
-        apart = st.session_state.get("apart", st.query_params.get("apart") == "true")
+        apart = controls.standing("apart", False) in (True, "true")
         if apart:
             height = controls.slider("kernel_height", "Kernel height", 1, LARGEST_KERNEL, 3, width=NARROW)
             width = controls.slider("kernel_width", "Kernel width", 1, LARGEST_KERNEL, 2, width=NARROW)

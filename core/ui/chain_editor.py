@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.ops import chain
 from core.ops.chain import PRESETS, Fill, Stage, Step
-from core.ui import controls
+from core.ui import controls, state
 
 FIRST = PRESETS["view"]
 DEFAULTS = {"shape": ",".join(map(str, FIRST.shape)), "dtype": "int64", "chain": FIRST.chain}
@@ -41,9 +41,9 @@ def show() -> tuple[Stage, ...]:
         stages = chain.run_chain(start, steps)
     except ValueError as refusal:
         controls.complain(f"{refusal}. Showing the last chain that could be read.")
-        kept: tuple[Stage, ...] = st.session_state.get("_stages") or chain.run_chain(FIRST.start(), FIRST.steps)
+        kept: tuple[Stage, ...] = state.own().get("stages") or chain.run_chain(FIRST.start(), FIRST.steps)
         return kept
-    st.session_state["_stages"] = stages
+    state.own()["stages"] = stages
     with line:
         edit(stages, steps)
     return stages
@@ -90,13 +90,13 @@ def change(steps: tuple[Step, ...], place: int) -> None:
         try:
             new = chain.parse_step(st.session_state[key])
         except ValueError as refusal:
-            st.session_state["_step_fault"] = str(refusal)
+            state.own()["step fault"] = str(refusal)
             return
-        st.session_state.pop("_step_fault", None)
+        state.own().pop("step fault", None)
         write((*steps[:place], new, *steps[place + 1 :]))
 
     st.text_input("Step", chain.format_step(step), key=key, on_change=rewrite)
-    if fault := st.session_state.pop("_step_fault", None):
+    if fault := state.own().pop("step fault", None):
         controls.complain(fault)
     with st.container(horizontal=True):
         button(place, "Earlier", ":material/arrow_back:", place > 0, lambda: write(swapped(steps, place - 1)))

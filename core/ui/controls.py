@@ -1,60 +1,84 @@
 """Controls that live in the address bar.
 
-Every control's `key` is its parameter's name in the URL. A value in the URL that the control cannot take gives
-the default, and a sentence under the control that says so.
+Every control's `key` is its parameter's name in the URL. Whatever a control is handed (by a link, by what the page
+kept, by code that writes session state) is checked here before it is drawn: what does not fit becomes the default,
+and a sentence under the control says so.
 """
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 import streamlit as st
 
-from core.ui import link
+from core.ui import link, state
+from core.ui.state import Setting
 
 T = TypeVar("T")
 Index = tuple[int, ...]
+Width = int | Literal["stretch", "content"]
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What a control of this page stands at, for the link that shares the page and for the way back."""
+class Takes:
+    """What a control takes. `read` and `fit` raise ValueError for what it does not."""
 
-    label: str
-    value: Any
-    default: Any
-    text: str  # the value as it stands in a URL
+    allowed: str  # in words
+    read: Callable[[str], Any]  # the value that a URL's text names
+    fit: Callable[[Any], Any]  # the value itself in the control's own type and limits, wherever it came from
+    limits: object = None  # Streamlit makes the control anew, at its default, when these change
+    text: Callable[[Any], str] = str  # the value as it stands in a URL
 
 
 WIDTH = 190  # pixels of a control in a row: four beside each other on a projector, one on a phone
 FEW = 4  # up to so many options are shown side by side
-SETTINGS = "_settings"  # where session state keeps this page's settings: {key: Setting}
-REFUSED = "_refused"  # where session state keeps what the URL asked for in vain: {key: sentence, empty once mended}
 LONGEST_QUOTE = 40  # characters of a refused value that are quoted back
 LARGEST_SEED = 9999
 
 
 def forget() -> None:
-    """Start a page afresh: its controls note themselves as they are drawn."""
-    st.session_state[SETTINGS] = {}
+    """Start a run afresh: the page's controls note themselves as they are drawn."""
+    page = state.current()
+    page.settings.clear()
+    page.parts.clear()
 
 
 def settings() -> dict[str, Setting]:
     """What the controls drawn so far stand at, by their keys."""
-    return st.session_state.setdefault(SETTINGS, {})
+    return state.current().settings
 
 
 def reset() -> None:
-    """Put every control of the page back to its default; the seed stays. To be called before they are drawn."""
-    for key, setting in settings().items():
-        if key != "seed" and not link.locked(key):
-            st.session_state[key] = setting.default
+    """Put everything of the page back to its default; the seed stays. To be called before the page is drawn."""
+    page = state.current()
+    stays = {key for key in page.values if key == "seed" or link.locked(key)}
+    for key in set(page.values) - stays:
+        del page.values[key]
+        st.session_state.pop(key, None)
+    page.link = {key: text for key, text in page.link.items() if key in stays or key in link.WORDS}
+    page.refused.clear()
+    page.own.clear()
+
+
+def main() -> Any:
+    """The row of the page's main controls, which wraps where it is narrow and which a link can hide."""
+    return row("main")
+
+
+def more() -> Any:
+    """Where the page's other controls stand: behind *More settings*, which stays as the reader leaves it."""
+    folded = st.container(key="controls-more")
+    with folded:
+        return expander("more", "More settings").container(horizontal=True, gap="medium", vertical_alignment="top")
 
 
 def row(name: str = "main") -> Any:
     """A row of controls, which wraps where it is narrow and which a link can hide."""
     return st.container(horizontal=True, gap="medium", vertical_alignment="top", key=f"controls-{name}")
+
+
+# ---- the kinds of controls ---------------------------------------------------------------------------------------
 
 
 def slider(
@@ -73,27 +97,23 @@ def slider(
     if low == high:
         st.markdown(f"{label}  \n**{low}** (the only choice here)", width=width)
         return low
-    clamp_stored(key, low, high)
+    whole = isinstance(low, int) and isinstance(high, int) and isinstance(default, int)
 
     def draw(**bound: Any) -> Any:
-        return st.slider(label, low, high, default, step, help=help, width=width, **bound)
+        return st.slider(label, low, high, None, step, help=help, width=width, **bound)
 
-    whole = isinstance(low, int) and isinstance(high, int) and isinstance(default, int)
-    takes = is_number(low, high, whole=whole)
-    return remembered(key, label, default, f"a number from {low:g} to {high:g}", draw, width, takes)
+    takes = numbers(low, high, step or (1 if whole else 0.01), whole, f"a number from {low:g} to {high:g}")
+    return remembered(key, label, default, takes, draw, width)
 
 
 def number(key: str, label: str, low: int, high: int, default: int, *, help: str | None = None) -> int:
     """A whole number typed or stepped, for ranges too wide for a slider."""
-    clamp_stored(key, low, high)
 
     def draw(**bound: Any) -> int:
-        # As a float: an infinite whole number in a link would raise within Streamlit.
-        limits = float(low), float(high), float(default), 1.0
-        return int(st.number_input(label, *limits, format="%.0f", help=help, width=WIDTH, **bound))
+        return st.number_input(label, low, high, step=1, help=help, width=WIDTH, **bound)
 
-    takes = is_number(low, high, whole=True)
-    return remembered(key, label, default, f"a whole number from {low} to {high}", draw, WIDTH, takes)
+    takes = numbers(low, high, 1, True, f"a whole number from {low} to {high}")
+    return remembered(key, label, default, takes, draw, WIDTH)
 
 
 def seed(default: int = 0) -> int:
@@ -106,7 +126,7 @@ def seed(default: int = 0) -> int:
 def choice(
     key: str,
     label: str,
-    options: Sequence[T],
+    options: Mapping[T, str] | Sequence[T],
     default: T | None = None,
     *,
     help: str | None = None,
@@ -114,31 +134,28 @@ def choice(
     width: int | None = None,
     few: int = FEW,
 ) -> T:
-    """One of several options (the first by default): side by side up to `few`, a list when they are more."""
-    first: T = options[0] if default is None else default
-    if st.session_state.get(key, first) not in options:
-        del st.session_state[key]
+    """One of several options (the first by default): side by side up to `few`, a list when they are more.
+
+    A mapping gives each option's label; the option itself stands in the link then.
+    """
+    ids, takes, labelled = choices(options, format)
+    first: T = ids[0] if default is None else default
 
     def draw(**bound: Any) -> T:
-        if len(options) <= few:
+        if len(ids) <= few:
             chosen = st.segmented_control(
-                label, options, default=first, required=True, format_func=format, help=help,
-                width=width or "content", **bound,
-            )  # fmt: skip
-            return first if chosen is None else chosen  # None: a link with nothing behind the key
-        return st.selectbox(
-            label, options, options.index(first), format_func=format, help=help, width=width or WIDTH, **bound
-        )
+                label, ids, required=True, format_func=labelled, help=help, width=width or "content", **bound
+            )
+            return first if chosen is None else chosen
+        return st.selectbox(label, ids, format_func=labelled, help=help, width=width or WIDTH, **bound)
 
-    names = list(map(format, options))
-    allowed = "one of " + ", ".join(names)
-    return remembered(key, label, first, allowed, draw, width or WIDTH, lambda asked: asked in names, format)
+    return remembered(key, label, first, takes, draw, width or WIDTH)
 
 
 def stops(
     key: str,
     label: str,
-    options: Sequence[T],
+    options: Mapping[T, str] | Sequence[T],
     default: T | None = None,
     *,
     help: str | None = None,
@@ -146,42 +163,41 @@ def stops(
     width: int = WIDTH,
 ) -> T:
     """One of several options in their order (the first by default), as the stops of a slider. One option is said."""
-    first: T = options[0] if default is None else default
-    if len(options) == 1:
-        st.markdown(f"{label}  \n**{format(options[0])}** (the only choice here)", width=width)
-        return options[0]
-    if st.session_state.get(key, first) not in options:
-        del st.session_state[key]
-    names = list(map(format, options))
+    ids, takes, labelled = choices(options, format)
+    first: T = ids[0] if default is None else default
+    if len(ids) == 1:
+        st.markdown(f"{label}  \n**{labelled(ids[0])}** (the only choice here)", width=width)
+        return ids[0]
 
     def draw(**bound: Any) -> Any:
-        return st.select_slider(label, options, first, format_func=format, help=help, width=width, **bound)
+        return st.select_slider(label, ids, format_func=labelled, help=help, width=width, **bound)
 
-    allowed = "one of " + ", ".join(names)
-    return remembered(key, label, first, allowed, draw, width, lambda asked: asked in names, format)
-
-
-def tabs(key: str, label: str, names: Sequence[str]) -> tuple[str, Any]:
-    """Tabs, of which only the open one is to be drawn: its name, and where. A link that locks them shows it alone."""
-    asked = st.session_state.get(key, st.query_params.get(key))
-    if link.locked(key):
-        names = [asked if asked in names else names[0]]
-    made = st.tabs(names, key=key, default=names[0], on_change="rerun", bind="query-params")
-    opened = next((i for i, tab in enumerate(made) if tab.open), 0)
-    note(key, label, names[opened], names[0])
-    return names[opened], made[opened]
+    return remembered(key, label, first, takes, draw, width)
 
 
-def toggle(key: str, label: str, default: bool = False, *, help: str | None = None) -> bool:
-    """A switch."""
+def several(key: str, label: str, options: Sequence[str], *, format: Callable[[str], str] = str) -> list[str]:
+    """Any of several options, kept with the page but not in its link."""
+
+    def fit(value: Any) -> list[str]:
+        return [option for option in options if option in value]
+
+    settle(key, [], Takes("", str.split, fit, text=str))
+    chosen = st.multiselect(label, options, format_func=format, key=key)
+    state.current().values[key] = chosen
+    return chosen
+
+
+def toggle(key: str, label: str, default: bool = False, *, help: str | None = None, linked: bool = True) -> bool:
+    """A switch; one that is not `linked` is kept with the page but not in its link."""
 
     def draw(**bound: Any) -> bool:
-        return st.toggle(label, default, help=help, width="content", **bound)
+        return st.toggle(label, help=help, width="content", **bound)
 
-    def takes(asked: str) -> bool:
-        return asked.lower() in ("true", "false")
-
-    return remembered(key, label, default, "true or false", draw, WIDTH, takes, lambda on: str(on).lower())
+    if linked:
+        return remembered(key, label, default, ON_OFF, draw, WIDTH)
+    settle(key, default, ON_OFF)
+    state.current().values[key] = draw(key=key)
+    return bool(state.current().values[key])
 
 
 def text(
@@ -192,13 +208,26 @@ def text(
 
     def draw(**bound: Any) -> str:
         return st.text_input(
-            label, default, longest, help=help, placeholder=placeholder, width=width or "stretch", **bound
+            label, max_chars=longest, help=help, placeholder=placeholder, width=width or "stretch", **bound
         )
 
-    def takes(asked: str) -> bool:
-        return len(asked) <= longest
+    return remembered(key, label, default, words(longest), draw, width or "stretch")
 
-    return remembered(key, label, default, f"at most {longest} characters", draw, width or "stretch", takes)
+
+def area(
+    key: str, label: str, default: str, *, longest: int, height: int, width: int, help: str,
+    on_change: Callable[[], None],
+) -> str:  # fmt: skip
+    """Several lines of text; what stands in them is in the link, whatever it is."""
+
+    def draw(**bound: Any) -> str:
+        return st.text_area(
+            label, max_chars=longest, height=height, help=help, width=width, on_change=on_change, **bound
+        )
+
+    value: str = remembered(key, label, default, words(longest), draw, width)
+    settings()[key] = Setting(label, value, "", value)
+    return value
 
 
 def cell(key: str, label: str, shape: Sequence[int], default: str = "") -> Index | None:
@@ -222,56 +251,110 @@ def cell(key: str, label: str, shape: Sequence[int], default: str = "") -> Index
     return index
 
 
-def remembered(
-    key: str,
-    label: str,
-    default: T,
-    allowed: str,
-    draw: Callable[..., T],
-    width: int | Literal["stretch"],
-    takes: Callable[[str], bool],
-    format: Callable[[T], str] = str,
-) -> T:
-    """Draw a control bound to the URL, note what it stands at, and say what the URL asked for in vain.
+# ---- parts of a page that open and close -------------------------------------------------------------------------
 
-    `takes` says whether the control can take a URL's text; Streamlit puts the default in place of what it can't.
-    """
-    refused: dict[str, str] = st.session_state.setdefault(REFUSED, {})
-    asked = st.query_params.get(key) if key not in st.session_state else None
-    if asked is not None and not takes(asked):
-        refused[key] = f"The link asked for `{quoted(asked)}`. This takes {allowed}."
+
+def tabs(key: str, label: str, names: Sequence[str]) -> tuple[str, Any]:
+    """Tabs, of which only the open one is to be drawn: its name, and where. A link that locks them shows it alone."""
+    if link.locked(key):
+        asked = standing(key, names[0])
+        names = [asked if asked in names else names[0]]
+    opened, made = tabs_at(key, names, names[0])
+    note(key, label, names[opened], names[0])
+    return names[opened], made[opened]
+
+
+def tabs_at(key: str, names: Sequence[str], default: str) -> tuple[int, Sequence[Any]]:
+    """Tabs that stay as the reader leaves them: the number of the open one, and all of them."""
+    settle(key, default, choices(names, str, limits=tuple(names))[1])
+    made = st.tabs(names, key=key, default=default, on_change="rerun")
+    opened = next((i for i, tab in enumerate(made) if tab.open), 0)
+    stands(key, names[opened], default)
+    return opened, made
+
+
+def expander(key: str, label: str, expanded: bool = False) -> Any:
+    """An expander that stays as the reader leaves it, and says so in the link."""
+    settle(key, expanded, Takes("true or false", ON_OFF.read, ON_OFF.fit, label))
+    made = st.expander(label, expanded, key=key, on_change="rerun")
+    stands(key, bool(made.open), expanded)
+    return made
+
+
+def popover(key: str, label: str, icon: str) -> Any:
+    """A popover that stays with the page as the reader leaves it; no link opens it."""
+    settle(key, False, Takes("true or false", ON_OFF.read, ON_OFF.fit, label))
+    made = st.popover(label, icon=icon, key=key, on_change="rerun")
+    state.current().values[key] = bool(made.open)
+    return made
+
+
+def stands(key: str, value: Any, default: Any) -> None:
+    """Keep where a part of the page stands, for the link too where that is not its default."""
+    page = state.current()
+    page.values[key] = value
+    if value != default:
+        page.parts[key] = ON_OFF.text(value) if isinstance(value, bool) else value
+
+
+# ---- what they all do --------------------------------------------------------------------------------------------
+
+
+def remembered(key: str, label: str, default: T, takes: Takes, draw: Callable[..., T], width: Width) -> T:
+    """Draw a control at what it is to stand at, note it, and say what was asked for in vain."""
+    settle(key, default, takes)
+    refused = state.current().refused
     # A container is one more message in every rerun: only where there is, or was, a sentence to hold.
     with st.container(width=width, gap="xxsmall") if key in refused else contextlib.nullcontext():
-        value = draw(key=key, bind="query-params", disabled=link.locked(key))
+        value = draw(key=key, disabled=link.locked(key))
         if value != default and key in refused:
             refused[key] = ""
         if refused.get(key):
             complain(refused[key], "link_off")
-    note(key, label, value, default, format(value))
+    note(key, label, value, default, takes.text(value))
     return value
+
+
+def settle(key: str, default: Any, takes: Takes) -> None:
+    """Put what a control is to stand at, made to fit, where Streamlit looks for it.
+
+    What is on screen goes first, then what the page kept, then what its link asks for. Session state is written only
+    where it has to be: while a reader moves a control, its answer must not put it back.
+    """
+    page, shown = state.current(), key in st.session_state
+    try:
+        if shown or key in page.values:
+            value = st.session_state[key] if shown else page.values[key]
+        else:
+            value = takes.read(page.link[key]) if key in page.link else default
+        fitting = takes.fit(value)
+    except (ValueError, TypeError):
+        said = page.link.get(key, st.session_state.get(key))
+        page.refused[key] = f"The link asked for `{quoted(str(said))}`. This takes {takes.allowed}."
+        value, fitting = None, default
+    page.link.pop(key, None)
+    anew = not shown or page.limits.get(key) != takes.limits
+    if anew or type(fitting) is not type(value) or fitting != value:
+        st.session_state[key] = fitting
+    page.limits[key] = takes.limits
+
+
+def standing(key: str, default: T) -> T:
+    """What a control that is yet to be drawn will stand at; as text where only the link has named it so far."""
+    page = state.current()
+    return st.session_state.get(key, page.values.get(key, page.link.get(key, default)))
 
 
 def note(key: str, label: str, value: Any, default: Any, text: str | None = None) -> None:
     """Note what a control stands at, for the link and for the way back."""
-    settings()[key] = Setting(label, value, default, str(value) if text is None else text)
+    page = state.current()
+    page.values[key] = value
+    page.settings[key] = Setting(label, value, default, str(value) if text is None else text)
 
 
 def complain(sentence: str, icon: str = "error") -> None:
     """Say under a control what is wrong with what it was given."""
     st.markdown(f":orange[:material/{icon}:] :small[{sentence}]")
-
-
-def is_number(low: float, high: float, *, whole: bool) -> Callable[[str], bool]:
-    """Whether a text spells a number in the range; a whole one may be spelt 3.0."""
-
-    def takes(asked: str) -> bool:
-        try:
-            value = float(asked)
-        except ValueError:
-            return False
-        return low <= value <= high and (value.is_integer() or not whole)
-
-    return takes
 
 
 def quoted(text: str) -> str:
@@ -280,8 +363,72 @@ def quoted(text: str) -> str:
     return plain if len(plain) <= LONGEST_QUOTE else plain[: LONGEST_QUOTE - 1] + "…"
 
 
-def clamp_stored(key: str, low: float, high: float) -> None:
-    """Keep a remembered value inside a range that another control has narrowed since."""
-    stored = st.session_state.get(key)
-    if stored is not None and not low <= stored <= high:
-        st.session_state[key] = min(max(stored, low), high)
+# ---- what controls take ------------------------------------------------------------------------------------------
+
+
+def numbers(low: float, high: float, step: float, whole: bool, allowed: str) -> Takes:
+    """Numbers from `low` to `high` in steps; a whole one may be spelt 3.0."""
+
+    def read(asked: str) -> float:
+        value = float(asked)
+        if not low <= value <= high or (whole and not value.is_integer()):
+            raise ValueError(asked)
+        return fit(value)
+
+    def fit(value: Any) -> float:
+        if isinstance(value, bool):
+            raise ValueError("a switch is no number")
+        inside = min(max(float(value), low), high)  # another control may have narrowed the range
+        if inside != inside:
+            raise ValueError("not a number")
+        on_step = min(low + round((inside - low) / step) * step, high)
+        return int(on_step) if whole else inside if abs(on_step - inside) < step * 1e-6 else round(on_step, 10)
+
+    return Takes(allowed, read, fit, (low, high, step))
+
+
+def choices(
+    options: Mapping[T, str] | Sequence[T], format: Callable[[T], str], limits: object = None
+) -> tuple[list[T], Takes, Callable[[T], str]]:
+    """The options, what a control of them takes, and each one's label.
+
+    The link holds an option of a mapping as it is, another by its label; an old link may say the one for the other.
+    """
+    named = options if isinstance(options, Mapping) else {}
+    ids = list(options)
+    labels = [named[option] if named else format(option) for option in ids]
+
+    def read(asked: str) -> T:
+        names = list(map(str, ids))
+        return ids[names.index(asked) if named and asked in names else labels.index(asked)]
+
+    def fit(value: Any) -> T:
+        return ids[ids.index(value)]
+
+    def labelled(option: T) -> str:
+        return labels[ids.index(option)]
+
+    said = map(str, ids) if named else labels
+    return ids, Takes("one of " + ", ".join(said), read, fit, limits, str if named else labelled), labelled
+
+
+def words(longest: int) -> Takes:
+    """Text of at most so many characters."""
+
+    def fit(value: Any) -> str:
+        if not isinstance(value, str) or len(value) > longest:
+            raise ValueError("too long")
+        return value
+
+    return Takes(f"at most {longest} characters", fit, fit, longest)
+
+
+def switch(value: Any) -> bool:
+    """A switch's position, from itself or from its word."""
+    asked = str(value).lower()
+    if asked not in ("true", "false"):
+        raise ValueError(asked)
+    return asked == "true"
+
+
+ON_OFF = Takes("true or false", switch, switch, text=lambda on: str(on).lower())

@@ -12,7 +12,7 @@ import streamlit as st
 from core.ops.claim import Claim
 from core.ops.threads import settle_thread
 from core.topics import PAGES, Topic
-from core.ui import code, controls, link, pictures, predict, share, start, take_away, timing_panel
+from core.ui import code, controls, link, pictures, predict, share, start, state, take_away, timing_panel
 
 T = TypeVar("T")
 # Readers' pages are computed in turn: at once they would only take the interpreter from each other at every call of
@@ -65,8 +65,7 @@ def page(name: str, lesson: Callable[[Topic], None]) -> None:
     The lesson is a fragment: a control that moves runs it again, and nothing around it.
     """
     topic = next(topic for topic in PAGES if topic.name == name)
-    style()
-
+    style(name)
     head(topic)
 
     @st.fragment
@@ -76,6 +75,7 @@ def page(name: str, lesson: Callable[[Topic], None]) -> None:
             controls.forget()
             pictures.forget()
             lesson(topic)
+            state.say_address()
             start.freeze(name)
 
     body()
@@ -90,8 +90,9 @@ def head(topic: Topic) -> None:
     st.markdown(topic.question)
 
 
-def style() -> None:
-    """What the theme cannot say: narrower margins, and what the link asks for."""
+def style(name: str = "home") -> None:
+    """Bring what the page keeps, and what the theme cannot say: narrower margins, and what the link asks for."""
+    state.enter(name)
     st.html(STYLE + (PROJECTOR if link.projector() else "") + (HIDE_CONTROLS if link.hidden("controls") else ""))
 
 
@@ -100,11 +101,11 @@ def attempt(key: str, build: Callable[[], T]) -> T | None:
     try:
         result = build()
     except REFUSALS as refusal:
-        kept = st.session_state.get(f"last {key}")
+        kept: T | None = state.own().get(f"last {key}")
         rest = " The picture below is the last one that worked." if kept is not None else ""
         st.error(f"{type(refusal).__name__}: {refusal}{rest}", icon=":material/block:")
         return kept
-    st.session_state[f"last {key}"] = result
+    state.own()[f"last {key}"] = result
     return result
 
 
@@ -139,11 +140,9 @@ def below(
     if not names:
         return
     default = "Pitfalls" if "Pitfalls" in names else names[0]
-    tabs = st.tabs(names, key="tab", default=default, on_change="rerun", bind="query-params")
-    for name, tab in zip(names, tabs, strict=True):
-        if tab.open:
-            with tab:
-                parts[name]()
+    opened, tabs = controls.tabs_at("tab", names, default)
+    with tabs[opened]:
+        parts[names[opened]]()
 
 
 def show_code(topic: Topic, functions: Sequence[Callable[..., Any]]) -> None:
@@ -157,7 +156,7 @@ def show_code(topic: Topic, functions: Sequence[Callable[..., Any]]) -> None:
 def show_pitfalls(pitfalls: Sequence[Pitfall]) -> None:
     """Each claim, to be believed or not, and what the run says of it; that runs once the reader opens it."""
     for number, pitfall in enumerate(pitfalls, start=1):
-        part = st.expander(f"**“{pitfall.claim}”**", number == 1, key=f"claim{number}", bind="query-params")
+        part = controls.expander(f"claim{number}", f"**“{pitfall.claim}”**", number == 1)
         if part.open:
             with part:
                 pitfall.refute()

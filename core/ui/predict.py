@@ -82,7 +82,7 @@ def show(page: str, draws: Sequence[Draw]) -> None:
 
 def redraw() -> None:
     """Move on to the next draw."""
-    st.session_state["draw"] = (st.session_state.get("draw", 0) + 1) % 1000
+    st.session_state["draw"] = (int(controls.standing("draw", 0)) + 1) % 1000
 
 
 def one(question: Question, mark: Mark) -> None:

@@ -5,14 +5,14 @@ import io
 import segno
 import streamlit as st
 
-from core.ui import controls, link
+from core.ui import controls, link, state
 
 PART_NAMES = {part: part.replace("-", " ").capitalize() for part in link.PARTS}
 
 
 def buttons() -> None:
     """Share and Reset, for the page whose controls have been drawn."""
-    share = st.popover("Share", icon=":material/share:", key="share", on_change="rerun")
+    share = controls.popover("share", "Share", ":material/share:")
     if share.open:
         with share:
             panel()
@@ -26,11 +26,11 @@ def panel() -> None:
     st.markdown("**This page as it stands**: the same numbers, wherever the link is opened.")
     shown = st.container()
     st.markdown("**For a class**")
-    hide = st.multiselect("Hide", link.PARTS, format_func=PART_NAMES.__getitem__, key="share_hide")
+    hide = controls.several("share_hide", "Hide", link.PARTS, format=PART_NAMES.__getitem__)
     settings = controls.settings()
-    lock = st.multiselect("Lock", list(settings), format_func=lambda key: settings[key].label, key="share_lock")
-    projector = st.toggle("Projector: larger type, no side bar", key="share_projector")
-    fixed = st.toggle("Fix the questions and their draw", key="share_fix")
+    lock = controls.several("share_lock", "Lock", list(settings), format=lambda key: settings[key].label)
+    projector = controls.toggle("share_projector", "Projector: larger type, no side bar", linked=False)
+    fixed = controls.toggle("share_fix", "Fix the questions and their draw", linked=False)
     with shown:
         code(teacher_link(hide, [*lock, "draw"] if fixed else lock, projector))
 
@@ -43,8 +43,8 @@ def teacher_link(hide: list[str], lock: list[str], projector: bool) -> str:
         if setting.value != setting.default or key in lock
     }
     if "draw" in lock:
-        settings.setdefault("draw", str(st.session_state.get("draw", 0)))
-    settings |= {key: text for key, text in st.query_params.items() if key == "tab" or key.startswith("claim")}
+        settings.setdefault("draw", str(controls.standing("draw", 0)))
+    settings |= state.current().parts
     return link.address((st.context.url or "").split("?")[0], settings, hide=hide, lock=lock, projector=projector)
 
 

@@ -4,22 +4,20 @@ What the reader gives travels in the address as text, as long as it is short eno
 beside the control, and the last good tensor stays in the pictures.
 """
 
-import contextlib
 import re
 from collections.abc import Callable
 
 import pandas as pd
 import streamlit as st
-from streamlit.errors import StreamlitAPIException
 from torch import Tensor
 
 from core.data import digit, mnist, photograph
 from core.tensors.files import MAX_BYTES, crop_to, read_upload, scale_to
-from core.tensors.limits import Limits, TensorInputError, TooLargeError, times
+from core.tensors.limits import Limits, TensorInputError, TooLargeError, check, times
 from core.tensors.link import MAX_LINK, TooLargeForLinkError, from_link, to_link
 from core.tensors.random import DISTRIBUTIONS, parse_shape, random_tensor
 from core.tensors.text import format_tensor, parse
-from core.ui import controls, link
+from core.ui import controls, state
 
 SOURCES = {
     "example": "the example", "typed": "typed or pasted", "random": "random numbers", "digit": "a digit (MNIST)",
@@ -39,24 +37,25 @@ def tensor(key: str, label: str, example: Tensor, limits: Limits, *, images: boo
     `key` is the URL's parameter for typed numbers. `images` offers digits and photographs too.
     """
     sources = [source for source in SOURCES if images or source not in ("digit", "photo")]
-    source = controls.choice(f"{key}_from", label, sources, format=SOURCES.__getitem__, few=0)
+    source = controls.choice(f"{key}_from", label, {name: SOURCES[name] for name in sources}, few=0)
     try:
         made = READERS[source](key, example, limits)
     except TensorInputError as refusal:
         return last_good(key, example, limits, refusal)
-    st.session_state[f"_good {key}"] = made
+    state.own()[f"good {key}"] = made
     return made
 
 
 def source(key: str) -> str:
     """Where the tensor will come from (of SOURCES), for controls that stand before its own and belong to one source."""
-    names = {shown: name for name, shown in SOURCES.items()}
-    return st.session_state.get(f"{key}_from", names.get(st.query_params.get(f"{key}_from", ""), "example"))
+    asked = controls.standing(f"{key}_from", "example")
+    named = {shown: name for name, shown in SOURCES.items()}  # an old link says the words
+    return named.get(asked, asked if asked in SOURCES else "example")
 
 
 def last_good(key: str, example: Tensor, limits: Limits, refusal: TensorInputError) -> Tensor:
     """Say why the input is refused, offer the mend where there is one, and go on with what last stood here."""
-    kept = st.session_state.get(f"_good {key}", example)
+    kept = good(key, example, limits)
     controls.complain(f"{refusal} Showing the last good tensor ({times(kept.shape)}).")
     if isinstance(refusal, TooLargeError):
         for name, mend in (("Scale it down", scale_to), ("Crop it", crop_to)):
@@ -66,24 +65,22 @@ def last_good(key: str, example: Tensor, limits: Limits, refusal: TensorInputErr
 
 def hold(key: str, made: Tensor) -> None:
     """Make this tensor the input: as text in the address if it is short enough, else in this session alone."""
-    st.session_state.pop(f"_fault {key}", None)
+    state.own().pop(f"fault {key}", None)
     try:
-        put(key, to_link(made))
+        st.session_state[key] = to_link(made)
         st.session_state[f"{key}_from"] = "typed"
     except TooLargeForLinkError:
-        st.session_state[f"_held {key}"] = made
+        state.own()[f"held {key}"] = made
         st.session_state[f"{key}_from"] = "file"
 
 
-def put(key: str, text: str) -> None:
-    """Make this the typed text, in the address too.
-
-    Streamlit writes a control's new value into the address only where the control has been drawn before; until then
-    the parameter is free to be written here.
-    """
-    st.session_state[key] = text
-    with contextlib.suppress(StreamlitAPIException):  # drawn before: it writes itself
-        st.query_params[key] = text
+def good(key: str, example: Tensor, limits: Limits) -> Tensor:
+    """The last good tensor, as long as the page's limits still take it; else the example."""
+    kept: Tensor = state.own().get(f"good {key}", example)
+    try:
+        return check(kept, limits)
+    except TensorInputError:
+        return example
 
 
 # ---- the sources -----------------------------------------------------------------------------------------------
@@ -97,16 +94,13 @@ def read_example(key: str, example: Tensor, limits: Limits) -> Tensor:
 def read_typed(key: str, example: Tensor, limits: Limits) -> Tensor:
     """Numbers as text: lists, print-outs of numpy or torch, CSV, or the compact form of a link; or as a grid."""
     grid = st.container(width="content")
-    if key not in st.session_state and key not in st.query_params:
-        put(key, format_tensor(example))
     with grid:
-        edit_as_grid(key, limits)
-    text = st.text_area(
-        "Numbers", max_chars=LONGEST_TEXT, height=96, key=key, bind="query-params", width=420,
-        disabled=link.locked(key), on_change=lambda: compact(key, limits),
+        edit_as_grid(key, format_tensor(example), limits)
+    text = controls.area(
+        key, "Numbers", format_tensor(example), longest=LONGEST_TEXT, height=96, width=420,
+        on_change=lambda: compact(key, limits),
         help="A list, a print-out of numpy or torch, CSV or TSV; `tensor([[1., 2.], [3., 4.]])`, `1 2; 3 4`.",
     )  # fmt: skip
-    controls.note(key, "Numbers", text, "")
     if len(text) > MAX_LINK:
         controls.complain("This text is too long to travel in a link: it stays on this page alone.", "link_off")
     return read_text(text, limits)
@@ -129,26 +123,28 @@ def compact(key: str, limits: Limits) -> None:
             st.session_state[key] = short
 
 
-def edit_as_grid(key: str, limits: Limits) -> None:
-    """The typed tensor as a grid to edit; what is edited there becomes the typed text."""
-    with st.popover("Edit as a grid", icon=":material/grid_on:", key=f"grid {key}", on_change="rerun") as popover:
-        if not popover.open:
-            return
-        try:
-            now = read_text(st.session_state.get(key) or st.query_params[key], limits)
-        except (TensorInputError, KeyError):
-            st.caption("Mend the text first: it spells no tensor.")
-            return
-        if now.dim() > 2 or now.numel() > GRID_CELLS:
-            st.caption(f"A grid shows matrices of up to {GRID_CELLS} numbers.")
-            return
-        table = pd.DataFrame(now.reshape(-1, now.shape[-1] if now.dim() else 1).tolist())
-        table.columns = table.columns.astype(str)
-        edited = st.data_editor(table, key=f"grid {key} {times(now.shape)}", num_rows="fixed", hide_index=False)
-        if not edited.equals(table):
-            rows = edited.to_numpy().tolist()
-            spelled = str(rows[0] if now.dim() < 2 else rows)
-            st.session_state[key] = spelled.replace("None", "nan")
+def edit_as_grid(key: str, first: str, limits: Limits) -> None:
+    """The typed tensor as a grid to edit; what is edited there becomes the typed text, which stands below it.
+
+    Not in a popover: a click outside would close that before the cell under way has reached the server.
+    """
+    if not controls.toggle(f"grid {key}", ":material/grid_on: Edit as a grid", linked=False):
+        return
+    try:
+        now = read_text(controls.standing(key, first), limits)
+    except TensorInputError:
+        st.caption("Mend the text first: it spells no tensor.")
+        return
+    if now.dim() > 2 or now.numel() > GRID_CELLS:
+        st.caption(f"A grid shows matrices of up to {GRID_CELLS} numbers.")
+        return
+    table = pd.DataFrame(now.reshape(-1, now.shape[-1] if now.dim() else 1).tolist())
+    table.columns = table.columns.astype(str)
+    edited = st.data_editor(table, key=f"grid {key} {times(now.shape)}", num_rows="fixed", hide_index=False)
+    if not edited.equals(table):
+        rows = edited.to_numpy().tolist()
+        spelled = str(rows[0] if now.dim() < 2 else rows)
+        st.session_state[key] = spelled.replace("None", "nan")
 
 
 def read_random(key: str, example: Tensor, limits: Limits) -> Tensor:
@@ -184,13 +180,13 @@ def read_file(key: str, example: Tensor, limits: Limits) -> Tensor:
 
     def take() -> None:
         upload = st.session_state[widget]
-        st.session_state.pop(f"_fault {key}", None)
+        state.own().pop(f"fault {key}", None)
         if upload is None:
             return
         try:
             hold(key, read_upload(upload.name, upload.getvalue(), limits))
         except TensorInputError as refusal:
-            st.session_state[f"_fault {key}"] = refusal
+            state.own()[f"fault {key}"] = refusal
 
     st.file_uploader(
         f"`.npy`, `.csv`, PNG or JPEG, at most {MAX_BYTES // 10**6} MB",
@@ -199,12 +195,12 @@ def read_file(key: str, example: Tensor, limits: Limits) -> Tensor:
         on_change=take,
         width=420,
     )
-    if refusal := st.session_state.get(f"_fault {key}"):
+    if refusal := state.own().get(f"fault {key}"):
         raise refusal
-    held = st.session_state.get(f"_held {key}")
+    held: Tensor | None = state.own().get(f"held {key}")
     if held is None:
         st.caption("Nothing uploaded yet: showing the last tensor.")
-        return st.session_state.get(f"_good {key}", example)
+        return good(key, example, limits)
     st.caption(f"This tensor ({times(held.shape)}) is too large to travel in a link: it stays in this session.")
     return held
 

@@ -88,9 +88,7 @@ def _laid_over(operator: Operator, older: Sequence[Result]) -> dict[str, Result]
             offered[timing_run.recorded_label(part)] = part
     if not offered:
         return {}
-    key = f"timing over {operator.name}"
-    st.session_state[key] = [name for name in st.session_state.get(key, []) if name in offered]
-    chosen = st.multiselect("Lay other runs over it", list(offered), key=key)
+    chosen = controls.several(f"timing over {operator.name}", "Lay other runs over it", list(offered))
     return {name: offered[name] for name in chosen}
 
 

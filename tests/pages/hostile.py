@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tests.pages.opening import control
+from tests.pages.opening import control, settings
 
 # Whatever of these a page repeats has to stand in a code span, where none of them means anything.
 MARKUP = (
@@ -90,7 +90,7 @@ def extreme(draw: random.Random, widget: Any) -> float:
 
 def any_link(draw: random.Random, known: Any) -> dict[str, str]:
     """A link to the page that `known` shows: its own parameters and those that nobody would write."""
-    keys = list(known.session_state["_settings"])
+    keys = list(settings(known))
     link = {key: any_value(draw, control(known, key)) for key in keys if draw.random() < 0.6}
     sources = ("typed or pasted", "typed or pasted", "random numbers", "a file", "a photograph", "a digit (MNIST)")
     inputs = [key.removesuffix("_from") for key in keys if key.endswith("_from")]

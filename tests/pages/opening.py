@@ -45,10 +45,20 @@ def control(app: AppTest, key: str) -> Any:
     )  # fmt: skip
     found = next((widget for kind in kinds for widget in kind if widget.key == key), None)
     labels = [tab.label for tab in app.tabs]
-    if found is None and app.session_state["_settings"][key].value in labels:
+    if found is None and settings(app)[key].value in labels:
         return SimpleNamespace(type="tabs", disabled=True, options=labels)
     assert found is not None, f"no control has the key {key!r}"
     return found
+
+
+def kept(app: AppTest) -> Any:
+    """What the session keeps of the page on screen."""
+    return app.session_state["_pages"][app.session_state["_page"]]
+
+
+def settings(app: AppTest) -> dict[str, Any]:
+    """What the controls of the page on screen stand at."""
+    return dict(kept(app).settings)
 
 
 def charts(app: AppTest) -> dict[str, Any]:

@@ -14,15 +14,11 @@ import core.ops
 from core.tensors.script import to_notebook, to_python
 from core.topics import PAGES, TOPICS
 from core.ui import take_away
-from tests.pages.opening import control, open_page, sound, words
+from tests.pages.opening import control, open_page, settings, sound, words
 
 every_topic = pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
 every_page = pytest.mark.parametrize("topic", PAGES, ids=lambda topic: topic.name)
 HOSTILE = ("-3", "banana", "1e309", "nan", "", "9" * 400, "<script>alert(1)</script>", "0x10", "１２", "; DROP TABLE")
-
-
-def settings(app):
-    return dict(app.session_state["_settings"])
 
 
 @functools.cache
