@@ -26,7 +26,13 @@ TARGETS = {
     "dropout": 120, "convolution": 120, "pooling": 120, "softmax": 120, "cross_entropy": 120, "gather": 120,
     "weight_decay": 120, "batch_norm": 200, "mlp": 200,
 }  # fmt: skip
-SLIDERS = {"convolution": "stride", "pooling": "stride", "batch_norm": "momentum", "gather": "seed", "weight_decay": "lambda"}
+SLIDERS = {
+    "convolution": "stride",
+    "pooling": "stride",
+    "batch_norm": "momentum",
+    "gather": "seed",
+    "weight_decay": "lambda",
+}
 LARGE = {
     "dropout": "size=16", "convolution": "x_from=a+photograph", "pooling": "x_from=a+photograph", "softmax": "rows=8",
 }  # fmt: skip
@@ -75,7 +81,9 @@ def tab(browser: Browser, address: str) -> Iterator[Page]:
 def focus(page: Page, name: str) -> bool:
     """Put the focus on the control to move; whether there is one."""
     own = f".st-key-{SLIDERS.get(name, '')} input" if name in SLIDERS else ""
-    for selector in filter(None, [own, "[data-testid=stMain] input[type=range]", "[data-testid=stMain] input[type=number]"]):
+    for selector in filter(
+        None, [own, "[data-testid=stMain] input[type=range]", "[data-testid=stMain] input[type=number]"]
+    ):
         found = page.locator(selector)
         if found.count():
             found.first.focus()
@@ -132,7 +140,9 @@ def main() -> None:
     options.add_argument("--large", action="store_true")
     chosen = options.parse_args()
     names = chosen.pages.split(",") if chosen.pages else list(LARGE) if chosen.large else [t.name for t in TOPICS]
-    print(f"{'':14} {'board ms':>8} {'target':>6} {'plain ms':>8} {'ratio':>7} {'changes':>9} {'plain':>9} {'replaced':>9} {'plain':>9}")
+    print(
+        f"{'':14} {'board ms':>8} {'target':>6} {'plain ms':>8} {'ratio':>7} {'changes':>9} {'plain':>9} {'replaced':>9} {'plain':>9}"
+    )
     with (
         running(ROOT / "app.py", BOARD_PORT), plain_app(),
         sync_playwright() as playwright,

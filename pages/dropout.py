@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from core.figures import colour, curves
-from core.figures.heatmap import Outline, Picture, number
+from core.figures.board import Panel
+from core.figures.heatmap import Picture, number
 from core.figures.walk import record
 from core.ops import dropout as ops
 from core.ops.operator import Call
@@ -15,7 +16,7 @@ from core.ops.seeded import seeded
 from core.tensors.limits import Limits
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import check, controls, frame, pictures, tensor_input, walk
+from core.ui import board, check, controls, frame, tensor_input, walk
 from core.ui.frame import Pitfall
 from core.ui.predict import Question
 from core.ui.take_away import TakeAway
@@ -49,12 +50,12 @@ def over_masks(x: Tensor, p: float, masks: int, seed: int) -> tuple[Tensor, Tens
 
 def lesson(topic: Topic) -> None:
     """The page between its title and its tabs."""
-    with controls.row():
+    with controls.main():
         p = controls.slider("p", "p: probability of zero", 0.0, 1.0, 0.5, step=0.05)
+        mode = controls.choice("mode", "Mode", ("train", "eval"))
         size = controls.slider("size", "Size", 2, 16, 6)
         masks = controls.slider("masks", "Masks to average", 10, 1000, 200, step=10)
-        mode = controls.choice("mode", "Mode", ("train", "eval"))
-    with controls.row("input"):
+    with controls.more():
         seed = controls.seed()
         example = torch.randn(size, size, generator=torch.Generator().manual_seed(seed)).round(decimals=2)
         x = tensor_input.tensor("x", "Input", example, LIMITS).float()
@@ -63,8 +64,6 @@ def lesson(topic: Topic) -> None:
     steps = draw_mask(x, p, training, seed)
     grad = gradient(x, p, training, seed)
     equation(x, steps, grad, cell)
-    if cell:
-        st.markdown(arithmetic(x, steps, cell))
     check.show(topic.operators[0], Call((x,), {"p": p, "training": training}), seed)
     averages(x, p, masks, seed)
     frame.below(
@@ -78,26 +77,17 @@ def lesson(topic: Topic) -> None:
 
 def equation(x: Tensor, steps: ops.DropoutSteps, grad: Tensor, cell: tuple[int, ...] | None) -> None:
     """input ⊙ scaled mask = output, and the gradient that goes back through the same mask."""
-    outlines = [Outline([cell])] if cell else []
     scale, factors = colour.signed(x, steps.output), colour.magnitude(steps.scaled_mask, grad)
-    pictures.equation(
-        Picture("x", x, scale, "input", outlines, pickable=True), "⊙",
-        Picture("mask", steps.scaled_mask, factors, "mask: 0 or 1/(1−p)", outlines, pickable=True), "=",
-        Picture("y", steps.output, scale, "output", outlines, pickable=True), "",
-        Picture("grad", grad, factors, "gradient at the input", outlines, pickable=True),
-        picks=dict.fromkeys(("x", "mask", "y", "grad"), "cell"), height=320,
+    axes = board.axes_of(x)
+    fates = ["kept and scaled" if factor else "dropped" for factor in steps.scaled_mask.flatten().tolist()]
+    board.show(
+        Picture("x", x, scale, "input", axes=axes), "⊙",
+        Picture("mask", steps.scaled_mask, factors, "mask: 0 or 1/(1−p)", axes=axes, notes=fates), "=",
+        Picture("y", steps.output, scale, "output", axes=axes), "",
+        Picture("grad", grad, factors, "gradient at the input", axes=axes),
+        spelled="`{at:y}` = {x} · {mask} = **{y}** ({note:mask}); the gradient is multiplied by the same {grad}.",
+        picks=dict.fromkeys(("x", "mask", "y", "grad"), "cell"), pinned=("y", cell) if cell else None, height=320,
     )  # fmt: skip
-
-
-def arithmetic(x: Tensor, steps: ops.DropoutSteps, cell: tuple[int, ...]) -> str:
-    """The picked cell's number, spelt out."""
-    place = ", ".join(map(str, cell))
-    factor, value = steps.scaled_mask[cell].item(), steps.output[cell].item()
-    fate = "kept and scaled" if factor else "dropped"
-    return (
-        f"`y[{place}]` = `x[{place}]` · mask = {number(x[cell].item())} · {number(factor)} = **{number(value)}** "
-        f"({fate}); the gradient is multiplied by the same {number(factor)}."
-    )
 
 
 def averages(x: Tensor, p: float, masks: int, seed: int) -> None:
@@ -109,27 +99,29 @@ def averages(x: Tensor, p: float, masks: int, seed: int) -> None:
     count = range(1, masks + 1)
     ours, target = x.double().mean().item(), (p / (1 - p) * x.double() ** 2).mean().item()
     unscaled = mean * (1 - p)
-    with st.container(horizontal=True):
-        pictures.show(
-            curves.lines(
-                {"scaled by 1/(1−p)": (count, mean), "not scaled": (count, unscaled)},
-                curves.Axis("masks averaged", log=True), curves.Axis("mean output"),
-                title="The mean comes to the input's mean", targets={f"mean of the input: {number(ours)}": ours},
-            ),
+    means = curves.lines(
+        {"scaled by 1/(1−p)": (count, mean), "not scaled": (count, unscaled)},
+        curves.Axis("masks averaged", log=True), curves.Axis("mean output"),
+        title="The mean comes to the input's mean", targets={f"mean of the input: {number(ours)}": ours},
+    )  # fmt: skip
+    variances = curves.lines(
+        {"variance over the masks": (count, variance)},
+        curves.Axis("masks averaged", log=True), curves.Axis("variance"),
+        title="The price: variance p/(1−p)·x²", targets={f"p/(1−p)·mean x²: {number(target)}": target},
+    )  # fmt: skip
+    board.show(
+        Panel(
+            "means", means,
             f"Mean output after {masks} masks: {number(mean[-1].item())} scaled, {number(unscaled[-1].item())} "
-            f"not scaled; the input's mean is {number(ours)}.",
-            key="means", width=440,
-        )  # fmt: skip
-        pictures.show(
-            curves.lines(
-                {"variance over the masks": (count, variance)},
-                curves.Axis("masks averaged", log=True), curves.Axis("variance"),
-                title="The price: variance p/(1−p)·x²", targets={f"p/(1−p)·mean x²: {number(target)}": target},
-            ),
+            f"not scaled; the input's mean is {number(ours)}.", stretch=440,
+        ),
+        Panel(
+            "variances", variances,
             f"Variance of the output over {masks} masks: {number(variance[-1].item())}; p/(1-p) times the mean "
-            f"square of the input is {number(target)}.",
-            key="variances", width=440,
-        )  # fmt: skip
+            f"square of the input is {number(target)}.", stretch=440,
+        ),
+        name="averages",
+    )  # fmt: skip
 
 
 # ---- pitfalls --------------------------------------------------------------------------------------------------

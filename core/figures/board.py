@@ -18,7 +18,7 @@ import plotly.graph_objects as go
 import torch
 from torch import Tensor
 
-from core.figures.heatmap import GAP, Index, Montage, Picture, describe, draw
+from core.figures.heatmap import GAP, SMALLEST_TEXT, Index, Montage, Picture, describe, draw
 
 Box = tuple[float, float, float, float]  # left, right, top, bottom, in the axes' own numbers
 AS_NUMPY = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
@@ -66,7 +66,9 @@ class Board:
     """What a board shows: its parts in reading order, and how their cells hang together."""
 
     panels: Sequence[Panel]
-    flow: Sequence[Mapping[str, Any]]  # {"panel": name}, {"sign": "="}, {"words": …} or {"break": True}; "at": (row, column)
+    flow: Sequence[
+        Mapping[str, Any]
+    ]  # {"panel": name}, {"sign": "="}, {"words": …} or {"break": True}; "at": (row, column)
     relations: Sequence[Relation] = ()
     spelled: Mapping[str, str] = field(default_factory=dict)  # the sentence for a cell of a picture; "" for all others
     pinned: tuple[str, Index] | None = None  # picture and index
@@ -74,12 +76,9 @@ class Board:
     projector: bool = False
 
 
-def panel(picture: Picture, side: int, pick: bool = False) -> Panel:
-    """A heatmap of a tensor as a panel; its cells can be pointed at where it has axes, and pinned if `pick`."""
-    return Panel(
-        picture.name, draw(picture, side), describe(picture), _cells(picture), pick,
-        picture.picks,
-    )  # fmt: skip
+def panel(picture: Picture, side: int, pick: bool = False, least: float = SMALLEST_TEXT) -> Panel:
+    """A heatmap of a tensor as a panel, with no text smaller than `least` pixels; its cells can be pinned if `pick`."""
+    return Panel(picture.name, draw(picture, side, least), describe(picture), _cells(picture), pick, picture.picks)
 
 
 def _cells(picture: Picture) -> Cells | None:
@@ -169,14 +168,14 @@ def _pinned(board: Board) -> dict[str, Any] | None:
         return None
     name, index = board.pinned
     cells = next((panel.cells for panel in board.panels if panel.name == name), None)
-    if cells is None or len(index) != len(cells.shape):
-        return None
-    place = place_of(cells, index)
+    place = None if cells is None else place_of(cells, index)
     return None if place is None else {"panel": name, "place": place}
 
 
 def place_of(cells: Cells, index: Sequence[int]) -> int | None:
     """The place of an index in reading order; None where there is no such cell."""
+    if len(index) != len(cells.shape) or not all(isinstance(i, int) for i in index):
+        return None
     at = [i - start for i, start in zip(index, cells.origin or (0,) * len(index), strict=True)]
     if not all(0 <= i < size for i, size in zip(at, cells.shape, strict=True)):
         return None

@@ -26,9 +26,11 @@ LETTER = 7.6  # pixels of a letter of a title, about
 NARROWEST = 150  # pixels of a picture: narrower ones are cut on their right
 LEADING_LABEL = 16  # pixels for the label over the first matrix of a tensor of rank 3 or 4
 LARGEST_CELL, SMALLEST_CELL = 48, 7
+PROJECTED = 1.4  # how much larger cells are on a projector
 SIGN_WIDTH = 42  # pixels between two pictures for the sign, its gaps included
 GAP = 1  # cells between two matrices of one tensor; the upper one's label stands in it
-SMALLEST_TEXT = 10.0  # points: below this a number is noise
+SMALLEST_TEXT, LARGEST_TEXT = 10.0, 15.0  # pixels: below the one a number is noise
+PROJECTED_TEXT = 14.0  # pixels of the smallest text on a projector
 LARGEST_COLOUR = 1e6  # beyond it colours travel as shares of the largest: in float32 they would overflow
 
 
@@ -123,14 +125,14 @@ class Picture:
     notes: Sequence[str] | None = None  # for each element, what a board's sentence can add
 
 
-def cell_size(shapes: Iterable[Sequence[int]], width: int = 890, height: int = 400) -> int:
+def cell_size(shapes: Iterable[Sequence[int]], width: int = 890, height: int = 400, largest: int = LARGEST_CELL) -> int:
     """The side of a square cell, in pixels, with which tensors of these shapes fit side by side."""
     montages = [Montage(tuple(shape)) for shape in shapes]
     across = sum(m.cells[1] for m in montages)
     down = max(m.cells[0] for m in montages)
     free = width - len(montages) * (MARGIN_LEFT + MARGIN_RIGHT) - (len(montages) - 1) * SIGN_WIDTH
     side = min(free / max(across, 1), (height - MARGIN_TOP - MARGIN_BOTTOM) / max(down, 1))
-    return int(min(max(side, SMALLEST_CELL), LARGEST_CELL))
+    return int(min(max(side, SMALLEST_CELL), largest))
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -142,10 +144,10 @@ def number(value: float, digits: int = 3) -> str:
     return f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
 
 
-def draw(picture: Picture, cell: int = 32) -> go.Figure:
-    """The picture as a plotly figure with square cells of `cell` pixels, row 0 on top."""
+def draw(picture: Picture, cell: int = 32, least: float = SMALLEST_TEXT) -> go.Figure:
+    """The picture as a plotly figure with square cells of `cell` pixels, row 0 on top, no text smaller than `least`."""
     montage = Montage(tuple(picture.values.shape))
-    labels = _fitting_labels(picture, cell)
+    labels = _fitting_labels(picture, cell, least)
     traces = [_cells(picture, montage, cell, labels)]
     if picture.muted:
         traces.append(_muted_cells(picture, montage, cell, labels))
@@ -207,12 +209,12 @@ def _labels(picture: Picture, spelling: Callable[[float], str] = number) -> list
 Labels = tuple[list[str], float]  # one for each element, and the size of their letters: 0 where none are written
 
 
-def _fitting_labels(picture: Picture, cell: int) -> Labels:
+def _fitting_labels(picture: Picture, cell: int, least: float) -> Labels:
     """The labels as exact as the cells hold at a readable size; none, and size 0, where the shortest do not fit."""
-    if _text_size([""], cell):
+    if _text_size([""], cell, least):
         for spelling in SPELLINGS:
             labels = _labels(picture, spelling)
-            if size := _text_size(labels, cell):
+            if size := _text_size(labels, cell, least):
                 return labels, size
     return [""] * picture.values.numel(), 0.0
 
@@ -295,11 +297,11 @@ def _spread(colours: list[str]) -> list[tuple[float, str]]:
     return [(i / (len(colours) - 1), c) for i, c in enumerate(colours)]
 
 
-def _text_size(labels: Sequence[str], cell: int) -> float:
+def _text_size(labels: Sequence[str], cell: int, least: float) -> float:
     """The largest size at which every label fits its cell; 0 where that is too small to read."""
     longest = max((len(label) for label in labels), default=1) or 1
-    size = min(15.0, cell * 0.45, cell * 0.94 / (0.58 * longest))
-    return size if size >= SMALLEST_TEXT else 0.0
+    size = min(LARGEST_TEXT * least / SMALLEST_TEXT, cell * 0.45, cell * 0.94 / (0.58 * longest))
+    return size if size >= least else 0.0
 
 
 def unseen_squares(x: Any, y: Any, size: float, **more: Any) -> dict:

@@ -11,17 +11,17 @@ from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
+from torch import Tensor
 
 from core.figures import board as figures
 from core.figures.board import Board, Cells, Panel, Relation
-from core.figures.heatmap import Index, Picture, cell_size
+from core.figures.heatmap import LARGEST_CELL, PROJECTED, PROJECTED_TEXT, SMALLEST_TEXT, Index, Picture, cell_size
 from core.ui import link
 from core.web import files
 
 ASSETS = Path(__file__).parent / "assets"
 DRAWN = "_drawn"  # where session state keeps the boards of this page, to be taken away: {name: Board}
 PAGE_WIDTH, PROJECTOR_WIDTH = 890, 1180  # pixels beside the side bar, and without it, on a screen of 1280
-PROJECTED = 1.4  # how much larger cells are on a projector
 HINT = "Point at a cell, or move with the arrow keys; a click or Enter pins it."
 HTML = '<div class="board"><div class="flow"></div><p class="line" aria-live="polite"></p></div>'
 JS = """const loaded = import(new URL("{address}", document.baseURI));
@@ -87,7 +87,7 @@ def show(
     control that takes its pinned cell; `pinned` is the cell that is pinned now.
     """
     pictures = [part for part in map(bare, parts) if isinstance(part, Picture)]
-    side = cell or fitting(pictures, height)
+    side = int(cell * (PROJECTED if link.projector() else 1)) if cell else fitting(pictures, height)
     picks = picks or {}
     panels = {panel.name: panel for part in parts if (panel := as_panel(bare(part), side, picks)) is not None}
     any_cells = any(panel.cells for panel in panels.values())
@@ -99,6 +99,11 @@ def show(
         ),
         name, picks,
     )  # fmt: skip
+
+
+def axes_of(values: Tensor, names: str = "l k i j") -> str:
+    """The last of these axes, as many as the tensor has dimensions."""
+    return " ".join(names.split()[max(0, len(names.split()) - values.dim()) :])
 
 
 def alone(
@@ -117,8 +122,12 @@ def alone(
 
 def fitting(pictures: Sequence[Picture], height: int) -> int:
     """The side of a cell with which these pictures fit side by side."""
-    room = (PROJECTOR_WIDTH, int(height * PROJECTED)) if link.projector() else (PAGE_WIDTH, height)
-    return cell_size([picture.values.shape for picture in pictures], *room) if pictures else 0
+    if not pictures:
+        return 0
+    shapes = [picture.values.shape for picture in pictures]
+    if link.projector():
+        return cell_size(shapes, PROJECTOR_WIDTH, int(height * PROJECTED), int(LARGEST_CELL * PROJECTED))
+    return cell_size(shapes, PAGE_WIDTH, height)
 
 
 def bare(part: Part) -> Part:
@@ -129,7 +138,7 @@ def bare(part: Part) -> Part:
 def as_panel(part: Part, side: int, picks: Mapping[str, Pick]) -> Panel | None:
     """A part as a panel that can be pinned where somebody takes its cells; None for signs and words."""
     if isinstance(part, Picture):
-        return figures.panel(part, side, part.name in picks)
+        return figures.panel(part, side, part.name in picks, PROJECTED_TEXT if link.projector() else SMALLEST_TEXT)
     if isinstance(part, Panel):
         return replace(part, pick=part.name in picks)
     return None
@@ -163,21 +172,14 @@ def hand_over(board: Board, picks: Mapping[str, Pick], picked: Mapping[str, Any]
     """Give a pinned cell to its taker: into the control whose key it is, or to the function."""
     index = picked.get("index")
     panel = next((panel for panel in board.panels if panel.name == picked.get("panel")), None)
-    if panel is None or panel.cells is None or panel.name not in picks or not is_index(index, panel.cells):
+    if panel is None or panel.cells is None or panel.name not in picks or not isinstance(index, list):
         return  # nothing that a reader's pointer sends
-    said = ", ".join(map(str, index)) if panel.picks is None else panel.picks[figures.place_of(panel.cells, index)]
+    place = figures.place_of(panel.cells, index)
+    if place is None:
+        return
+    said = ", ".join(map(str, index)) if panel.picks is None else panel.picks[place]
     taker = picks[panel.name]
     if callable(taker):
         taker(said)
     elif said:
         st.session_state[taker] = said
-
-
-def is_index(index: object, cells: Cells) -> bool:
-    """Whether this is the index of one of the cells."""
-    origin = cells.origin or (0,) * len(cells.shape)
-    return (
-        isinstance(index, list)
-        and len(index) == len(cells.shape)
-        and all(type(i) is int and 0 <= i - o < n for i, o, n in zip(index, origin, cells.shape, strict=True))
-    )

@@ -23,7 +23,10 @@ def pickable(
 
 
 def equation(
-    *parts: Picture | str, picks: Mapping[str, str] | None = None, height: int = 400, cell: int | None = None,
+    *parts: Picture | str,
+    picks: Mapping[str, str] | None = None,
+    height: int = 400,
+    cell: int | None = None,
     name: str = "equation",
 ) -> None:
     board.show(*parts, picks=picks, height=height, cell=cell, name=name)

@@ -37,7 +37,9 @@ class Kept:
     settings: dict[str, Setting] = field(default_factory=dict)  # of the controls that the last run drew
     parts: dict[str, str] = field(default_factory=dict)  # tabs and expanders that stand otherwise than at first
     values: dict[str, Any] = field(default_factory=dict)  # of every control, when it was last drawn
-    limits: dict[str, object] = field(default_factory=dict)  # what each took then: Streamlit makes a slider anew by them
+    limits: dict[str, object] = field(
+        default_factory=dict
+    )  # what each took then: Streamlit makes a slider anew by them
     link: dict[str, str] = field(default_factory=dict)  # parameters of the address that no control has taken up
     refused: dict[str, str] = field(default_factory=dict)  # what was asked for in vain; empty once mended
     address: dict[str, str] = field(default_factory=dict)  # the parameters as last seen or written

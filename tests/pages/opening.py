@@ -1,5 +1,6 @@
 """Open a page of the app without a browser, and read what it shows."""
 
+import base64
 import json
 import subprocess
 import sys
@@ -7,8 +8,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import torch
 from streamlit.testing.v1 import AppTest
+
+from core.figures import board as figures
+from core.figures.board import Board, Panel
+from core.ui.board import DRAWN
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,7 +33,7 @@ def open_page(name: str, **parameters: str) -> AppTest:
 def sound(app: AppTest) -> AppTest:
     """The same app, after seeing that nothing in it has failed."""
     assert not app.exception, [e.value for e in app.exception]
-    silent = [chart.proto.id for chart in app.get("plotly_chart") if not tells(chart.proto.alt)]
+    silent = [name for name, panel in panels(app).items() if not tells(panel.alt)]
     assert not silent, silent
     return app
 
@@ -61,9 +67,39 @@ def settings(app: AppTest) -> dict[str, Any]:
     return dict(kept(app).settings)
 
 
+def boards(app: AppTest) -> dict[str, Board]:
+    """The boards on the page, by name."""
+    return app.session_state[DRAWN]
+
+
+def panels(app: AppTest) -> dict[str, Panel]:
+    """The pictures of all boards on the page, by name."""
+    return {panel.name: panel for shown in boards(app).values() for panel in shown.panels}
+
+
 def charts(app: AppTest) -> dict[str, Any]:
-    """The charts on the page: what a screen reader hears, and the figure."""
-    return {chart.proto.alt: json.loads(chart.proto.spec) for chart in app.get("plotly_chart")}
+    """The pictures on the page: what a screen reader hears, and the figure, its numbers as lists."""
+    found = panels(app).values()
+    return {
+        panel.alt: readable(json.loads(figures.packed(Board([panel], [])))["panels"][0]["figure"]) for panel in found
+    }
+
+
+def readable(value: Any) -> Any:
+    """A figure with the numbers that travel in bytes as nested lists; NaN, a gap between two matrices, as None."""
+    if isinstance(value, list):
+        return [readable(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "bdata" in value:
+        numbers = np.frombuffer(base64.b64decode(value["bdata"]), value["dtype"])
+        shape = [int(n) for n in value.get("shape", str(len(numbers))).split(",")]
+        return (
+            [[None if n != n else n for n in row] for row in numbers.reshape(-1, shape[-1]).tolist()]
+            if len(shape) > 1
+            else numbers.tolist()
+        )
+    return {key: readable(item) for key, item in value.items()}
 
 
 def words(app: AppTest) -> str:

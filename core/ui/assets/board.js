@@ -3,6 +3,7 @@
 import { bind, fill, indexOf, named, partners, rangesOf, spell, unflat } from "./links.js";
 
 const boards = new WeakMap(); // what a mounted board keeps: its panels by name, what it last drew, what is pinned
+const PROJECTED = 14; // pixels of the smallest text on a projector
 const CONFIG = { displayModeBar: false, responsive: false, showTips: false };
 const NEAR = 24; // pixels within which a point of a curve is meant
 const MUTED = ["#7D838C", "#808495"]; // greys of the figures that words are written in: too pale on one of the pages
@@ -151,7 +152,7 @@ function mixed(one, other, share) {
 }
 
 function themed(figure, look, projector) {
-  const least = projector ? 14 : 0;
+  const least = projector ? PROJECTED : 0;
   const restyle = (value, name) => {
     if (Array.isArray(value)) return value.map((item) => restyle(item, name));
     if (!value || typeof value !== "object" || ArrayBuffer.isView(value)) return value;
