@@ -161,3 +161,18 @@ def test_other_methods_and_other_files_are_streamlits_own(url, style):
     assert (status, headers["Content-Encoding"]) == (200, None)
     assert "immutable" in headers["Cache-Control"]
     assert body == font.read_bytes()
+
+
+@pytest.mark.browser
+def test_a_page_may_load_plotly_from_there_and_draw_with_it(url, page):
+    page.goto(url)
+    page.add_script_tag(url=files.plotly_address())
+    drawn = page.evaluate(
+        """async () => {
+            const plot = document.body.appendChild(document.createElement('div'));
+            await Plotly.newPlot(plot, [{type: 'heatmap', z: [[1, 2], [3, 4]]}]);
+            return [Plotly.version, plot.querySelectorAll('.main-svg').length > 0,
+                    (await Plotly.toImage(plot, {format: 'png'})).slice(0, 15)];
+        }"""
+    )
+    assert drawn[1:] == [True, "data:image/png;"]
