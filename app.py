@@ -1,4 +1,4 @@
-"""Torch Underneath: the entry. The server imports it once, for `app`; Streamlit runs it as a script for every reader."""
+"""Torch Underneath: the entry. The server imports it once, for `app`; for every reader it runs as a script."""
 
 import streamlit as st
 from starlette.middleware import Middleware

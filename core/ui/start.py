@@ -3,7 +3,6 @@
 import gc
 import importlib
 import pkgutil
-import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,7 +16,6 @@ import core
 from core import topics
 from core.topics import PAGES, SECTIONS
 from core.ui import check
-from core.web import files
 
 frozen: set[str] = set()  # what this process has done for the first time before a freeze of the heap
 
@@ -25,11 +23,8 @@ frozen: set[str] = set()  # what this process has done for the first time before
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
     """Do the start's work before the first reader is let in; the server answers no one before that."""
-    compressing = threading.Thread(target=files.compress_all)
-    compressing.start()
     run_one_script()
     prepare()
-    compressing.join()
     yield
 
 

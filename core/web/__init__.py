@@ -1,1 +1,1 @@
-"""What is sent over HTTP beside Streamlit's own answers: files from memory, compressed once, and the security headers."""
+"""What is sent over HTTP beside Streamlit's answers: files compressed once, from memory, and the security headers."""

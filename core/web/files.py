@@ -1,13 +1,14 @@
-"""The files that a first visit loads, compressed once a process and sent from memory.
+"""The files that a visit loads, compressed once a process and sent from memory.
 
-Streamlit sends its scripts and styles as they are, several megabytes of them. Their names change with their content, and
-so does the address of Plotly's script here: a browser that has one of them need never ask for it again.
+Streamlit sends its scripts and styles as they are, several megabytes of them. Their names change with their content,
+and so does the address of Plotly's script here: a browser that has one of them need never ask for it again.
 """
 
 import functools
 import gzip
 import hashlib
 import re
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -30,12 +31,14 @@ TEXT = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", "
 FOR_EVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"  # keep it, but ask before each use whether it is still the one
 
-# In the order of preference. Browsers take Brotli over TLS and from this machine alone, so that a class in its own
-# network gets gzip. Brotli's last levels take ten times as long for the last tenth.
+# In the order of preference. Browsers take Brotli over TLS and from their own machine alone, so that a class in its own
+# network gets gzip. Brotli's two highest levels take thirty times as long for the last tenth.
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "br": partial(brotli.compress, mode=brotli.MODE_TEXT, quality=8),
     "gzip": partial(gzip.compress, compresslevel=9, mtime=0),
 }
+
+compressing = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,18 @@ class Body:
     etag: str
 
 
-@functools.cache
 def body(path: Path, encoding: str) -> Body:
-    """The file in this encoding, made once: `br`, `gzip` or `identity`."""
+    """The file in this encoding: `br`, `gzip` or `identity`.
+
+    The first who ask for it wait while it is compressed, half a second for Plotly's script; it is kept from then on.
+    """
+    with compressing:  # a class that comes all at once has it compressed once
+        return compressed(path, encoding)
+
+
+@functools.cache
+def compressed(path: Path, encoding: str) -> Body:
+    """What `body` keeps."""
     data = path.read_bytes()
     if encoding in PACKERS:
         data = PACKERS[encoding](data)
@@ -89,13 +101,6 @@ def served() -> Mapping[str, File]:
     files = {address(path.relative_to(STREAMLIT).as_posix()): File(path, FOR_EVER) for path in hashed}
     files |= {f"{board_address()}/{path.name}": File(path, FOR_EVER) for path in BOARD}
     return files | {plotly_address(): File(PLOTLY, FOR_EVER), address("plotly.min.js"): File(PLOTLY, ASK_AGAIN)}
-
-
-def compress_all() -> None:
-    """Compress all of them, so that no reader waits for it."""
-    for file in served().values():
-        for encoding in PACKERS:
-            body(file.path, encoding)
 
 
 def accepted(header: str) -> set[str]:
@@ -136,6 +141,7 @@ class FilesFromMemory:
         self.files = served()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer from memory or pass on, as ASGI has it."""
         file = self.files.get(scope["path"]) if scope["type"] == "http" else None
         if file is None or scope["method"] not in ("GET", "HEAD"):
             await self.app(scope, receive, send)

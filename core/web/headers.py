@@ -61,6 +61,7 @@ class SecurityHeaders:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, and add the headers to what comes back, as ASGI has it."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

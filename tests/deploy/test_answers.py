@@ -12,6 +12,9 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from core.web.files import plotly_address
+from core.web.headers import ALWAYS
+
 MEGABYTE = 2**20
 pytestmark = pytest.mark.browser  # two servers are started
 
@@ -54,6 +57,25 @@ def test_every_answer_carries_the_policy(site, path):
     assert headers["Referrer-Policy"] == "same-origin"
     assert "camera=()" in headers["Permissions-Policy"]
     assert "Server" not in headers
+
+
+@pytest.mark.parametrize("path", ["/", "/dropout", "/_stcore/health"])
+def test_the_balancers_headers_and_a_servers_own_are_one(site, path):
+    own = ask(site.ports["a"], "GET", path, Host=f"127.0.0.1:{site.port}")[1]
+    sent = ask(site.port, "GET", path)[1]
+    for name in (*ALWAYS, "Content-Security-Policy"):
+        assert len(sent.get_all(name)) == len(own.get_all(name)) == 1
+    assert {name: own[name] for name in ALWAYS} == {name: sent[name] for name in ALWAYS}
+    assert directives(own["Content-Security-Policy"]) == directives(sent["Content-Security-Policy"])
+
+
+def test_a_script_passes_the_balancer_compressed_and_is_kept(site):
+    headers = ask(site.port, "GET", plotly_address(), Accept_Encoding="gzip")[1]
+    assert headers["Content-Encoding"] == "gzip"
+    assert int(headers["Content-Length"]) < 1.6 * MEGABYTE
+    assert "immutable" in headers["Cache-Control"]
+    again = ask(site.port, "GET", plotly_address(), Accept_Encoding="gzip", If_None_Match=headers["ETag"])
+    assert (again[0], again[2]) == (304, "")
 
 
 @pytest.mark.parametrize(
