@@ -74,6 +74,7 @@ class Board:
     pinned: tuple[str, Index] | None = None  # picture and index
     hint: str = ""  # stands where the sentence will be
     projector: bool = False
+    save: str = ""  # how files of its pictures are called; "" offers none
 
 
 def panel(picture: Picture, side: int, pick: bool = False, least: float = SMALLEST_TEXT) -> Panel:
@@ -104,7 +105,7 @@ def _shows_its_numbers(picture: Picture) -> bool:
 
 
 def packed(board: Board, plotly: str = "") -> bytes:
-    """The board as JSON; `plotly` is the address of Plotly.js. A panel's `sum` tells whether its drawing has changed."""
+    """The board as JSON; `plotly` is the address of Plotly.js. A panel's `sum` says whether its drawing has changed."""
     return orjson.dumps(
         {
             "plotly": plotly,
@@ -115,6 +116,7 @@ def packed(board: Board, plotly: str = "") -> bytes:
             "pinned": _pinned(board),
             "hint": board.hint,
             "projector": board.projector,
+            "save": board.save,
         },
         option=AS_NUMPY,
     )

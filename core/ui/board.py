@@ -158,7 +158,8 @@ def placed(part: Part) -> dict[str, Any]:
 def mount(board: Board, name: str, picks: Mapping[str, Pick]) -> None:
     """Put a board on the page; a pinned cell goes where `picks` says."""
     key = f"board {name}"
-    drawn()[name] = board
+    if not board.save:
+        drawn()[name] = board
 
     def take() -> None:
         picked = st.session_state[key].get("pick")

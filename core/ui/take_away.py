@@ -1,16 +1,16 @@
 """Take away: a script and a notebook that make the numbers on screen, the tensors, and the pictures."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
-import plotly.graph_objects as go
 import streamlit as st
 import torch
 
+from core.figures.board import Board
 from core.tensors.files import to_npy
 from core.tensors.script import Script, to_notebook, to_python
-from core.ui import pictures
+from core.ui import board, stand_alone
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def show(page: str, take: TakeAway) -> None:
     st.caption("The script needs torch alone. Run it: it prints the numbers that are on screen now.")
     with st.expander("The script"):
         st.code(program, language="python", wrap_lines=True)
-    picture(page, pictures.drawn())
+    pictures(page, board.drawn())
 
 
 def file(label: str, name: str, data: str | Callable[[], str | bytes], mime: str, icon: str) -> None:
@@ -42,25 +42,16 @@ def file(label: str, name: str, data: str | Callable[[], str | bytes], mime: str
     st.download_button(label, data, name, mime, icon=icon, on_click="ignore", key=f"take {name}")
 
 
-def picture(page: str, drawn: Mapping[str, tuple[go.Figure, str]]) -> None:
-    """One of the pictures on the page, as an interactive HTML file, or as PNG or SVG by its camera button."""
-    if not drawn:
+def pictures(page: str, drawn: Mapping[str, Board]) -> None:
+    """The page's boards: one as a file of its own in which the cells still hang together, its pictures as PNG or SVG."""
+    shown = {", ".join(panel.name for panel in drawn[name].panels): name for name in drawn}
+    if not shown:
         return
     st.markdown("**Pictures**")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.selectbox("Picture", list(drawn), key="take_picture", width=260)
-        kind = st.segmented_control(
-            "Camera button saves", ["png", "svg"], default="png", required=True, key="take_kind"
-        )
-        figure, said = drawn[name]
+        name = shown[st.selectbox("Pictures", list(shown), key="take_picture", width=320)]
         st.download_button(
-            "Interactive HTML", lambda: figure.to_html(include_plotlyjs=True), f"{page}.html", "text/html",
+            "Interactive HTML", partial(stand_alone.page, drawn[name], page), f"{page}.html", "text/html",
             icon=":material/html:", on_click="ignore", key="take html",
         )  # fmt: skip
-    config = {
-        "displayModeBar": True,
-        "displaylogo": False,
-        "modeBarButtons": [["toImage"]],
-        "toImageButtonOptions": {"format": kind, "filename": f"{page} {name}", "scale": 2},
-    }
-    st.plotly_chart(figure, width="content", key=f"take {name} {kind}", alt=said[:1000], config=config)
+    board.mount(replace(drawn[name], save=page, hint=""), "to take away", {})

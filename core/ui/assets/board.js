@@ -72,6 +72,7 @@ function arrange(held) {
     panel.element.setAttribute("aria-label", spec.alt);
     panel.element.tabIndex = panel.cells ? 0 : -1;
     panel.element.classList.toggle("linked", Boolean(panel.cells));
+    panel.saving.replaceChildren(...(board.save ? ["png", "svg"].map((format) => saveButton(held, panel, format)) : []));
   }
   const wanted = board.flow.map((part, i) => ("panel" in part ? panels.get(part.panel).element : makeWord(part, flow.children[i])));
   if (wanted.length !== flow.children.length || wanted.some((element, i) => element !== flow.children[i])) flow.replaceChildren(...wanted);
@@ -100,8 +101,9 @@ function makePanel(held, name) {
   const digits = document.createElementNS(SVG, "svg");
   digits.classList.add("digits");
   digits.setAttribute("aria-hidden", "true");
-  element.append(plot, digits, marks);
-  const panel = { name, element, plot, digits, marks, spec: null, cells: null, sum: null, scale: 1 };
+  const saving = Object.assign(document.createElement("div"), { className: "saving" });
+  element.append(plot, digits, marks, saving);
+  const panel = { name, element, plot, digits, marks, saving, spec: null, cells: null, sum: null, scale: 1 };
   element.onpointermove = (event) => { if (event.pointerType !== "touch") point(held, panel, placeAt(panel, event)); };
   element.onpointerleave = (event) => { if (event.pointerType !== "touch") point(held, null); };
   element.onclick = (event) => pin(held, panel, placeAt(panel, event));
@@ -109,6 +111,20 @@ function makePanel(held, name) {
   element.onfocus = () => { if (panel.cells && element.matches(":focus-visible")) point(held, panel, startingPlace(held, panel)); };
   element.onblur = () => { if (held.hovered?.panel === panel) point(held, null); };
   return panel;
+}
+
+// One picture as a file, drawn by Plotly with its digits in it, on the page's own ground.
+function saveButton(held, panel, format) {
+  const button = Object.assign(document.createElement("button"), { type: "button", textContent: format.toUpperCase() });
+  button.setAttribute("aria-label", `${format.toUpperCase()}: ${panel.name}`);
+  button.onclick = (event) => {
+    event.stopPropagation();
+    const look = theme(held.root), { data, layout } = themed(panel.spec.figure, look, held.board.projector);
+    const { width = panel.plot.clientWidth, height = panel.plot.clientHeight } = layout;
+    held.Plotly.downloadImage({ data, layout: { ...layout, width, height, paper_bgcolor: look.back } },
+      { format, width, height, scale: format === "png" ? 2 : 1, filename: `${held.board.save} ${panel.name}` });
+  };
+  return button;
 }
 
 function render(held) {
