@@ -37,6 +37,7 @@ class Cells:
     wrap: int = 0  # cells a row, where one long line of them is broken into rows
     spots: Sequence[tuple[float, float]] | None = None  # the cells are points of a curve, at these places
     boxes: Sequence[Box | None] | None = None  # the cells are drawn as these boxes
+    across: bool = False  # all matrices of a tensor of rank 3 or more side by side
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def _cells(picture: Picture) -> Cells | None:
     origin = (*leading, *picture.origin[-2:][-rank:]) if rank else ()
     return Cells(
         axes, tuple(picture.values.shape), None if _shows_its_numbers(picture) else picture.values, picture.texts,
-        picture.notes, origin,
+        picture.notes, origin, across=picture.across,
     )  # fmt: skip
 
 
@@ -147,14 +148,14 @@ def _packed_cells(cells: Cells) -> dict[str, Any]:
         "notes": cells.notes,
         "spots": cells.spots,
         "boxes": cells.boxes,
-        "grid": {"wrap": cells.wrap, "gap": GAP, "rows": rows, "columns": columns},
+        "grid": {"wrap": cells.wrap, "gap": GAP, "rows": rows, "columns": columns, "across": cells.across},
     }
 
 
 def _grid(cells: Cells) -> tuple[int, int]:
     if cells.wrap:
         return -(-math.prod(cells.shape) // cells.wrap), cells.wrap
-    return Montage(cells.shape).cells
+    return Montage(cells.shape, cells.across).cells
 
 
 def as_base64(values: Tensor) -> dict[str, str]:

@@ -38,10 +38,11 @@ LARGEST_COLOUR = 1e6  # beyond it colours travel as shares of the largest: in fl
 class Montage:
     """Where each element of a tensor is drawn: (..., row, column) on one grid of cells.
 
-    The last leading dimension runs down, all those before it run across.
+    The last leading dimension runs down, all those before it run across; `across` lets all of them run across.
     """
 
     shape: tuple[int, ...]
+    across: bool = False
 
     @property
     def matrix(self) -> tuple[int, int]:
@@ -53,8 +54,9 @@ class Montage:
     @property
     def grid(self) -> tuple[int, int]:
         """How many matrices stand below each other and side by side."""
-        down = self.shape[-3] if len(self.shape) >= 3 else 1
-        return down, math.prod(self.shape[:-3])
+        if self.across or len(self.shape) < 3:
+            return 1, math.prod(self.shape[:-2])
+        return self.shape[-3], math.prod(self.shape[:-3])
 
     @property
     def cells(self) -> tuple[int, int]:
@@ -65,9 +67,9 @@ class Montage:
     def corner(self, leading: Index) -> tuple[int, int]:
         """Row and column of the first cell of the matrix with these leading indices."""
         rows, columns = self.matrix
-        down = leading[-1] if leading else 0
+        *beside, down = (*leading, 0) if self.across or not leading else leading
         across = 0
-        for i, size in zip(leading[:-1], self.shape, strict=False):
+        for i, size in zip(beside, self.shape, strict=False):
             across = across * size + i
         return down * (rows + GAP), across * (columns + GAP)
 
@@ -123,6 +125,7 @@ class Picture:
     leading_names: Sequence[str] = field(default=())  # what the leading dimensions are: ("n", "c")
     axes: str = ""  # a word for each dimension, "n c h w": on a board, cells hang together where equal words agree
     notes: Sequence[str] | None = None  # for each element, what a board's sentence can add
+    across: bool = False  # all matrices of a tensor of rank 3 or more side by side
 
 
 def cell_size(shapes: Iterable[Sequence[int]], width: int = 890, height: int = 400, largest: int = LARGEST_CELL) -> int:
@@ -146,7 +149,7 @@ def number(value: float, digits: int = 3) -> str:
 
 def draw(picture: Picture, cell: int = 32, least: float = SMALLEST_TEXT) -> go.Figure:
     """The picture as a plotly figure with square cells of `cell` pixels, row 0 on top, no text smaller than `least`."""
-    montage = Montage(tuple(picture.values.shape))
+    montage = Montage(tuple(picture.values.shape), picture.across)
     labels = _fitting_labels(picture, cell, least)
     traces = [_cells(picture, montage, cell, labels)]
     if picture.muted:

@@ -30,10 +30,10 @@ def picture(values, **more):
     return Picture("x", values, colour.signed(values), "title", **more)
 
 
-@given(shapes)
+@given(shapes, st.booleans())
 @settings(max_examples=80, deadline=None)
-def test_every_element_has_a_cell_of_its_own_inside_the_picture(shape):
-    montage = Montage(shape)
+def test_every_element_has_a_cell_of_its_own_inside_the_picture(shape, across):
+    montage = Montage(shape, across)
     indices = list(torch.ones(shape).nonzero().tolist()) if shape else [[]]
     places = [montage.place(tuple(index)) for index in indices]
     rows, columns = montage.cells
@@ -46,6 +46,7 @@ def test_a_matrix_is_drawn_as_it_is_written():
     assert montage.place((1, 2)) == (1, 2)
     assert Montage((2, 3, 4)).place((1, 0, 0)) == (4, 0)  # the second matrix below the first, a gap between
     assert Montage((2, 2, 3, 4)).place((1, 0, 0, 0)) == (0, 5)  # the second image beside the first
+    assert Montage((2, 2, 3, 4), across=True).place((1, 1, 0, 0)) == (0, 15)  # all of them side by side
 
 
 @given(shapes, st.booleans())

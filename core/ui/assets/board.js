@@ -276,12 +276,12 @@ function decoded({ dtype, bdata }) {
 }
 
 // Leading dimensions as a grid of matrices with a gap between them, or a long line broken into rows.
-function spotOf({ wrap, gap }, shape, place) {
+function spotOf({ wrap, gap, across: beside }, shape, place) {
   if (wrap) return [Math.floor(place / wrap), place % wrap];
   const index = unflat(place, shape), matrix = [shape.at(-2) ?? 1, shape.at(-1) ?? 1];
   const [row, column] = [index.at(-2) ?? 0, index.at(-1) ?? 0];
-  const down = index.at(-3) ?? 0;
-  const across = index.slice(0, -3).reduce((sum, i, d) => sum * shape[d] + i, 0);
+  const down = beside ? 0 : index.at(-3) ?? 0;
+  const across = index.slice(0, beside ? -2 : -3).reduce((sum, i, d) => sum * shape[d] + i, 0);
   return index.length === 1 ? [0, index[0]] : [down * (matrix[0] + gap) + row, across * (matrix[1] + gap) + column];
 }
 
