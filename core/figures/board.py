@@ -35,8 +35,9 @@ class Cells:
     notes: Sequence[str] | None = None  # what a sentence can add of each cell, as {note:name}
     origin: Index = ()  # the index of the first cell: (-1, -1) with a padding of 1
     wrap: int = 0  # cells a row, where one long line of them is broken into rows
-    spots: Sequence[tuple[float, float]] | None = None  # the cells are points of a curve, at these places
+    spots: Sequence[tuple[float, float] | None] | None = None  # the cells are points of a curve, at these places
     boxes: Sequence[Box | None] | None = None  # the cells are drawn as these boxes
+    group: str = ""  # cells that agree in these letters are one group, outlined as a whole: "n" for a sample
     across: bool = False  # all matrices of a tensor of rank 3 or more side by side
 
 
@@ -92,7 +93,7 @@ def _cells(picture: Picture) -> Cells | None:
     origin = (*leading, *picture.origin[-2:][-rank:]) if rank else ()
     return Cells(
         axes, tuple(picture.values.shape), None if _shows_its_numbers(picture) else picture.values, picture.texts,
-        picture.notes, origin, across=picture.across,
+        picture.notes, origin, group=picture.group, across=picture.across,
     )  # fmt: skip
 
 
@@ -141,6 +142,7 @@ def _packed_cells(cells: Cells) -> dict[str, Any]:
     rows, columns = _grid(cells)
     return {
         "axes": cells.axes.split(),
+        "group": cells.group.split(),
         "shape": cells.shape,
         "origin": cells.origin,
         "values": None if cells.values is None else as_base64(cells.values),

@@ -126,6 +126,8 @@ class Picture:
     axes: str = ""  # a word for each dimension, "n c h w": on a board, cells hang together where equal words agree
     notes: Sequence[str] | None = None  # for each element, what a board's sentence can add
     across: bool = False  # all matrices of a tensor of rank 3 or more side by side
+    group: str = ""  # on a board, cells that agree in these words are one group, outlined as a whole
+    side: int = 0  # pixels of a cell, where it is not to be as large as the board's others
 
 
 def cell_size(shapes: Iterable[Sequence[int]], width: int = 890, height: int = 400, largest: int = LARGEST_CELL) -> int:

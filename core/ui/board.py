@@ -86,7 +86,7 @@ def show(
     "`C{...}` = {sum:A*B} = **{C}**", see `fill` in links.js. `picks` gives, for the name of a picture, the key of the
     control that takes its pinned cell; `pinned` is the cell that is pinned now.
     """
-    pictures = [part for part in map(bare, parts) if isinstance(part, Picture)]
+    pictures = [part for part in map(bare, parts) if isinstance(part, Picture) and not part.side]
     side = int(cell * (PROJECTED if link.projector() else 1)) if cell else fitting(pictures, height)
     picks = picks or {}
     panels = {panel.name: panel for part in parts if (panel := as_panel(bare(part), side, picks)) is not None}
@@ -138,6 +138,7 @@ def bare(part: Part) -> Part:
 def as_panel(part: Part, side: int, picks: Mapping[str, Pick]) -> Panel | None:
     """A part as a panel that can be pinned where somebody takes its cells; None for signs and words."""
     if isinstance(part, Picture):
+        side = int(part.side * (PROJECTED if link.projector() else 1)) or side
         return figures.panel(part, side, part.name in picks, PROJECTED_TEXT if link.projector() else SMALLEST_TEXT)
     if isinstance(part, Panel):
         return replace(part, pick=part.name in picks)

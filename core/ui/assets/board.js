@@ -1,6 +1,6 @@
 // A page's linked pictures. Plotly draws each once and changes it in place; the cells that hang together are outlined
 // over the pictures, and the arithmetic of the cell under the pointer is spelled below, without asking the server.
-import { bind, fill, indexOf, named, partners, rangesOf, spell, unflat } from "./links.js";
+import { bind, fill, indexOf, named, partners, peers, rangesOf, spell, unflat } from "./links.js";
 
 const boards = new WeakMap(); // what a mounted board keeps: its panels by name, what it last drew, what is pinned
 const PROJECTED = 14; // pixels of the smallest text on a projector
@@ -255,10 +255,10 @@ function ticksOf(panel, { xaxis: across, yaxis: down }, look) {
 
 // Where each cell of a picture is drawn, what it holds, and which cell stands at a place.
 function readCells(spec) {
-  const { axes, shape, grid, values, texts, notes, origin, spots, boxes } = spec.cells;
+  const { axes, group, shape, grid, values, texts, notes, origin, spots, boxes } = spec.cells;
   const count = shape.reduce((a, b) => a * b, 1);
   const numbers = values && decoded(values);
-  const cells = { name: spec.name, axes, shape, origin, notes, spots, boxes, count, grid };
+  const cells = { name: spec.name, axes, group, shape, origin, notes, spots, boxes, count, grid };
   if (!spots && !boxes) {
     cells.rows = grid.rows; cells.columns = grid.columns;
     cells.placed = Array.from({ length: count }, (_, place) => spotOf(grid, shape, place));
@@ -291,7 +291,7 @@ function placeAt(panel, event) {
   if (!panel.cells || !panel.plot._fullLayout) return null;
   const { cells, plot } = panel, box = plot.getBoundingClientRect(), [xaxis, yaxis] = axesOf(panel);
   const x = event.clientX - box.x - xaxis._offset, y = event.clientY - box.y - yaxis._offset;
-  if (cells.spots) return nearest(cells.spots.map(([a, b]) => Math.hypot(xaxis.d2p(a) - x, yaxis.d2p(b) - y)));
+  if (cells.spots) return nearest(cells.spots.map((spot) => (spot ? Math.hypot(xaxis.d2p(spot[0]) - x, yaxis.d2p(spot[1]) - y) : Infinity)));
   const [across, down] = [xaxis.p2l(x), yaxis.p2l(y)];
   if (cells.boxes) {
     const found = cells.boxes.findIndex((b) => b && across >= b[0] && across <= b[1] && down >= b[2] && down <= b[3]);
@@ -372,6 +372,11 @@ function meant(held, kind, { panel, place }) {
       if (places.length) groups.push({ panel: other, kind, role, places });
     }
   }
+  const relations = relationsOf(held.board, "used"), factors = bind(relations, panel.cells.axes, index);
+  for (const other of held.panels.values()) {
+    const places = other.cells ? peers(factors, other.cells, relations, held.ranges) : [];
+    if (places.length > 1) groups.unshift({ panel: other, kind, role: "group", places });
+  }
   return groups;
 }
 
@@ -400,7 +405,7 @@ function outline(panel, groups) {
 function pathOf(panel, places) {
   const { cells } = panel, [xaxis, yaxis] = axesOf(panel);
   const x = (value) => xaxis._offset + xaxis.d2p(value), y = (value) => yaxis._offset + yaxis.d2p(value);
-  if (cells.spots) return places.map((place) => ring(x(cells.spots[place][0]), y(cells.spots[place][1]))).join("");
+  if (cells.spots) return places.map((place) => cells.spots[place]).filter(Boolean).map(([a, b]) => ring(x(a), y(b))).join("");
   const boxes = cells.boxes ? places.map((place) => cells.boxes[place]).filter(Boolean)
     : rectangles(places.map((place) => cells.placed[place])).map(([t, l, b, r]) => [l - 0.5, r + 0.5, t - 0.5, b + 0.5]);
   return boxes.map(([l, r, t, b]) => `M${x(l)} ${y(t)}H${x(r)}V${y(b)}H${x(l)}Z`).join("");

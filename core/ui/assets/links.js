@@ -86,6 +86,14 @@ export function partners(factors, picture, ranges) {
   return [...new Set(places.filter((place) => place >= 0))];
 }
 
+// The cells of `picture` that belong to one group with what was picked: all that agree in the letters of its group.
+export function peers(factors, picture, relations, ranges) {
+  if (!picture.group?.length || !factors || !tied(factors, picture)) return [];
+  const found = combinations(factors, picture.group, ranges).flatMap((one) =>
+    partners(bind(relations, picture.group, picture.group.map((letter) => one[letter])), picture, ranges));
+  return [...new Set(found)];
+}
+
 const tied = (factors, picture) => !picture.axes.length ||
   factors.some(({ letters }) => letters.some((letter) => picture.axes.includes(letter)));
 
