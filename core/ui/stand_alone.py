@@ -17,7 +17,8 @@ COLOURS = """
   --st-background-color: #14171C; --st-secondary-background-color: #20252D; --st-text-color: #E8EAED;
   --st-border-color: #3A414C; --st-primary-color: #FF8A5B; --st-code-background-color: #1B2027;
 } }
-body { margin: 1.5rem; background: var(--st-background-color); color: var(--st-text-color); font-family: var(--st-font); }
+body { margin: 1.5rem; background: var(--st-background-color); color: var(--st-text-color); }
+body { font-family: var(--st-font); }
 """
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">

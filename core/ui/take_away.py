@@ -43,7 +43,7 @@ def file(label: str, name: str, data: str | Callable[[], str | bytes], mime: str
 
 
 def pictures(page: str, drawn: Mapping[str, Board]) -> None:
-    """The page's boards: one as a file of its own in which the cells still hang together, its pictures as PNG or SVG."""
+    """The page's boards: one as a file in which its cells still hang together, its pictures as PNG or SVG."""
     shown = {", ".join(panel.name for panel in drawn[name].panels): name for name in drawn}
     if not shown:
         return

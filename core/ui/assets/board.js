@@ -242,7 +242,7 @@ function digitsOf(panel, data) {
 }
 
 function ticksOf(panel, { xaxis: across, yaxis: down }, look) {
-  const [xaxis, yaxis] = axesOf(panel), written = (axis) => (axis.ticktext ?? []).map((text, i) => [String(text), axis.tickvals[i]]);
+  const [xaxis, yaxis] = axesOf(panel), written = (axis) => (axis?.ticktext ?? []).map((text, i) => [String(text), axis.tickvals[i]]);
   const at = (axis, value) => Math.round(10 * (axis._offset + axis.d2p(value))) / 10;
   const [left, top] = [xaxis._offset, yaxis._offset];
   return [
