@@ -94,7 +94,8 @@ export function peers(factors, picture, relations, ranges) {
   return [...new Set(found)];
 }
 
-const tied = (factors, picture) => !picture.axes.length ||
+// A picture of one number has no axes: all of the board hangs together with it.
+const tied = (factors, picture) => !picture.axes.length || !factors[0].letters.length ||
   factors.some(({ letters }) => letters.some((letter) => picture.axes.includes(letter)));
 
 // ---- words -----------------------------------------------------------------------------------------------------
