@@ -18,7 +18,7 @@ import plotly.graph_objects as go
 import torch
 from torch import Tensor
 
-from core.figures.heatmap import GAP, SMALLEST_TEXT, Index, Montage, Picture, describe, draw
+from core.figures.heatmap import GAP, SMALLEST_TEXT, Index, Montage, Picture, describe, draw, first_index
 
 Box = tuple[float, float, float, float]  # left, right, top, bottom, in the axes' own numbers
 AS_NUMPY = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
@@ -38,7 +38,8 @@ class Cells:
     spots: Sequence[tuple[float, float] | None] | None = None  # the cells are points of a curve, at these places
     boxes: Sequence[Box | None] | None = None  # the cells are drawn as these boxes
     group: str = ""  # cells that agree in these letters are one group, outlined as a whole: "n" for a sample
-    across: bool = False  # all matrices of a tensor of rank 3 or more side by side
+    across: bool | int = False  # of rank 3 or more: so many matrices in a line, all of them if True; see Montage
+    gap: int = GAP  # cells between two matrices
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,9 @@ def _cells(picture: Picture) -> Cells | None:
         return None
     rank = max(picture.values.dim(), 0)
     axes = picture.axes or " ".join(f"{picture.name}.{d}" for d in range(rank))
-    leading = (0,) * (rank - 2)
-    origin = (*leading, *picture.origin[-2:][-rank:]) if rank else ()
     return Cells(
         axes, tuple(picture.values.shape), None if _shows_its_numbers(picture) else picture.values, picture.texts,
-        picture.notes, origin, group=picture.group, across=picture.across,
+        picture.notes, first_index(picture), group=picture.group, across=picture.across,
     )  # fmt: skip
 
 
@@ -150,14 +149,14 @@ def _packed_cells(cells: Cells) -> dict[str, Any]:
         "notes": cells.notes,
         "spots": cells.spots,
         "boxes": cells.boxes,
-        "grid": {"wrap": cells.wrap, "gap": GAP, "rows": rows, "columns": columns, "across": cells.across},
+        "grid": {"wrap": cells.wrap, "gap": cells.gap, "rows": rows, "columns": columns, "across": cells.across},
     }
 
 
 def _grid(cells: Cells) -> tuple[int, int]:
     if cells.wrap:
         return -(-math.prod(cells.shape) // cells.wrap), cells.wrap
-    return Montage(cells.shape, cells.across).cells
+    return Montage(cells.shape, cells.across, cells.gap).cells
 
 
 def as_base64(values: Tensor) -> dict[str, str]:

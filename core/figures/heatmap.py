@@ -38,11 +38,13 @@ LARGEST_COLOUR = 1e6  # beyond it colours travel as shares of the largest: in fl
 class Montage:
     """Where each element of a tensor is drawn: (..., row, column) on one grid of cells.
 
-    The last leading dimension runs down, all those before it run across; `across` lets all of them run across.
+    The last leading dimension runs down, all those before it run across. `across` puts the matrices in lines instead,
+    so many in each, or all in one if True.
     """
 
     shape: tuple[int, ...]
-    across: bool = False
+    across: bool | int = False
+    gap: int = GAP  # cells between two matrices
 
     @property
     def matrix(self) -> tuple[int, int]:
@@ -54,24 +56,35 @@ class Montage:
     @property
     def grid(self) -> tuple[int, int]:
         """How many matrices stand below each other and side by side."""
-        if self.across or len(self.shape) < 3:
-            return 1, math.prod(self.shape[:-2])
+        matrices = math.prod(self.shape[:-2])
+        if self.across is True or len(self.shape) < 3:
+            return 1, matrices
+        if self.across:
+            return -(-matrices // self.across), min(self.across, matrices)
         return self.shape[-3], math.prod(self.shape[:-3])
 
     @property
     def cells(self) -> tuple[int, int]:
         """Rows and columns of the whole picture, gaps included."""
         (rows, columns), (down, across) = self.matrix, self.grid
-        return max(down * (rows + GAP) - GAP, 0), max(across * (columns + GAP) - GAP, 0)
+        return max(down * (rows + self.gap) - self.gap, 0), max(across * (columns + self.gap) - self.gap, 0)
+
+    @functools.cached_property
+    def corners(self) -> tuple[np.ndarray, np.ndarray]:
+        """Rows and columns of the first cells of all matrices, in the order of the elements."""
+        (rows, columns), (down, across), matrix = self.matrix, self.grid, np.arange(math.prod(self.shape[:-2]))
+        if self.across:
+            row, column = np.divmod(matrix, max(across, 1))
+        else:
+            column, row = np.divmod(matrix, max(down, 1))
+        return row * (rows + self.gap), column * (columns + self.gap)
 
     def corner(self, leading: Index) -> tuple[int, int]:
         """Row and column of the first cell of the matrix with these leading indices."""
-        rows, columns = self.matrix
-        *beside, down = (*leading, 0) if self.across or not leading else leading
-        across = 0
-        for i, size in zip(beside, self.shape, strict=False):
-            across = across * size + i
-        return down * (rows + GAP), across * (columns + GAP)
+        matrix = 0
+        for i, size in zip(leading, self.shape, strict=False):
+            matrix = matrix * size + i
+        return int(self.corners[0][matrix]), int(self.corners[1][matrix])
 
     def place(self, index: Index) -> tuple[int, int]:
         """Row and column of the cell that draws the element at `index`."""
@@ -83,9 +96,10 @@ class Montage:
     @functools.cached_property
     def places(self) -> tuple[np.ndarray, np.ndarray]:
         """Rows and columns of the cells that draw all elements, in the order of the elements."""
-        (rows, columns), (down, across) = self.matrix, self.grid
-        a, d, r, c = np.ogrid[:across, :down, :rows, :columns]
-        row, column = np.broadcast_arrays(d * (rows + GAP) + r, a * (columns + GAP) + c)
+        (rows, columns), (top, left) = self.matrix, self.corners
+        row, column = np.broadcast_arrays(
+            top[:, None, None] + np.arange(rows)[:, None], left[:, None, None] + np.arange(columns)
+        )
         return row.ravel(), column.ravel()
 
     def leading_indices(self) -> Iterable[Index]:
@@ -121,18 +135,25 @@ class Picture:
     muted: Sequence[Index] = ()  # cells that are there only by padding
     pickable: bool = False
     picks: Sequence[str] | None = None  # for each element, what picking it reports instead of its index
-    origin: Index = (0, 0)  # index written at the first row and column: (-1, -1) with a padding of 1
+    origin: Index = (0, 0)  # the index of the first cell, of its last dimensions: (-1, -1) with a padding of 1
     leading_names: Sequence[str] = field(default=())  # what the leading dimensions are: ("n", "c")
     axes: str = ""  # a word for each dimension, "n c h w": on a board, cells hang together where equal words agree
     notes: Sequence[str] | None = None  # for each element, what a board's sentence can add
-    across: bool = False  # all matrices of a tensor of rank 3 or more side by side
+    across: bool | int = False  # of rank 3 or more: so many matrices in a line, all of them if True; see Montage
     group: str = ""  # on a board, cells that agree in these words are one group, outlined as a whole
     side: int = 0  # pixels of a cell, where it is not to be as large as the board's others
 
+    @property
+    def montage(self) -> Montage:
+        """Where its elements are drawn."""
+        return Montage(tuple(self.values.shape), self.across)
 
-def cell_size(shapes: Iterable[Sequence[int]], width: int = 890, height: int = 400, largest: int = LARGEST_CELL) -> int:
+
+def cell_size(
+    shapes: Iterable[Sequence[int] | Montage], width: int = 890, height: int = 400, largest: int = LARGEST_CELL
+) -> int:  # fmt: skip
     """The side of a square cell, in pixels, with which tensors of these shapes fit side by side."""
-    montages = [Montage(tuple(shape)) for shape in shapes]
+    montages = [shape if isinstance(shape, Montage) else Montage(tuple(shape)) for shape in shapes]
     across = sum(m.cells[1] for m in montages)
     down = max(m.cells[0] for m in montages)
     free = width - len(montages) * (MARGIN_LEFT + MARGIN_RIGHT) - (len(montages) - 1) * SIGN_WIDTH
@@ -151,7 +172,7 @@ def number(value: float, digits: int = 3) -> str:
 
 def draw(picture: Picture, cell: int = 32, least: float = SMALLEST_TEXT) -> go.Figure:
     """The picture as a plotly figure with square cells of `cell` pixels, row 0 on top, no text smaller than `least`."""
-    montage = Montage(tuple(picture.values.shape), picture.across)
+    montage = picture.montage
     labels = _fitting_labels(picture, cell, least)
     traces = [_cells(picture, montage, cell, labels)]
     if picture.muted:
@@ -305,7 +326,8 @@ def _spread(colours: list[str]) -> list[tuple[float, str]]:
 def _text_size(labels: Sequence[str], cell: int, least: float) -> float:
     """The largest size at which every label fits its cell; 0 where that is too small to read."""
     longest = max((len(label) for label in labels), default=1) or 1
-    size = min(LARGEST_TEXT * least / SMALLEST_TEXT, cell * 0.45, cell * 0.94 / (0.58 * longest))
+    tall = max(cell * 0.45, min(least, cell * 0.58))  # closer to the edge rather than not at all
+    size = min(LARGEST_TEXT * least / SMALLEST_TEXT, tall, cell * 0.94 / (0.58 * longest))
     return size if size >= least else 0.0
 
 
@@ -351,10 +373,10 @@ def _layout(picture: Picture, montage: Montage, cell: int) -> dict:
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "xaxis": axis
-        | _ticks(montage, 1, picture.origin[1], cell)
+        | _ticks(montage, 1, picture.origin[-1], cell)
         | {"side": "top", "range": [-0.5, columns - 0.5], "constrain": "domain"},
         "yaxis": axis
-        | _ticks(montage, 0, picture.origin[0], cell)
+        | _ticks(montage, 0, picture.origin[-2], cell)
         | {"range": [rows - 0.5, -0.5], "scaleanchor": "x", "constrain": "domain"},
         "shapes": [s for outline in picture.outlines for s in _border(outline, montage)],
         "annotations": _leading_labels(picture, montage),
@@ -367,7 +389,7 @@ def _ticks(montage: Montage, dimension: int, origin: int, cell: int) -> dict:
     """Indices on the axis, thinned where they would touch."""
     size, count = montage.matrix[dimension], montage.grid[dimension]
     step = max(1, math.ceil(18 / cell))
-    places = [(block * (size + GAP) + i, i + origin) for block in range(count) for i in range(0, size, step)]
+    places = [(block * (size + montage.gap) + i, i + origin) for block in range(count) for i in range(0, size, step)]
     return {
         "tickmode": "array",
         "tickvals": [place for place, _ in places],
@@ -409,7 +431,8 @@ def _leading_labels(picture: Picture, montage: Montage) -> list[dict]:
     labels = []
     for leading in montage.leading_indices():
         top, left = montage.corner(leading)
-        text = ", ".join(f"{name}={i}" if name else str(i) for name, i in zip(names, leading, strict=True))
+        counted = [i + start for i, start in zip(leading, first_index(picture), strict=False)]
+        text = ", ".join(f"{name}={i}" if name else str(i) for name, i in zip(names, counted, strict=True))
         first = top == 0
         labels.append(
             {
@@ -424,6 +447,12 @@ def _leading_labels(picture: Picture, montage: Montage) -> list[dict]:
             }
         )
     return labels
+
+
+def first_index(picture: Picture) -> Index:
+    """The index of the first cell, in all dimensions."""
+    rank = picture.values.dim()
+    return ((0,) * rank + tuple(picture.origin))[-rank:] if rank else ()
 
 
 def describe(picture: Picture, limit: int = 16) -> str:

@@ -124,7 +124,7 @@ def fitting(pictures: Sequence[Picture], height: int) -> int:
     """The side of a cell with which these pictures fit side by side."""
     if not pictures:
         return 0
-    shapes = [picture.values.shape for picture in pictures]
+    shapes = [picture.montage for picture in pictures]
     if link.projector():
         return cell_size(shapes, PROJECTOR_WIDTH, int(height * PROJECTED), int(LARGEST_CELL * PROJECTED))
     return cell_size(shapes, PAGE_WIDTH, height)

@@ -30,7 +30,7 @@ def picture(values, **more):
     return Picture("x", values, colour.signed(values), "title", **more)
 
 
-@given(shapes, st.booleans())
+@given(shapes, st.sampled_from([False, True, 2, 3]))
 @settings(max_examples=80, deadline=None)
 def test_every_element_has_a_cell_of_its_own_inside_the_picture(shape, across):
     montage = Montage(shape, across)
@@ -47,6 +47,7 @@ def test_a_matrix_is_drawn_as_it_is_written():
     assert Montage((2, 3, 4)).place((1, 0, 0)) == (4, 0)  # the second matrix below the first, a gap between
     assert Montage((2, 2, 3, 4)).place((1, 0, 0, 0)) == (0, 5)  # the second image beside the first
     assert Montage((2, 2, 3, 4), across=True).place((1, 1, 0, 0)) == (0, 15)  # all of them side by side
+    assert Montage((3, 3, 4), across=2).place((2, 0, 1)) == (4, 1)  # the third matrix begins the second line
 
 
 @given(shapes, st.booleans())

@@ -280,8 +280,9 @@ function spotOf({ wrap, gap, across: beside }, shape, place) {
   if (wrap) return [Math.floor(place / wrap), place % wrap];
   const index = unflat(place, shape), matrix = [shape.at(-2) ?? 1, shape.at(-1) ?? 1];
   const [row, column] = [index.at(-2) ?? 0, index.at(-1) ?? 0];
-  const down = beside ? 0 : index.at(-3) ?? 0;
-  const across = index.slice(0, beside ? -2 : -3).reduce((sum, i, d) => sum * shape[d] + i, 0);
+  const matrixNumber = index.slice(0, -2).reduce((sum, i, d) => sum * shape[d] + i, 0), stacked = shape.at(-3) ?? 1;
+  const [down, across] = beside === true ? [0, matrixNumber] : beside ? [Math.floor(matrixNumber / beside), matrixNumber % beside]
+    : [matrixNumber % stacked, Math.floor(matrixNumber / stacked)];
   return index.length === 1 ? [0, index[0]] : [down * (matrix[0] + gap) + row, across * (matrix[1] + gap) + column];
 }
 
@@ -367,7 +368,7 @@ function meant(held, kind, { panel, place }) {
   for (const role of rolesOf(held.board)) {
     const factors = bind(relationsOf(held.board, role), panel.cells.axes, index);
     for (const other of held.panels.values()) {
-      if (other === panel || !other.cells || (role !== "used" && !concerned(held.board, role, other))) continue;
+      if (other === panel || !other.cells || (role !== "used" && !reached(factors, other))) continue;
       const places = partners(factors, other.cells, held.ranges);
       if (places.length) groups.push({ panel: other, kind, role, places });
     }
@@ -382,7 +383,8 @@ function meant(held, kind, { panel, place }) {
 
 const rolesOf = (board) => [...new Set(["used", ...board.relations.map(({ role }) => role)])];
 const relationsOf = (board, role) => board.relations.filter((relation) => relation.role === role);
-const concerned = (board, role, { cells }) => relationsOf(board, role).some(({ axes }) => cells.axes.some((letter) => axes.includes(letter)));
+// Whether a role's own relations lead to a picture: letters that it merely shares with the picked cell are no winner's.
+const reached = (factors, { cells }) => (factors ?? []).slice(1).some(({ letters }) => letters.some((letter) => cells.axes.includes(letter)));
 
 function outline(panel, groups) {
   const { plot, marks, cells } = panel;
