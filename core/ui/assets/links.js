@@ -86,12 +86,12 @@ export function partners(factors, picture, ranges) {
   return [...new Set(places.filter((place) => place >= 0))];
 }
 
-// The cells of `picture` that belong to one group with what was picked: all that agree in the letters of its group.
+// The group of `picture` that what was picked belongs to: all cells that agree in the group's letters. [] where it
+// belongs to several.
 export function peers(factors, picture, relations, ranges) {
   if (!picture.group?.length || !factors || !tied(factors, picture)) return [];
-  const found = combinations(factors, picture.group, ranges).flatMap((one) =>
-    partners(bind(relations, picture.group, picture.group.map((letter) => one[letter])), picture, ranges));
-  return [...new Set(found)];
+  const [one, ...more] = combinations(factors, picture.group, ranges);
+  return one && !more.length ? partners(bind(relations, picture.group, picture.group.map((letter) => one[letter])), picture, ranges) : [];
 }
 
 // A picture of one number has no axes: all of the board hangs together with it.
