@@ -40,11 +40,12 @@ class Words:
 
 @dataclass(frozen=True)
 class At:
-    """A part of a board at this row and column of a grid, counted from 1."""
+    """A part of a board at this row and column of a grid, counted from 1, and as many rows high."""
 
     row: int
     column: int
     part: "Part"
+    rows: int = 1
 
 
 BREAK = Words("")
@@ -148,7 +149,7 @@ def as_panel(part: Part, side: int, picks: Mapping[str, Pick]) -> Panel | None:
 def placed(part: Part) -> dict[str, Any]:
     """A part's entry in the board's order."""
     if isinstance(part, At):
-        return placed(part.part) | {"at": (part.row, part.column)}
+        return placed(part.part) | {"at": (part.row, part.column, part.rows)}
     if isinstance(part, (Picture, Panel)):
         return {"panel": part.name}
     if isinstance(part, Words):
