@@ -1,7 +1,8 @@
 """Curves, bars and histograms: numbers that change along an axis."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import plotly.graph_objects as go
@@ -13,6 +14,7 @@ from core.figures.heatmap import unchecked
 SERIES = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#865D45", "#646C78"]
 DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"]  # so that lines differ without their colour too
 GRID = "rgba(125, 131, 140, 0.25)"
+MOST_DECADES = 6  # written on a logarithmic axis: more would touch
 
 Values = Sequence[float] | np.ndarray | torch.Tensor
 
@@ -57,7 +59,24 @@ def lines(
         for name, value in (targets or {}).items()
         if reach
     ]
+    pairs = list(series.values())
+    x, y = _thinned(x, [xs for xs, _ in pairs]), _thinned(y, [ys for _, ys in pairs])
     return unchecked(traces, _layout(title, x, y, height))
+
+
+def _thinned(axis: Axis, drawn: Sequence[Values]) -> Axis:
+    """A logarithmic axis with a tick at every second, third, … power of ten where there are many of them."""
+    if not axis.log or axis.step:
+        return axis
+    low, high = axis.range or powers(drawn)
+    return replace(axis, step=max(1, math.ceil((high - low) / MOST_DECADES)))
+
+
+def powers(drawn: Sequence[Values]) -> tuple[float, float]:
+    """Between which powers of ten the positive ones of these numbers lie; (0, 0) where there are none."""
+    array = np.concatenate([np.asarray(values, dtype=np.float64) for values in drawn] or [np.zeros(0)])
+    positive = array[np.isfinite(array) & (array > 0)]
+    return (math.log10(positive.min()), math.log10(positive.max())) if positive.size else (0.0, 0.0)
 
 
 def _line(i: int) -> dict:
