@@ -1,11 +1,7 @@
 """The registry: every topic of the app, in the order of the navigation. Nothing else lists topics or operators."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-import plotly.graph_objects as go
-
-from core.figures import thumbnails, timing
 from core.ops import (
     activations,
     batch_norm,
@@ -37,7 +33,6 @@ class Topic:
     section: str  # one of SECTIONS
     icon: str
     question: str  # what the page answers, in one line
-    thumbnail: Callable[[], go.Figure]  # its picture in small, from a run of its own
     operators: tuple[Operator, ...] = ()
 
 
@@ -48,7 +43,6 @@ TOPICS: tuple[Topic, ...] = (
         "Memory",
         ":material/memory:",
         "Where do a tensor's numbers lie in memory, and what do `view`, `permute` and the others really change?",
-        thumbnails.layout,
     ),
     Topic(
         "aliases",
@@ -56,7 +50,6 @@ TOPICS: tuple[Topic, ...] = (
         "Memory",
         ":material/content_copy:",
         "When b is made from a: whose memory is it, does a write reach the other, and does a gradient?",
-        thumbnails.aliases,
     ),
     Topic(
         "sets",
@@ -64,7 +57,6 @@ TOPICS: tuple[Topic, ...] = (
         "Products and picks",
         ":material/filter_list:",
         "What does a set do with the order of its items, and how does `unique` find, count and map them?",
-        thumbnails.sets,
         sets.OPERATORS,
     ),
     Topic(
@@ -73,7 +65,6 @@ TOPICS: tuple[Topic, ...] = (
         "Products and picks",
         ":material/straighten:",
         "What does dividing each vector by its norm change, and onto what does it land for other p?",
-        thumbnails.normalize,
         normalize.OPERATORS,
     ),
     Topic(
@@ -82,7 +73,6 @@ TOPICS: tuple[Topic, ...] = (
         "Products and picks",
         ":material/grid_on:",
         "Which numbers meet in a product, which shapes does each operation take, and how does it broadcast?",
-        thumbnails.products,
         products.OPERATORS,
     ),
     Topic(
@@ -91,7 +81,6 @@ TOPICS: tuple[Topic, ...] = (
         "Products and picks",
         ":material/ads_click:",
         "Which number does each place of `index` pick, and where does its gradient go?",
-        thumbnails.gather,
         gather.OPERATORS,
     ),
     Topic(
@@ -100,7 +89,6 @@ TOPICS: tuple[Topic, ...] = (
         "Autograd and state",
         ":material/edit_off:",
         "Which steps does autograd record, what do they keep in memory, and what does switching it off change?",
-        thumbnails.no_grad,
     ),
     Topic(
         "buffers",
@@ -108,7 +96,6 @@ TOPICS: tuple[Topic, ...] = (
         "Autograd and state",
         ":material/inventory_2:",
         "Which of a module's tensors are saved, moved, given a gradient and changed by the optimiser?",
-        thumbnails.buffers,
     ),
     Topic(
         "softmax",
@@ -116,7 +103,6 @@ TOPICS: tuple[Topic, ...] = (
         "Scores and losses",
         ":material/percent:",
         "How do exp, sum and divide turn scores into probabilities, and why does the largest score go first?",
-        thumbnails.softmax,
         softmax.OPERATORS,
     ),
     Topic(
@@ -125,7 +111,6 @@ TOPICS: tuple[Topic, ...] = (
         "Scores and losses",
         ":material/trending_down:",
         "How do logits become one number that says how wrong they are, and which way does its gradient push?",
-        thumbnails.cross_entropy,
         losses.OPERATORS,
     ),
     Topic(
@@ -134,7 +119,6 @@ TOPICS: tuple[Topic, ...] = (
         "Scores and losses",
         ":material/target:",
         "How many predictions are right, over all batches, per class and among the k best, and what is taken for what?",
-        thumbnails.accuracy,
         metrics.OPERATORS,
     ),
     Topic(
@@ -143,7 +127,6 @@ TOPICS: tuple[Topic, ...] = (
         "Layers",
         ":material/filter_center_focus:",
         "Which numbers make one output of `conv2d`, and which outputs does one input reach?",
-        thumbnails.convolution,
         convolution.OPERATORS,
     ),
     Topic(
@@ -152,7 +135,6 @@ TOPICS: tuple[Topic, ...] = (
         "Layers",
         ":material/compress:",
         "What does a window keep as its maximum and as its average, and which cells does the gradient reach?",
-        thumbnails.pooling,
         pooling.OPERATORS,
     ),
     Topic(
@@ -161,7 +143,6 @@ TOPICS: tuple[Topic, ...] = (
         "Layers",
         ":material/show_chart:",
         "What does an activation do to a number and to its gradient, what happens at 0, and when does a unit die?",
-        thumbnails.activations,
         activations.OPERATORS,
     ),
     Topic(
@@ -170,7 +151,6 @@ TOPICS: tuple[Topic, ...] = (
         "Layers",
         ":material/blur_on:",
         "What does dropout set to zero, why does it scale the rest, and what comes back in the gradient?",
-        thumbnails.dropout,
         dropout.OPERATORS,
     ),
     Topic(
@@ -179,7 +159,6 @@ TOPICS: tuple[Topic, ...] = (
         "Layers",
         ":material/stacked_bar_chart:",
         "Which numbers share a mean in batch, layer, instance and group norm, and what is remembered for evaluation?",
-        thumbnails.batch_norm,
         batch_norm.OPERATORS,
     ),
     Topic(
@@ -188,7 +167,6 @@ TOPICS: tuple[Topic, ...] = (
         "Training",
         ":material/trending_down:",
         "What does pulling weights towards 0 change, and does it matter who pulls, the loss or the optimiser?",
-        thumbnails.weight_decay,
         weight_decay.OPERATORS,
     ),
     Topic(
@@ -197,7 +175,6 @@ TOPICS: tuple[Topic, ...] = (
         "Training",
         ":material/package_2:",
         "What do torch.utils.data, nn, nn.init and optim each do, seen in a run?",
-        thumbnails.packages,
         init.OPERATORS,
     ),
     Topic(
@@ -206,7 +183,6 @@ TOPICS: tuple[Topic, ...] = (
         "Training",
         ":material/neurology:",
         "How do two layers learn to read digits with forward, backward and SGD written by hand, as torch.nn's do?",
-        thumbnails.mlp,
         linear.OPERATORS,
     ),
 )
@@ -217,7 +193,6 @@ TIMING = Topic(
     "Timing",
     ":material/timer:",
     "What does each hand-written version cost next to torch's own, on this machine, now?",
-    timing.thumbnail,
 )
 
 PAGES: tuple[Topic, ...] = (*TOPICS, TIMING)  # every page but the home page: the topics, and what is about all of them

@@ -1,11 +1,9 @@
 """The overview: every topic with its question, its picture in small, and a link."""
 
-import inspect
-
 import streamlit as st
 
 from core.topics import PAGES, SECTIONS
-from core.ui import frame, pictures
+from core.ui import frame
 
 frame.style()
 st.title("Torch Underneath", anchor=False)
@@ -22,6 +20,4 @@ for section in SECTIONS:
         for topic in topics:
             with st.container(border=True, width=285, height="stretch", key=f"card-{topic.name}"):
                 st.page_link(f"pages/{topic.name}.py", label=f"**{topic.title}**", icon=topic.icon)
-                drawn = f"{topic.title} in small. {inspect.getdoc(topic.thumbnail)}"  # what its function says it is
-                pictures.show(topic.thumbnail(), drawn, key=f"small-{topic.name}")
                 st.caption(topic.question)

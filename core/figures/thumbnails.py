@@ -1,180 +1,242 @@
-"""The topics' pictures in small, for the home page: each a run of the topic's own operator on a small input."""
+"""A page's board in small, as SVG: the very cells, lines and boxes of its pictures, without their words.
 
-import plotly.graph_objects as go
-import torch
+The colours of the cells stay light on both pages, and a thin grey line around each picture holds the palest ones
+together on a white one.
+"""
+
+import base64
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from core.figures import colour
-from core.figures.heatmap import Picture, draw
-from core.ops import activations as acts
-from core.ops import memory
-from core.ops import mlp as network
-from core.ops.autograd import held_by_network
-from core.ops.batch_norm import layer_norm
-from core.ops.buffers import moco_run
-from core.ops.convolution import conv2d
-from core.ops.dropout import dropout as drop
-from core.ops.gather import gather as gather_along
-from core.ops.init import kaiming_normal_
-from core.ops.losses import cross_entropy as loss_of
-from core.ops.metrics import confusion_matrix
-from core.ops.normalize import normalize as scale_rows
-from core.ops.pooling import max_pool2d
-from core.ops.products import matmul
-from core.ops.seeded import seeded
-from core.ops.sets import unique
-from core.ops.softmax import softmax as probabilities
-from core.ops.weight_decay import sgd_step
+from core.figures.board import Board, Panel
 
-CELL = 15
+WIDTH, HEIGHT = 240, 92  # pixels of a thumbnail
+SIGN, SPACE = 14, 8  # pixels for a sign, and between two pictures
+MOST = 14  # cells along a side: a larger picture shows every second or third of them
+POINTS = 48  # of a line
+SHADES = 24  # of a scale: enough to see, and few enough to be the same on every machine
 
 
-def _small(values: torch.Tensor, scale: colour.Scale) -> go.Figure:
-    return draw(Picture("x", values, scale), CELL).update_layout(
-        margin={"l": 4, "t": 4, "r": 4, "b": 4},
-        width=values.shape[-1] * CELL + 8,
-        height=values.shape[-2] * CELL + 8,
-        xaxis_showticklabels=False,
-        yaxis_showticklabels=False,
+@dataclass(frozen=True)
+class Area:
+    """Where a picture is drawn, in pixels."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+def thumbnail(board: Board) -> str:
+    """The board's first line of pictures in small; its pictures in a grid where it has one."""
+    line = _first_line(board.flow)
+    panels = {panel.name: panel for panel in board.panels}
+    places = _grid(line, panels) if any("at" in part for part in line) else _row(line, panels)
+    across = max(area.left + area.width for _, area in places)
+    down = max(area.top + area.height for _, area in places)
+    scale = min(WIDTH / across, HEIGHT / down)
+    drawn = "".join(_part(part, panels, _scaled(area, scale)) for part, area in places)
+    box = f"-1 -1 {across * scale + 2:.0f} {down * scale + 2:.0f}"
+    return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" fill="none">{drawn}</svg>\n'
+
+
+def _first_line(flow: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    line: list[Mapping[str, Any]] = []
+    for part in flow:
+        if "words" in part or "break" in part:
+            if any("panel" in shown for shown in line):
+                break
+            continue
+        line.append(part)
+    return line
+
+
+def _size(part: Mapping[str, Any], panels: Mapping[str, Panel]) -> tuple[float, float]:
+    """Pixels that a part takes on the page, its margins left out."""
+    if "panel" not in part:
+        return SIGN, SIGN
+    layout = panels[part["panel"]].figure.to_dict()["layout"]
+    margin = layout.get("margin", {})
+    width = layout.get("width") or 440
+    return (
+        width - margin.get("l", 0) - margin.get("r", 0),
+        (layout.get("height") or 300) - margin.get("t", 0) - margin.get("b", 0),
     )
 
 
-def _wave(rows: int = 7, columns: int = 16) -> torch.Tensor:
-    x, y = torch.meshgrid(torch.linspace(-2, 2, columns), torch.linspace(-1, 1, rows), indexing="xy")
-    return torch.sin(2 * x) * torch.cos(2 * y)
+Places = list[tuple[Mapping[str, Any], Area]]
 
 
-def layout() -> go.Figure:
-    """Storage addresses of a permuted tensor."""
-    addresses = torch.arange(112).reshape(16, 7).permute(1, 0)
-    return _small(addresses, colour.identity(112))
+def _row(line: Sequence[Mapping[str, Any]], panels: Mapping[str, Panel]) -> Places:
+    sizes = [_size(part, panels) for part in line]
+    tallest, left, places = max(height for _, height in sizes), 0.0, []
+    for part, (width, height) in zip(line, sizes, strict=True):
+        places.append((part, Area(left, (tallest - height) / 2, width, height)))
+        left += width + SPACE
+    return places
 
 
-def convolution() -> go.Figure:
-    """The Sobel edges of a wave."""
-    sobel = torch.tensor([[1.0, 0, -1], [2, 0, -2], [1, 0, -1]])
-    edges = conv2d(_wave()[None, None], sobel[None, None], padding=1)[0, 0]
-    return _small(edges, colour.signed(edges))
+def _grid(line: Sequence[Mapping[str, Any]], panels: Mapping[str, Panel]) -> Places:
+    placed = [(part, *part["at"], *_size(part, panels)) for part in line if "at" in part]
+    rows, columns = (sorted({entry[d] for entry in placed}) for d in (1, 2))
+    tops = _starts([max(e[4] for e in placed if e[1] == row) for row in rows])
+    lefts = _starts([max(e[3] for e in placed if e[2] == column) for column in columns])
+    return [
+        (part, Area(lefts[columns.index(column)], tops[rows.index(row)], width, height))
+        for part, row, column, width, height in placed
+    ]
 
 
-def dropout() -> go.Figure:
-    """A wave after dropout."""
-    with seeded(0):
-        kept = drop(_wave(), p=0.5)
-    return _small(kept, colour.signed(kept))
+def _starts(sizes: Sequence[float]) -> list[float]:
+    return [sum(sizes[:i]) + SPACE * i for i in range(len(sizes))]
 
 
-def batch_norm() -> go.Figure:
-    """A wave whose every row is standardised."""
-    wave = _wave()
-    standard = layer_norm(wave, wave.shape[-1:])
-    return _small(standard, colour.signed(standard))
+def _scaled(area: Area, scale: float) -> Area:
+    return Area(area.left * scale, area.top * scale, area.width * scale, area.height * scale)
 
 
-def aliases() -> go.Figure:
-    """Which of the ways to make b from a share its memory, and which the version counter."""
-    found = [memory.facts(way, requires_grad=False) for way in memory.WAYS.values()][:16]
-    shared = torch.tensor([[f.shares_memory, f.shares_version, f.grad_fn is None] for f in found]).double()
-    return _small(shared.T, colour.magnitude(shared))
+def _part(part: Mapping[str, Any], panels: Mapping[str, Panel], area: Area) -> str:
+    if "panel" in part:
+        return _picture(panels[part["panel"]].figure.to_dict(), area)
+    middle = f'x="{area.left + area.width / 2:.1f}" y="{area.top + area.height / 2:.1f}"'
+    said = part.get("sign", "").replace("&", "&amp;").replace("<", "&lt;")
+    style = f'fill="{colour.MUTED}" font-family="sans-serif" font-size="10" text-anchor="middle" dominant-baseline="central"'
+    return f"<text {middle} {style}>{said}</text>" if said.strip() else ""
 
 
-def no_grad() -> go.Figure:
-    """Bytes that networks of 1 to 8 layers keep for backward: recorded in training, in eval, and under no_grad."""
-    cases = (("none", True), ("none", False), ("no_grad", True))
-    held = [[held_by_network(context, depth, 8, 8, mode).nbytes for depth in range(1, 9)] for context, mode in cases]
-    kept = torch.tensor(held).double()
-    return _small(kept.repeat_interleave(2, 0).repeat_interleave(2, 1), colour.magnitude(kept))
+def _picture(figure: Mapping[str, Any], area: Area) -> str:
+    """All that a figure draws, in its area."""
+    layout = figure["layout"]
+    x, y = (_axis(figure, name, *span) for name, span in (("x", (area.left, area.left + area.width)),
+                                                          ("y", (area.top + area.height, area.top))))  # fmt: skip
+    parts = [_shape(shape, x, y) for shape in layout.get("shapes", ()) if shape.get("layer") == "below"]
+    for trace in figure["data"]:
+        kind = trace.get("type", "scatter")
+        if kind == "heatmap":
+            parts.append(_cells(trace, area))
+        elif kind == "bar":
+            parts += _bars(trace, x, y)
+        elif kind.startswith("scatter") and "lines" in trace.get("mode", "lines"):
+            parts.append(_line(trace, x, y))
+    parts += [_shape(shape, x, y) for shape in layout.get("shapes", ()) if shape.get("layer") != "below"]
+    return "".join(parts)
 
 
-def softmax() -> go.Figure:
-    """Probabilities of seven scores, from cold on the left to hot on the right."""
-    temperatures = torch.logspace(-1, 1, 16)
-    scores = torch.tensor([0.5, 1.0, 2.0, 3.0, 2.6, 1.5, 0.0])
-    heated = probabilities(scores[:, None] / temperatures, 0)  # (7, 16)
-    return _small(heated, colour.magnitude(heated))
+def _cells(trace: Mapping[str, Any], area: Area) -> str:
+    """A heatmap: one path for each of its shades, and a line around all."""
+    z = _numbers(trace["z"])
+    step = [max(1, math.ceil(n / MOST)) for n in z.shape]
+    z = z[:: step[0], :: step[1]]
+    low, high = trace.get("zmin", np.nanmin(z)), trace.get("zmax", np.nanmax(z))
+    share = np.clip((z - low) / ((high - low) or 1), 0, 1)
+    wide, tall = area.width / z.shape[1], area.height / z.shape[0]
+    shades: dict[int, list[str]] = {}
+    for row, column in np.argwhere(np.isfinite(z)):
+        spot = f"M{area.left + column * wide:.1f} {area.top + row * tall:.1f}h{wide - 0.5:.1f}v{tall - 0.5:.1f}h-{wide - 0.5:.1f}z"
+        shades.setdefault(round(float(share[row, column]) * SHADES), []).append(spot)
+    ramp = trace["colorscale"]
+    filled = (f'<path fill="{_shade(ramp, shade / SHADES)}" d="{"".join(spots)}"/>' for shade, spots in sorted(shades.items()))
+    edge = f'x="{area.left - 0.5:.1f}" y="{area.top - 0.5:.1f}" width="{area.width + 0.5:.1f}" height="{area.height + 0.5:.1f}"'
+    return "".join(filled) + f'<rect {edge} stroke="{colour.MUTED}" stroke-opacity=".45" stroke-width=".6"/>'
 
 
-def buffers() -> go.Figure:
-    """The queue of a small MoCo, a buffer, after six steps."""
-    queue = moco_run(6, momentum=0.9)[0].queue.T.repeat_interleave(2, 0)
-    return _small(queue, colour.signed(queue))
+def _shade(ramp: Sequence[tuple[float, str]], share: float) -> str:
+    stops = [(place, [int(hue[i : i + 2], 16) for i in (1, 3, 5)]) for place, hue in ramp]
+    places = [place for place, _ in stops]
+    mixed = (round(float(np.interp(share, places, [rgb[i] for _, rgb in stops]))) for i in range(3))
+    return "#" + "".join(f"{part:02x}" for part in mixed)
 
 
-def cross_entropy() -> go.Figure:
-    """The loss over two logits, the first class the right one."""
-    down, across = torch.linspace(3, -3, 7), torch.linspace(-4, 4, 16)
-    logits = torch.stack([across.repeat(7), down.repeat_interleave(16)], 1)  # (112, 2)
-    losses = loss_of(logits, torch.zeros(112, dtype=torch.long), reduction="none").view(7, 16)
-    return _small(losses, colour.magnitude(losses))
+@dataclass(frozen=True)
+class Scaling:
+    """How an axis's numbers become pixels."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    log: bool
+
+    def __call__(self, value: Any) -> np.ndarray:
+        """Pixels of values, kept within the axis."""
+        numbers = np.asarray(value, dtype=float)
+        with np.errstate(all="ignore"):
+            numbers = np.log10(numbers) if self.log else numbers
+        share = (numbers - self.low) / ((self.high - self.low) or 1)
+        return self.start + np.clip(share, 0, 1) * (self.end - self.start)
 
 
-def activations() -> go.Figure:
-    """Seven activations over x from -3 to 3, one a row."""
-    x = torch.linspace(-3, 3, 16)
-    functions = (acts.relu, acts.leaky_relu, acts.elu, acts.gelu, acts.silu, acts.softplus, acts.tanh)
-    rows = torch.stack([f(x) for f in functions])
-    return _small(rows, colour.signed(rows))
+def _axis(figure: Mapping[str, Any], name: str, start: float, end: float) -> Scaling:
+    axis = figure["layout"].get(f"{name}axis") or {}
+    log = axis.get("type") == "log"
+    if axis.get("range"):
+        return Scaling(*map(float, axis["range"]), start, end, log)
+    lines = [_numbers(t[name]).ravel() for t in figure["data"] if t.get("type") != "heatmap" and _is_numeric(t.get(name))]
+    values = np.concatenate(lines) if lines else np.zeros(1)
+    with np.errstate(all="ignore"):
+        values = np.log10(values) if log else values
+    values = values[np.isfinite(values)]
+    low, high = (values.min(), values.max()) if len(values) else (0.0, 1.0)
+    if any(t.get("type") == "bar" for t in figure["data"]) and name == "y":
+        low = min(low, 0.0)
+    return Scaling(float(low), float(high), start, end, log)
 
 
-def accuracy() -> go.Figure:
-    """Which of seven classes is taken for which of sixteen, by noisy scores."""
-    generator = torch.Generator().manual_seed(0)
-    target = torch.arange(7).repeat(40)
-    scores = 2.5 * torch.eye(16)[target] + torch.randn(280, 16, generator=generator)
-    counts = confusion_matrix(scores, target)[:7].double().sqrt()
-    return _small(counts, colour.magnitude(counts))
+def _is_numeric(values: Any) -> bool:
+    return values is not None and (isinstance(values, dict) or all(isinstance(v, (int, float, np.number)) or v is None for v in values))
 
 
-def gather() -> go.Figure:
-    """The largest numbers of each row, gathered in order."""
-    wave = _wave()
-    ordered = gather_along(wave, 1, wave.argsort(1))
-    return _small(ordered, colour.signed(ordered))
+def _numbers(values: Any) -> np.ndarray:
+    """Numbers as plotly takes them: lists, arrays, or bytes."""
+    if not isinstance(values, dict):
+        return np.asarray(values, dtype=float)
+    flat = np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"]).astype(float)
+    return flat.reshape([int(n) for n in values["shape"].split(",")]) if "shape" in values else flat
 
 
-def normalize() -> go.Figure:
-    """The rows of a wave, each scaled to length 1."""
-    unit = scale_rows(_wave())
-    return _small(unit, colour.signed(unit))
+def _line(trace: Mapping[str, Any], x: Scaling, y: Scaling) -> str:
+    if not _is_numeric(trace.get("x")) or not _is_numeric(trace.get("y")):
+        return ""
+    across, down = x(_numbers(trace["x"])), y(_numbers(trace["y"]))
+    keep = np.unique(np.linspace(0, len(across) - 1, min(POINTS, len(across))).astype(int)) if len(across) else []
+    path, pen = [], "M"
+    for i in keep:
+        if np.isfinite(across[i]) and np.isfinite(down[i]):
+            path.append(f"{pen}{across[i]:.1f} {down[i]:.1f}")
+            pen = "L"
+        else:
+            pen = "M"
+    line = trace.get("line", {})
+    dash = ' stroke-dasharray="3 2"' if line.get("dash", "solid") != "solid" else ""
+    return f'<path stroke="{line.get("color", colour.MUTED)}" stroke-width="1.3"{dash} d="{"".join(path)}"/>'
 
 
-def sets() -> go.Figure:
-    """A wave in steps, each row's numbers replaced by their place among the unique ones."""
-    places = unique(_wave().mul(4).round(), return_inverse=True)[1]
-    return _small(places, colour.identity(int(places.max()) + 1))
+def _bars(trace: Mapping[str, Any], x: Scaling, y: Scaling) -> list[str]:
+    heights = y(_numbers(trace["y"]))
+    wide = (x.end - x.start) / max(len(heights), 1)
+    floor = float(y(0.0))
+    hue = trace.get("marker", {}).get("color", colour.MUTED)
+    hue = hue if isinstance(hue, str) else colour.MUTED
+    return [
+        f'<rect fill="{hue}" fill-opacity=".8" x="{x.start + i * wide + 0.4:.1f}" y="{min(h, floor):.1f}" '
+        f'width="{max(wide - 0.8, 0.4):.1f}" height="{abs(floor - h):.1f}"/>'
+        for i, h in enumerate(heights) if np.isfinite(h)
+    ]  # fmt: skip
 
 
-def products() -> go.Figure:
-    """A wave times itself: every row with every row."""
-    wave = _wave(16, 16)
-    product = matmul(wave[:7], wave.T)
-    return _small(product, colour.signed(product))
-
-
-def weight_decay() -> go.Figure:
-    """A wave that decays, one step of SGD a row, with nothing else to learn."""
-    rows = [_wave()[3]]
-    for _ in range(6):
-        (stepped,), _ = sgd_step((rows[-1],), (torch.zeros(16),), lr=0.1, weight_decay=3)
-        rows.append(stepped)
-    faded = torch.stack(rows)
-    return _small(faded, colour.signed(faded))
-
-
-def pooling() -> go.Figure:
-    """The largest of each 2×2 window of a finer wave."""
-    pooled = max_pool2d(_wave(14, 32)[None], 2)
-    assert isinstance(pooled, torch.Tensor)
-    return _small(pooled[0], colour.signed(pooled))
-
-
-def packages() -> go.Figure:
-    """Freshly drawn weights, kaiming_normal_."""
-    weights = kaiming_normal_(torch.empty(7, 16), generator=torch.Generator().manual_seed(0))
-    return _small(weights, colour.signed(weights))
-
-
-def mlp() -> go.Figure:
-    """How 112 hidden units of a fresh network see a wave."""
-    start = network.initial_parameters(0, "kaiming normal", (112, 112, 10))
-    hidden = network.forward(start, _wave().reshape(1, 112)).hidden.view(7, 16)
-    return _small(hidden, colour.magnitude(hidden))
+def _shape(shape: Mapping[str, Any], x: Scaling, y: Scaling) -> str:
+    line = shape.get("line", {})
+    width = 0 if line.get("width") == 0 else 0.9
+    style = f'stroke="{line.get("color", colour.MUTED)}" stroke-width="{width}" fill="{shape.get("fillcolor", "none")}"'
+    if shape.get("type") not in ("rect", "line") or shape.get("xref", "x") != "x" or shape.get("yref", "y") != "y":
+        return ""
+    left, right = sorted((float(x(shape["x0"])), float(x(shape["x1"]))))
+    if shape["type"] == "line":
+        return f'<path {style} d="M{x(shape["x0"]):.1f} {y(shape["y0"]):.1f}L{x(shape["x1"]):.1f} {y(shape["y1"]):.1f}"/>'
+    top, bottom = sorted((float(y(shape["y0"])), float(y(shape["y1"]))))
+    return f'<rect {style} x="{left:.1f}" y="{top:.1f}" width="{right - left:.1f}" height="{bottom - top:.1f}"/>'

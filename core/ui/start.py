@@ -55,8 +55,6 @@ def prepare() -> None:
     for module in pkgutil.walk_packages(core.__path__, "core."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
-    for topic in PAGES:
-        topic.thumbnail().to_json()
     for operator in topics.operators():
         check.compare(operator, operator.make_call(operator.sizes[0], torch.float32, torch.device("cpu"), 0))
     freeze("start")
