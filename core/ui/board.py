@@ -46,6 +46,7 @@ class At:
     column: int
     part: "Part"
     rows: int = 1
+    align: str = ""  # "end": at the foot of its row, so that the cells' rows stand in line
 
 
 BREAK = Words("")
@@ -149,7 +150,7 @@ def as_panel(part: Part, side: int, picks: Mapping[str, Pick]) -> Panel | None:
 def placed(part: Part) -> dict[str, Any]:
     """A part's entry in the board's order."""
     if isinstance(part, At):
-        return placed(part.part) | {"at": (part.row, part.column, part.rows)}
+        return placed(part.part) | {"at": (part.row, part.column, part.rows), "align": part.align}
     if isinstance(part, (Picture, Panel)):
         return {"panel": part.name}
     if isinstance(part, Words):
