@@ -81,7 +81,7 @@ class Reader:
     controls: dict[str, Control] = field(default_factory=dict)
     fragments: dict[str, str] = field(default_factory=dict)
     states: dict[str, WidgetState] = field(default_factory=dict)
-    pictures: dict[tuple[int, ...], int] = field(default_factory=dict)  # place on the page to the chart's checksum
+    pictures: dict[tuple[int, ...], int] = field(default_factory=dict)  # place on the page to the board's checksum
     page_hash: str = ""
     cookie: str = ""  # what a balancer gave; sent back, it leads to the same server
 
@@ -144,8 +144,8 @@ class Reader:
             if not control.disabled and (kind != "text_input" or control.label.startswith("Picked")):
                 self.controls[control.id] = control
                 self.fragments[control.id] = answer.delta.fragment_id
-        if kind == "plotly_chart":
-            self.pictures[tuple(answer.metadata.delta_path)] = zlib.crc32(element.plotly_chart.spec.encode())
+        if kind == "bidi_component" and element.bidi_component.component_name == "board":
+            self.pictures[tuple(answer.metadata.delta_path)] = zlib.crc32(element.bidi_component.bytes)
         return kind == "exception"
 
 

@@ -1,23 +1,74 @@
-"""The overview: every topic with its question, its picture in small, and a link."""
+"""The overview: where to start, and every topic with its question, its picture in small, and a link."""
+
+import html
 
 import streamlit as st
 
-from core.topics import PAGES, SECTIONS
+from core.topics import PAGES, SECTIONS, Topic
 from core.ui import frame
+from core.web.files import thumbnail_address
+
+WAYS_IN = (
+    (
+        "New to tensors",
+        "See one tensor's numbers lie in memory while `view` and `permute` read them in another order. "
+        "Point at a cell: its partners light up in every picture.",
+        (("layout", "Memory layout", {}), ("products", "Matrix products", {}), ("softmax", "Softmax", {})),
+    ),
+    (
+        "Teaching a class",
+        "Open a page, set it up, and take *Share*: a link with a QR code that hides parts, locks controls or keeps the "
+        "answers back. This one is ready for the projector.",
+        (
+            ("dropout", "Dropout on the projector", {"projector": "1"}),
+            ("convolution", "Convolution without its answers", {"hide": "answers", "tab": "Predict"}),
+        ),
+    ),
+    (
+        "Debugging a model",
+        "Why does `view` refuse, what does a step copy, and what does each hand-written operator cost next to torch's "
+        "own on this machine?",
+        (("layout", "A view that is refused", {"chain": "permute(1,0)>view(30)"}), ("timing", "Timing", {})),
+    ),
+)
+
+
+def way_in(title: str, says: str, links: tuple[tuple[str, str, dict[str, str]], ...]) -> None:
+    """One way to start: for whom, what there is to see, and where."""
+    with st.container(border=True, width=310, height="stretch", gap="xsmall"):
+        st.markdown(f"**{title}**  \n{says}")
+        for page, label, parameters in links:
+            st.page_link(f"pages/{page}.py", label=label, icon=":material/arrow_forward:", query_params=parameters)
+
+
+def card(topic: Topic) -> None:
+    """A topic: its link, its page's board in small, and its question."""
+    with st.container(border=True, width=285, height="stretch", gap="xsmall"):
+        st.page_link(f"pages/{topic.name}.py", label=f"**{topic.title}**", icon=topic.icon)
+        picture = f'<img src="{thumbnail_address(topic.name)}" alt="" height="92" style="max-width: 100%">'
+        st.html(picture + f"<p style='margin: .4rem 0 0; font-size: .9rem'>{coded(topic.question)}</p>")
+
+
+def coded(text: str) -> str:
+    """A sentence in HTML, what stands in backquotes as code."""
+    parts = html.escape(text, quote=False).split("`")
+    return "".join(f"<code>{part}</code>" if i % 2 else part for i, part in enumerate(parts))
+
 
 frame.style()
 st.title("Torch Underneath", anchor=False)
 st.markdown(
     "What PyTorch does underneath, with live pictures: where numbers lie in memory, how each cell of a result comes "
-    "about, and what each hand-written version costs next to torch's own. Every number is computed as you look."
+    "about, and what each hand-written version costs next to torch's own. Every number is computed as you look. "
+    "The topics are those of a Chinese tutorial on PyTorch's internals, whose mistakes are shown where they stand."
 )
+with st.container(horizontal=True, gap="medium"):
+    for way in WAYS_IN:
+        way_in(*way)
 for section in SECTIONS:
     topics = [topic for topic in PAGES if topic.section == section]
-    if not topics:
-        continue
-    st.header(section, anchor=False)
-    with st.container(horizontal=True, gap="medium"):
-        for topic in topics:
-            with st.container(border=True, width=285, height="stretch", key=f"card-{topic.name}"):
-                st.page_link(f"pages/{topic.name}.py", label=f"**{topic.title}**", icon=topic.icon)
-                st.caption(topic.question)
+    if topics:
+        st.header(section, anchor=False)
+        with st.container(horizontal=True, gap="medium"):
+            for topic in topics:
+                card(topic)

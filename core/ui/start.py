@@ -38,9 +38,10 @@ def run_one_script() -> None:
 
 
 def set_up() -> None:
-    """The window's title and icon, and the widths of the page and of its side bar."""
-    icon = Path(__file__).parent / "assets" / "icon.svg"
-    st.set_page_config("Torch Underneath", page_icon=icon, layout="wide", initial_sidebar_state=264)
+    """The window's title and icon, the widths of the page and of its side bar, and the app's mark above it."""
+    assets = Path(__file__).parent / "assets"
+    st.set_page_config("Torch Underneath", page_icon=assets / "icon.svg", layout="wide", initial_sidebar_state=264)
+    st.logo(assets / "mark.svg", icon_image=assets / "icon.svg")
 
 
 def prepare() -> None:

@@ -26,6 +26,7 @@ from streamlit import config
 STREAMLIT = Path(streamlit.__file__).parent / "static"
 PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 ASSETS = Path(__file__).parents[1] / "ui" / "assets"
+THUMBNAILS = ASSETS / "thumbnails"
 BOARD = (ASSETS / "board.js", ASSETS / "links.js")  # modules that import each other by their names
 TEXT = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".json": "application/json"}
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -95,11 +96,19 @@ def board_address() -> str:
 
 
 @functools.cache
+def thumbnail_address(name: str) -> str:
+    """Where a page finds a topic's picture in small: another address whenever it changes."""
+    content = (THUMBNAILS / f"{name}.svg").read_bytes()
+    return address(f"{name}-{hashlib.sha256(content).hexdigest()[:16]}.svg")
+
+
+@functools.cache
 def served() -> Mapping[str, File]:
     """Every file that is served from memory, by the path of its address. Fonts and images are compressed already."""
     hashed = [path for path in (STREAMLIT / "static").rglob("*") if path.suffix in TEXT]
     files = {address(path.relative_to(STREAMLIT).as_posix()): File(path, FOR_EVER) for path in hashed}
     files |= {f"{board_address()}/{path.name}": File(path, FOR_EVER) for path in BOARD}
+    files |= {thumbnail_address(path.stem): File(path, FOR_EVER) for path in THUMBNAILS.glob("*.svg")}
     return files | {plotly_address(): File(PLOTLY, FOR_EVER), address("plotly.min.js"): File(PLOTLY, ASK_AGAIN)}
 
 

@@ -1,0 +1,1 @@
+"""What is made for the readers of the project, not by the running app."""
