@@ -384,7 +384,10 @@ def numbers(low: float, high: float, step: float, whole: bool, allowed: str) -> 
         on_step = min(low + round((inside - low) / step) * step, high)
         return int(on_step) if whole else inside if abs(on_step - inside) < step * 1e-6 else round(on_step, 10)
 
-    return Takes(allowed, read, fit, (low, high, step))
+    def text(value: float) -> str:
+        return str(int(value)) if value == int(value) else str(value)
+
+    return Takes(allowed, read, fit, (low, high, step), text)
 
 
 def choices(
