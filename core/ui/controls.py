@@ -133,10 +133,12 @@ def choice(
     format: Callable[[T], str] = str,
     width: int | None = None,
     few: int = FEW,
+    linked: bool = True,
 ) -> T:
     """One of several options (the first by default): side by side up to `few`, a list when they are more.
 
-    A mapping gives each option's label; the option itself stands in the link then.
+    A mapping gives each option's label; the option itself stands in the link then. A choice that is not `linked` is
+    kept with the page but not in its link.
     """
     ids, takes, labelled = choices(options, format)
     first: T = ids[0] if default is None else default
@@ -149,7 +151,7 @@ def choice(
             return first if chosen is None else chosen
         return st.selectbox(label, ids, format_func=labelled, help=help, width=width or WIDTH, **bound)
 
-    return remembered(key, label, first, takes, draw, width or WIDTH)
+    return remembered(key, label, first, takes, draw, width or WIDTH, linked)
 
 
 def stops(
@@ -193,11 +195,7 @@ def toggle(key: str, label: str, default: bool = False, *, help: str | None = No
     def draw(**bound: Any) -> bool:
         return st.toggle(label, help=help, width="content", **bound)
 
-    if linked:
-        return remembered(key, label, default, ON_OFF, draw, WIDTH)
-    settle(key, default, ON_OFF)
-    state.current().values[key] = draw(key=key)
-    return bool(state.current().values[key])
+    return remembered(key, label, default, ON_OFF, draw, WIDTH, linked)
 
 
 def text(
@@ -300,7 +298,9 @@ def stands(key: str, value: Any, default: Any) -> None:
 # ---- what they all do --------------------------------------------------------------------------------------------
 
 
-def remembered(key: str, label: str, default: T, takes: Takes, draw: Callable[..., T], width: Width) -> T:
+def remembered(
+    key: str, label: str, default: T, takes: Takes, draw: Callable[..., T], width: Width, linked: bool = True
+) -> T:  # fmt: skip
     """Draw a control at what it is to stand at, note it, and say what was asked for in vain."""
     settle(key, default, takes)
     refused = state.current().refused
@@ -311,7 +311,9 @@ def remembered(key: str, label: str, default: T, takes: Takes, draw: Callable[..
             refused[key] = ""
         if refused.get(key):
             complain(refused[key], "link_off")
-    note(key, label, value, default, takes.text(value))
+    state.current().values[key] = value
+    if linked:
+        note(key, label, value, default, takes.text(value))
     return value
 
 
@@ -321,7 +323,7 @@ def settle(key: str, default: Any, takes: Takes) -> None:
     What is on screen goes first, then what the page kept, then what its link asks for. Session state is written only
     where it has to be: while a reader moves a control, its answer must not put it back.
     """
-    page, shown = state.current(), key in st.session_state
+    page, shown, value = state.current(), key in st.session_state, None
     try:
         if shown or key in page.values:
             value = st.session_state[key] if shown else page.values[key]
@@ -329,9 +331,13 @@ def settle(key: str, default: Any, takes: Takes) -> None:
             value = takes.read(page.link[key]) if key in page.link else default
         fitting = takes.fit(value)
     except (ValueError, TypeError):
-        said = page.link.get(key, st.session_state.get(key))
-        page.refused[key] = f"The link asked for `{quoted(str(said))}`. This takes {takes.allowed}."
-        value, fitting = None, default
+        asked = (
+            f"The link asked for `{quoted(page.link[key])}`"
+            if key in page.link and not shown
+            else f"`{quoted(str(value))}` does not fit here"
+        )
+        page.refused[key] = f"{asked}. This takes {takes.allowed}."
+        fitting = default
     page.link.pop(key, None)
     anew = not shown or page.limits.get(key) != takes.limits
     if anew or type(fitting) is not type(value) or fitting != value:

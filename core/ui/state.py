@@ -17,7 +17,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 PAGE, PAGES = "_page", "_pages"  # where session state keeps the page on screen, and {page: Kept}
-APP_WIDE = frozenset({"lang"})  # controls outside the pages; so is every key of session state that begins with "_"
+APP_WIDE = frozenset({"lang"})  # belongs to no page, in the address and out of it; nor does a key that begins with "_"
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,9 @@ class Kept:
     settings: dict[str, Setting] = field(default_factory=dict)  # of the controls that the last run drew
     parts: dict[str, str] = field(default_factory=dict)  # tabs and expanders that stand otherwise than at first
     values: dict[str, Any] = field(default_factory=dict)  # of every control, when it was last drawn
-    limits: dict[str, object] = field(default_factory=dict)  # what each took then: Streamlit makes a slider anew by them
+    limits: dict[str, object] = field(
+        default_factory=dict
+    )  # what each took then: Streamlit makes a slider anew by them
     link: dict[str, str] = field(default_factory=dict)  # parameters of the address that no control has taken up
     refused: dict[str, str] = field(default_factory=dict)  # what was asked for in vain; empty once mended
     address: dict[str, str] = field(default_factory=dict)  # the parameters as last seen or written
@@ -67,7 +69,7 @@ def enter(name: str) -> None:
     left, back = st.session_state.get(PAGE), by_history()
     if left == name and not back:
         return
-    arrived = st.query_params.to_dict()
+    arrived = parameters()
     if left is not None:
         clear()
     st.session_state[PAGE] = name
@@ -80,7 +82,7 @@ def enter(name: str) -> None:
         page.start_from(arrived)
         page.own.clear()
     elif arrived != page.address:
-        st.query_params.from_dict(page.address)
+        write(page.address)
 
 
 def clear() -> None:
@@ -101,5 +103,16 @@ def say_address() -> None:
     page = current()
     moved = {key: s.text for key, s in page.settings.items() if s.value != s.default}
     page.address = {**page.link, **moved, **page.parts}
-    if st.query_params.to_dict() != page.address:
-        st.query_params.from_dict(page.address)
+    if parameters() != page.address:
+        write(page.address)
+
+
+def parameters() -> dict[str, str]:
+    """The page's own parameters in the address bar."""
+    return {key: text for key, text in st.query_params.items() if key not in APP_WIDE}
+
+
+def write(address: dict[str, str]) -> None:
+    """Make these the page's own parameters in the address bar."""
+    wide = {key: text for key, text in st.query_params.items() if key in APP_WIDE}
+    st.query_params.from_dict(wide | address)

@@ -10,7 +10,7 @@ import torch
 
 from core.tensors.files import to_npy
 from core.tensors.script import Script, to_notebook, to_python
-from core.ui import pictures
+from core.ui import controls, pictures
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,8 @@ def picture(page: str, drawn: Mapping[str, tuple[go.Figure, str]]) -> None:
         return
     st.markdown("**Pictures**")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.selectbox("Picture", list(drawn), key="take_picture", width=260)
-        kind = st.segmented_control(
-            "Camera button saves", ["png", "svg"], default="png", required=True, key="take_kind"
-        )
+        name = controls.choice("take_picture", "Picture", list(drawn), width=260, few=0, linked=False)
+        kind = controls.choice("take_kind", "Camera button saves", ("png", "svg"), linked=False)
         figure, said = drawn[name]
         st.download_button(
             "Interactive HTML", lambda: figure.to_html(include_plotlyjs=True), f"{page}.html", "text/html",
