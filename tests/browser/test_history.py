@@ -101,7 +101,9 @@ def test_an_upload_a_typed_text_and_a_complaint_wait_for_their_page(page, url, t
     choose(page, "x_from", "typed or pasted")
     type_into(page, "x", "1 2; 3 four")
     assert page.get_by_text("four").count() >= 1
-    for leave, come_back in ((lambda: side_bar(page, "dropout"), lambda: side_bar(page, "normalize")), (lambda: back(page), lambda: forward(page))):  # fmt: skip
+    away = lambda: side_bar(page, "dropout"), lambda: back(page)
+    home = lambda: side_bar(page, "normalize"), lambda: forward(page)
+    for leave, come_back in zip(away, home, strict=True):
         leave()
         assert page.get_by_text("64×64").count() >= 1
         assert page.get_by_text("The link asked for").count() == 1
