@@ -83,7 +83,9 @@ def page(name: str, lesson: Callable[[Topic], None]) -> None:
     body()
 
 
-@st.fragment
+# A browser asks a server that has been restarted for its page only where something on the page runs by itself; else
+# the first move would be for a fragment that the new server has never seen. Once a day is enough for that.
+@st.fragment(run_every="1d")
 def head(topic: Topic) -> None:
     """Title, question, and the buttons that share and reset what the page's controls stood at when they last ran."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
