@@ -101,7 +101,7 @@ def _recorded() -> list[Result]:
     offered = {timing_run.recorded_label(result): result for result in timing_run.recorded()}
     if not offered:
         return []
-    chosen = st.multiselect("Lay recorded results beside it", list(offered), key="timing recorded")
+    chosen = controls.several("timing recorded", "Lay recorded results beside it", list(offered))
     return [offered[name] for name in chosen]
 
 

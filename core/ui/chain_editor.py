@@ -12,7 +12,7 @@ from core.ops.chain import PRESETS, Fill, Stage, Step
 from core.ui import controls, state
 
 FIRST = PRESETS["view"]
-DEFAULTS = {"shape": ",".join(map(str, FIRST.shape)), "dtype": "int64", "chain": FIRST.chain}
+DEFAULTS = {"shape": ",".join(map(str, FIRST.shape)), "dtype": "int64", "fill": "rows", "chain": FIRST.chain}
 FILLS: tuple[Fill, ...] = ("arange", "rows")
 DTYPE_NAMES = {dtype: name for name, dtype in chain.DTYPES.items()}
 
@@ -20,10 +20,7 @@ DTYPE_NAMES = {dtype: name for name, dtype in chain.DTYPES.items()}
 def show() -> tuple[Stage, ...]:
     """The editor, and the chain as it ran; the last one that could be read while the present one cannot."""
     with controls.row("start"):
-        st.selectbox(
-            "Start from an example", list(PRESETS), format_func=lambda name: PRESETS[name].title, index=None,
-            placeholder="choose one …", key="preset", on_change=take_preset, width=300,
-        )  # fmt: skip
+        choose_preset()
         shape = controls.text("shape", "Shape", DEFAULTS["shape"], longest=40, width=120)
         dtype = controls.choice("dtype", "dtype", tuple(chain.DTYPES), DEFAULTS["dtype"])
         fill = controls.choice("fill", "Numbers", FILLS, "rows")
@@ -49,13 +46,32 @@ def show() -> tuple[Stage, ...]:
     return stages
 
 
+def choose_preset() -> None:
+    """The examples; the box names the one that the controls stand at, so that any other can always be chosen."""
+    standing = tuple(str(controls.standing(key, default)) for key, default in DEFAULTS.items())
+    now = next((name for name, preset in PRESETS.items() if tuple(settings(preset).values()) == standing), None)
+    if st.session_state.get("preset") != now:
+        st.session_state["preset"] = now
+    st.selectbox(
+        "Start from an example", list(PRESETS), format_func=lambda name: PRESETS[name].title, index=None,
+        placeholder="choose one …", key="preset", on_change=take_preset, width=300,
+    )  # fmt: skip
+
+
+def settings(preset: chain.Preset) -> dict[str, str]:
+    """What the controls stand at for a preset."""
+    return {
+        "shape": ",".join(map(str, preset.shape)), "dtype": DTYPE_NAMES[preset.dtype], "fill": preset.fill,
+        "chain": chain.format_chain(preset.steps),
+    }  # fmt: skip
+
+
 def take_preset() -> None:
     """Put a preset's tensor and chain into the controls."""
     preset = PRESETS.get(st.session_state["preset"] or "")
     if preset:
-        st.session_state["shape"] = ",".join(map(str, preset.shape))
-        st.session_state["dtype"] = DTYPE_NAMES[preset.dtype]
-        st.session_state["fill"] = preset.fill
+        for key, value in settings(preset).items():
+            st.session_state[key] = value
         st.session_state["cell"] = ""
         write(preset.steps)
 

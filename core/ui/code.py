@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from core.ops.operator import Operator
+from core.ui import controls
 
 
 @functools.cache
@@ -51,8 +52,9 @@ def _written_here(other: Any, part: Any) -> bool:
 def show(operators: tuple[Operator, ...]) -> None:
     """The three tiers of each operator side by side."""
     names = [operator.name for operator in operators]
-    chosen = st.segmented_control("Operator", names, default=names[0], key="code_of") if len(names) > 1 else names[0]
-    operator = operators[names.index(chosen or names[0])]
+    several = len(names) > 1
+    chosen = controls.choice("code_of", "Operator", names, few=len(names), linked=False) if several else names[0]
+    operator = operators[names.index(chosen)]
     tiers = [("Textbook", operator.textbook), ("Manual", operator.manual)]
     shown = [(title, function) for title, function in tiers if function is not None]
     for column, (title, function) in zip(st.columns(len(shown)), shown, strict=True):

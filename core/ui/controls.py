@@ -99,8 +99,8 @@ def slider(
         return low
     whole = isinstance(low, int) and isinstance(high, int) and isinstance(default, int)
 
-    def draw(**bound: Any) -> Any:
-        return st.slider(label, low, high, None, step, help=help, width=width, **bound)
+    def draw(at: float | None, **bound: Any) -> Any:
+        return st.slider(label, low, high, at, step, help=help, width=width, **bound)
 
     takes = numbers(low, high, step or (1 if whole else 0.01), whole, f"a number from {low:g} to {high:g}")
     return remembered(key, label, default, takes, draw, width)
@@ -109,8 +109,9 @@ def slider(
 def number(key: str, label: str, low: int, high: int, default: int, *, help: str | None = None) -> int:
     """A whole number typed or stepped, for ranges too wide for a slider."""
 
-    def draw(**bound: Any) -> int:
-        return st.number_input(label, low, high, step=1, help=help, width=WIDTH, **bound)
+    def draw(at: int | None, **bound: Any) -> int:
+        first: int | Literal["min"] = "min" if at is None else at
+        return st.number_input(label, low, high, first, 1, help=help, width=WIDTH, **bound)
 
     takes = numbers(low, high, 1, True, f"a whole number from {low} to {high}")
     return remembered(key, label, default, takes, draw, WIDTH)
@@ -133,23 +134,33 @@ def choice(
     format: Callable[[T], str] = str,
     width: int | None = None,
     few: int = FEW,
+    linked: bool = True,
 ) -> T:
     """One of several options (the first by default): side by side up to `few`, a list when they are more.
 
-    A mapping gives each option's label; the option itself stands in the link then.
+    A mapping gives each option's label; the option itself stands in the link then. A choice that is not `linked` is
+    kept with the page but not in its link.
     """
     ids, takes, labelled = choices(options, format)
     first: T = ids[0] if default is None else default
 
-    def draw(**bound: Any) -> T:
+    def draw(at: T | None, **bound: Any) -> T:
         if len(ids) <= few:
             chosen = st.segmented_control(
-                label, ids, required=True, format_func=labelled, help=help, width=width or "content", **bound
+                label,
+                ids,
+                default=at,
+                required=True,
+                format_func=labelled,
+                help=help,
+                width=width or "content",
+                **bound,
             )
             return first if chosen is None else chosen
-        return st.selectbox(label, ids, format_func=labelled, help=help, width=width or WIDTH, **bound)
+        place = 0 if at is None else ids.index(at)
+        return st.selectbox(label, ids, place, format_func=labelled, help=help, width=width or WIDTH, **bound)
 
-    return remembered(key, label, first, takes, draw, width or WIDTH)
+    return remembered(key, label, first, takes, draw, width or WIDTH, linked)
 
 
 def stops(
@@ -169,8 +180,8 @@ def stops(
         st.markdown(f"{label}  \n**{labelled(ids[0])}** (the only choice here)", width=width)
         return ids[0]
 
-    def draw(**bound: Any) -> Any:
-        return st.select_slider(label, ids, format_func=labelled, help=help, width=width, **bound)
+    def draw(at: T | None, **bound: Any) -> Any:
+        return st.select_slider(label, ids, at, format_func=labelled, help=help, width=width, **bound)
 
     return remembered(key, label, first, takes, draw, width)
 
@@ -190,14 +201,10 @@ def several(key: str, label: str, options: Sequence[str], *, format: Callable[[s
 def toggle(key: str, label: str, default: bool = False, *, help: str | None = None, linked: bool = True) -> bool:
     """A switch; one that is not `linked` is kept with the page but not in its link."""
 
-    def draw(**bound: Any) -> bool:
-        return st.toggle(label, help=help, width="content", **bound)
+    def draw(at: bool | None, **bound: Any) -> bool:
+        return st.toggle(label, bool(at), help=help, width="content", **bound)
 
-    if linked:
-        return remembered(key, label, default, ON_OFF, draw, WIDTH)
-    settle(key, default, ON_OFF)
-    state.current().values[key] = draw(key=key)
-    return bool(state.current().values[key])
+    return remembered(key, label, default, ON_OFF, draw, WIDTH, linked)
 
 
 def text(
@@ -206,9 +213,9 @@ def text(
 ) -> str:  # fmt: skip
     """A line of text; whoever reads it says what is wrong with it."""
 
-    def draw(**bound: Any) -> str:
+    def draw(at: str | None, **bound: Any) -> str:
         return st.text_input(
-            label, max_chars=longest, help=help, placeholder=placeholder, width=width or "stretch", **bound
+            label, at or "", longest, help=help, placeholder=placeholder, width=width or "stretch", **bound
         )
 
     return remembered(key, label, default, words(longest), draw, width or "stretch")
@@ -220,10 +227,8 @@ def area(
 ) -> str:  # fmt: skip
     """Several lines of text; what stands in them is in the link, whatever it is."""
 
-    def draw(**bound: Any) -> str:
-        return st.text_area(
-            label, max_chars=longest, height=height, help=help, width=width, on_change=on_change, **bound
-        )
+    def draw(at: str | None, **bound: Any) -> str:
+        return st.text_area(label, at or "", height, longest, help=help, width=width, on_change=on_change, **bound)
 
     value: str = remembered(key, label, default, words(longest), draw, width)
     settings()[key] = Setting(label, value, "", value)
@@ -300,28 +305,34 @@ def stands(key: str, value: Any, default: Any) -> None:
 # ---- what they all do --------------------------------------------------------------------------------------------
 
 
-def remembered(key: str, label: str, default: T, takes: Takes, draw: Callable[..., T], width: Width) -> T:
+def remembered(
+    key: str, label: str, default: T, takes: Takes, draw: Callable[..., T], width: Width, linked: bool = True
+) -> T:  # fmt: skip
     """Draw a control at what it is to stand at, note it, and say what was asked for in vain."""
-    settle(key, default, takes)
+    at = settle(key, default, takes, as_default=True)
     refused = state.current().refused
     # A container is one more message in every rerun: only where there is, or was, a sentence to hold.
     with st.container(width=width, gap="xxsmall") if key in refused else contextlib.nullcontext():
-        value = draw(key=key, disabled=link.locked(key))
+        value = draw(at, key=key, disabled=link.locked(key))
         if value != default and key in refused:
             refused[key] = ""
         if refused.get(key):
             complain(refused[key], "link_off")
-    note(key, label, value, default, takes.text(value))
+    state.current().values[key] = value
+    if linked:
+        note(key, label, value, default, takes.text(value))
     return value
 
 
-def settle(key: str, default: Any, takes: Takes) -> None:
+def settle(key: str, default: Any, takes: Takes, *, as_default: bool = False) -> Any:
     """Put what a control is to stand at, made to fit, where Streamlit looks for it.
 
     What is on screen goes first, then what the page kept, then what its link asks for. Session state is written only
-    where it has to be: while a reader moves a control, its answer must not put it back.
+    where it has to be: while a reader moves a control, its answer must not put it back. Hence with `as_default` the
+    value of a control that the session has never drawn is not written but returned, to be drawn as the default: a
+    reader may have moved it while the server was away.
     """
-    page, shown = state.current(), key in st.session_state
+    page, shown, value = state.current(), key in st.session_state, None
     try:
         if shown or key in page.values:
             value = st.session_state[key] if shown else page.values[key]
@@ -329,14 +340,23 @@ def settle(key: str, default: Any, takes: Takes) -> None:
             value = takes.read(page.link[key]) if key in page.link else default
         fitting = takes.fit(value)
     except (ValueError, TypeError):
-        said = page.link.get(key, st.session_state.get(key))
-        page.refused[key] = f"The link asked for `{quoted(str(said))}`. This takes {takes.allowed}."
-        value, fitting = None, default
+        linked = page.link.get(key) if not shown else None
+        asked = f"`{quoted(str(value))}` does not fit here" if linked is None else in_vain(linked)
+        page.refused[key] = f"{asked}. This takes {takes.allowed}."
+        fitting = default
     page.link.pop(key, None)
-    anew = not shown or page.limits.get(key) != takes.limits
+    known, anew = key in page.limits, not shown or page.limits.get(key) != takes.limits
+    page.limits[key] = takes.limits
+    if as_default and not known and not shown:
+        return fitting
     if anew or type(fitting) is not type(value) or fitting != value:
         st.session_state[key] = fitting
-    page.limits[key] = takes.limits
+    return None
+
+
+def in_vain(asked: str) -> str:
+    """The start of the sentence about a link's value that a control does not take."""
+    return f"The link asked for `{quoted(asked)}`"
 
 
 def standing(key: str, default: T) -> T:
@@ -384,7 +404,10 @@ def numbers(low: float, high: float, step: float, whole: bool, allowed: str) -> 
         on_step = min(low + round((inside - low) / step) * step, high)
         return int(on_step) if whole else inside if abs(on_step - inside) < step * 1e-6 else round(on_step, 10)
 
-    return Takes(allowed, read, fit, (low, high, step))
+    def text(value: float) -> str:
+        return str(int(value)) if value == int(value) else str(value)
+
+    return Takes(allowed, read, fit, (low, high, step), text)
 
 
 def choices(

@@ -12,7 +12,7 @@ import streamlit as st
 from core.ops.claim import Claim
 from core.ops.threads import settle_thread
 from core.topics import PAGES, Topic
-from core.ui import code, controls, link, pictures, predict, share, start, state, take_away, timing_panel
+from core.ui import code, controls, history, link, pictures, predict, share, start, state, take_away, timing_panel
 
 T = TypeVar("T")
 # Readers' pages are computed in turn: at once they would only take the interpreter from each other at every call of
@@ -25,6 +25,7 @@ STYLE = """<style>
 .stMainBlockContainer h1 { padding: 0 0 .1rem; }
 @media (max-width: 640px) { .stMainBlockContainer { padding: 4.2rem .8rem 3rem; } }
 .stMain:focus-visible { outline: 2px solid currentColor; outline-offset: -2px; }
+.st-key-history { display: none; }
 .sign { font-size: 1.2rem; font-weight: 600; }
 [data-testid="stMarkdownContainer"] table { display: block; overflow-x: auto; max-width: 100%; }
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] * { color: inherit; opacity: 1; }
@@ -81,7 +82,9 @@ def page(name: str, lesson: Callable[[Topic], None]) -> None:
     body()
 
 
-@st.fragment
+# A browser asks a server that has been restarted for its page only where something on the page runs by itself; else
+# the first move would be for a fragment that the new server has never seen. Once a day is enough for that.
+@st.fragment(run_every="1d")
 def head(topic: Topic) -> None:
     """Title, question, and the buttons that share and reset what the page's controls stood at when they last ran."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -93,6 +96,7 @@ def head(topic: Topic) -> None:
 def style(name: str = "home") -> None:
     """Bring what the page keeps, and what the theme cannot say: narrower margins, and what the link asks for."""
     state.enter(name)
+    history.keep()
     st.html(STYLE + (PROJECTOR if link.projector() else "") + (HIDE_CONTROLS if link.hidden("controls") else ""))
 
 

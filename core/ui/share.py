@@ -5,7 +5,7 @@ import io
 import segno
 import streamlit as st
 
-from core.ui import controls, link, state
+from core.ui import controls, link, state, tensor_input
 
 PART_NAMES = {part: part.replace("-", " ").capitalize() for part in link.PARTS}
 
@@ -23,7 +23,13 @@ def buttons() -> None:
 
 def panel() -> None:
     """The link, its QR code, and what a teacher can ask of it."""
-    st.markdown("**This page as it stands**: the same numbers, wherever the link is opened.")
+    if tensor_input.travels():
+        st.markdown("**This page as it stands**: the same numbers, wherever the link is opened.")
+    else:
+        st.markdown(
+            "**The settings of this page**: its tensor is kept in this session alone, and the link opens on the "
+            "page's own example."
+        )
     shown = st.container()
     st.markdown("**For a class**")
     hide = controls.several("share_hide", "Hide", link.PARTS, format=PART_NAMES.__getitem__)

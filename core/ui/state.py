@@ -17,7 +17,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 PAGE, PAGES = "_page", "_pages"  # where session state keeps the page on screen, and {page: Kept}
-APP_WIDE = frozenset({"lang"})  # controls outside the pages; so is every key of session state that begins with "_"
+APP_WIDE = frozenset({"lang"})  # belongs to no page, in the address and out of it; nor does a key that begins with "_"
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def enter(name: str) -> None:
     left, back = st.session_state.get(PAGE), by_history()
     if left == name and not back:
         return
-    arrived = st.query_params.to_dict()
+    arrived = parameters()
     if left is not None:
         clear()
     st.session_state[PAGE] = name
@@ -82,7 +82,7 @@ def enter(name: str) -> None:
         page.start_from(arrived)
         page.own.clear()
     elif arrived != page.address:
-        st.query_params.from_dict(page.address)
+        write(page.address)
 
 
 def clear() -> None:
@@ -103,5 +103,16 @@ def say_address() -> None:
     page = current()
     moved = {key: s.text for key, s in page.settings.items() if s.value != s.default}
     page.address = {**page.link, **moved, **page.parts}
-    if st.query_params.to_dict() != page.address:
-        st.query_params.from_dict(page.address)
+    if parameters() != page.address:
+        write(page.address)
+
+
+def parameters() -> dict[str, str]:
+    """The page's own parameters in the address bar."""
+    return {key: text for key, text in st.query_params.items() if key not in APP_WIDE}
+
+
+def write(address: dict[str, str]) -> None:
+    """Make these the page's own parameters in the address bar."""
+    wide = {key: text for key, text in st.query_params.items() if key in APP_WIDE}
+    st.query_params.from_dict(wide | address)

@@ -10,7 +10,7 @@ import torch
 from core.figures.board import Board
 from core.tensors.files import to_npy
 from core.tensors.script import Script, to_notebook, to_python
-from core.ui import board, stand_alone
+from core.ui import board, controls, stand_alone
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ def pictures(page: str, drawn: Mapping[str, Board]) -> None:
         return
     st.markdown("**Pictures**")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = shown[st.selectbox("Pictures", list(shown), key="take_picture", width=320)]
+        chosen = controls.choice("take_picture", "Pictures", list(shown), width=320, few=0, linked=False)
+        name = shown[chosen]
         st.download_button(
             "Interactive HTML", partial(stand_alone.page, drawn[name], page), f"{page}.html", "text/html",
             icon=":material/html:", on_click="ignore", key="take html",

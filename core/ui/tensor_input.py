@@ -53,6 +53,11 @@ def source(key: str) -> str:
     return named.get(asked, asked if asked in SOURCES else "example")
 
 
+def travels() -> bool:
+    """Whether a link to the page on screen says all its tensors: what came as a file, too large for text, does not."""
+    return not any(key.endswith("_from") and s.value == "file" for key, s in controls.settings().items())
+
+
 def last_good(key: str, example: Tensor, limits: Limits, refusal: TensorInputError) -> Tensor:
     """Say why the input is refused, offer the mend where there is one, and go on with what last stood here."""
     kept = good(key, example, limits)

@@ -91,7 +91,7 @@ def test_uploads_good_and_bad(page, url, tmp_path):
     page.wait_for_function("() => document.body.innerText.includes('Edit as a grid')")
     rest(page)
     assert numbers(page, "equation x") == [["5", "6"]]
-    assert parameters(page)["x_from"] == "typed or pasted"
+    assert parameters(page)["x_from"] == "typed"
     other = page.context.browser.new_context().new_page()
     open_page(other, page.url)  # the upload travels in the link
     assert numbers(other, "equation x") == [["5", "6"]]
