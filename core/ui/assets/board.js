@@ -369,7 +369,8 @@ function meant(held, kind, { panel, place }) {
     const factors = bind(relationsOf(held.board, role), panel.cells.axes, index);
     for (const other of held.panels.values()) {
       if (other === panel || !other.cells || (role !== "used" && !reached(factors, other))) continue;
-      const places = partners(factors, other.cells, held.ranges);
+      const used = role === "origin" ? groups.find((group) => group.panel === other)?.places ?? [] : []; // marked already
+      const places = partners(factors, other.cells, held.ranges).filter((place) => !used.includes(place));
       if (places.length) groups.push({ panel: other, kind, role, places });
     }
   }
