@@ -112,7 +112,7 @@ def packed(board: Board, plotly: str = "") -> bytes:
             "plotly": plotly,
             "panels": [_packed_panel(panel) for panel in board.panels],
             "flow": board.flow,
-            "relations": [{"axes": r.axes.split(), "rows": r.rows, "role": r.role} for r in board.relations],
+            "relations": [{"axes": r.axes.split(), "rows": np.ascontiguousarray(r.rows), "role": r.role} for r in board.relations],
             "spelled": board.spelled,
             "pinned": _pinned(board),
             "hint": board.hint,
