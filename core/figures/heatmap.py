@@ -212,10 +212,11 @@ def _flat(values: torch.Tensor) -> list[float]:
 
 
 def decimals(value: float, places: int) -> str:
-    """A number rounded to so many decimals. An exact 0 is "0", a rounded one keeps its decimals: "0.00"."""
+    """A number rounded to so many decimals. An exact 0 is "0", a rounded one keeps its decimals but no sign: "0.00"."""
     if not math.isfinite(value) or value == int(value) or abs(value) >= 1000:
         return number(value, 2)
-    return f"{value:.{places}f}"
+    rounded = f"{value:.{places}f}"
+    return rounded if float(rounded) else rounded.lstrip("-")
 
 
 SPELLINGS: tuple[Callable[[float], str], ...] = (  # from the most exact to the shortest
