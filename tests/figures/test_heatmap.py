@@ -114,6 +114,7 @@ def test_number(value, said):
 def test_decimals_tell_zero_from_almost_zero():
     assert decimals(0.0, 2) == "0"
     assert decimals(0.0004, 2) == "0.00"
+    assert decimals(-0.0004, 2) == "0.00"
 
 
 def test_describe_names_shape_and_numbers():
