@@ -408,13 +408,13 @@ function outline(panel, groups) {
 function pathOf(panel, places) {
   const { cells } = panel, [xaxis, yaxis] = axesOf(panel);
   const x = (value) => xaxis._offset + xaxis.d2p(value), y = (value) => yaxis._offset + yaxis.d2p(value);
-  if (cells.spots) return places.map((place) => cells.spots[place]).filter(Boolean).map(([a, b]) => ring(x(a), y(b))).join("");
+  if (cells.spots) return places.map((place) => cells.spots[place]).filter(Boolean).map(([a, b]) => ring(x(a), y(b), places.length > 6 ? 4 : 7)).join("");
   const boxes = cells.boxes ? places.map((place) => cells.boxes[place]).filter(Boolean)
     : rectangles(places.map((place) => cells.placed[place])).map(([t, l, b, r]) => [l - 0.5, r + 0.5, t - 0.5, b + 0.5]);
   return boxes.map(([l, r, t, b]) => `M${x(l)} ${y(t)}H${x(r)}V${y(b)}H${x(l)}Z`).join("");
 }
 
-const ring = (x, y, radius = 7) => `M${x - radius} ${y}a${radius} ${radius} 0 1 0 ${2 * radius} 0a${radius} ${radius} 0 1 0 ${-2 * radius} 0`;
+const ring = (x, y, radius) => `M${x - radius} ${y}a${radius} ${radius} 0 1 0 ${2 * radius} 0a${radius} ${radius} 0 1 0 ${-2 * radius} 0`;
 
 // Cells as few rectangles: runs along the rows, then equal runs of rows below each other joined.
 export function rectangles(spots) {
