@@ -8,7 +8,8 @@ from core.topics import PAGES, SECTIONS, Topic
 from core.ui import frame
 from core.web.files import thumbnail_address
 
-WAYS_IN = (
+Link = tuple[str, str, dict[str, str]]  # page, label, parameters
+WAYS_IN: tuple[tuple[str, str, tuple[Link, ...]], ...] = (
     (
         "New to tensors",
         "See one tensor's numbers lie in memory while `view` and `permute` read them in another order. "
@@ -33,7 +34,7 @@ WAYS_IN = (
 )
 
 
-def way_in(title: str, says: str, links: tuple[tuple[str, str, dict[str, str]], ...]) -> None:
+def way_in(title: str, says: str, links: tuple[Link, ...]) -> None:
     """One way to start: for whom, what there is to see, and where."""
     with st.container(border=True, width=310, height="stretch", gap="xsmall"):
         st.markdown(f"**{title}**  \n{says}")

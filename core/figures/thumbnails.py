@@ -105,8 +105,10 @@ def _part(part: Mapping[str, Any], panels: Mapping[str, Panel], area: Area) -> s
         return _picture(panels[part["panel"]].figure.to_dict(), area)
     middle = f'x="{area.left + area.width / 2:.1f}" y="{area.top + area.height / 2:.1f}"'
     said = part.get("sign", "").replace("&", "&amp;").replace("<", "&lt;")
-    style = f'fill="{colour.MUTED}" font-family="sans-serif" font-size="10" text-anchor="middle" dominant-baseline="central"'
-    return f"<text {middle} {style}>{said}</text>" if said.strip() else ""
+    style = f'fill="{colour.MUTED}" font-family="sans-serif" font-size="10"'
+    return (
+        f'<text {middle} {style} text-anchor="middle" dominant-baseline="central">{said}</text>' if said.strip() else ""
+    )
 
 
 def _picture(figure: Mapping[str, Any], area: Area) -> str:
@@ -137,12 +139,20 @@ def _cells(trace: Mapping[str, Any], area: Area) -> str:
     wide, tall = area.width / z.shape[1], area.height / z.shape[0]
     shades: dict[int, list[str]] = {}
     for row, column in np.argwhere(np.isfinite(z)):
-        spot = f"M{area.left + column * wide:.1f} {area.top + row * tall:.1f}h{wide - 0.5:.1f}v{tall - 0.5:.1f}h-{wide - 0.5:.1f}z"
+        across, down = wide - 0.5, tall - 0.5  # a gap between two cells
+        spot = f"M{area.left + column * wide:.1f} {area.top + row * tall:.1f}h{across:.1f}v{down:.1f}h-{across:.1f}z"
         shades.setdefault(round(float(share[row, column]) * SHADES), []).append(spot)
     ramp = trace["colorscale"]
-    filled = (f'<path fill="{_shade(ramp, shade / SHADES)}" d="{"".join(spots)}"/>' for shade, spots in sorted(shades.items()))
-    edge = f'x="{area.left - 0.5:.1f}" y="{area.top - 0.5:.1f}" width="{area.width + 0.5:.1f}" height="{area.height + 0.5:.1f}"'
-    return "".join(filled) + f'<rect {edge} stroke="{colour.MUTED}" stroke-opacity=".45" stroke-width=".6"/>'
+    filled = (
+        f'<path fill="{_shade(ramp, shade / SHADES)}" d="{"".join(spots)}"/>' for shade, spots in sorted(shades.items())
+    )
+    edge = Area(area.left - 0.5, area.top - 0.5, area.width + 0.5, area.height + 0.5)
+    return "".join(filled) + f'<rect {_spanned(edge)} stroke="{colour.MUTED}" stroke-opacity=".45" stroke-width=".6"/>'
+
+
+def _spanned(area: Area) -> str:
+    """An area as the attributes of a rectangle."""
+    return f'x="{area.left:.1f}" y="{area.top:.1f}" width="{area.width:.1f}" height="{area.height:.1f}"'
 
 
 def _shade(ramp: Sequence[tuple[float, str]], share: float) -> str:
@@ -175,8 +185,11 @@ def _axis(figure: Mapping[str, Any], name: str, start: float, end: float) -> Sca
     axis = figure["layout"].get(f"{name}axis") or {}
     log = axis.get("type") == "log"
     if axis.get("range"):
-        return Scaling(*map(float, axis["range"]), start, end, log)
-    lines = [_numbers(t[name]).ravel() for t in figure["data"] if t.get("type") != "heatmap" and _is_numeric(t.get(name))]
+        low, high = axis["range"]
+        return Scaling(float(low), float(high), start, end, log)
+    lines = [
+        _numbers(t[name]).ravel() for t in figure["data"] if t.get("type") != "heatmap" and _is_numeric(t.get(name))
+    ]
     values = np.concatenate(lines) if lines else np.zeros(1)
     with np.errstate(all="ignore"):
         values = np.log10(values) if log else values
@@ -188,7 +201,9 @@ def _axis(figure: Mapping[str, Any], name: str, start: float, end: float) -> Sca
 
 
 def _is_numeric(values: Any) -> bool:
-    return values is not None and (isinstance(values, dict) or all(isinstance(v, (int, float, np.number)) or v is None for v in values))
+    return values is not None and (
+        isinstance(values, dict) or all(isinstance(v, (int, float, np.number)) or v is None for v in values)
+    )
 
 
 def _numbers(values: Any) -> np.ndarray:
@@ -203,7 +218,7 @@ def _line(trace: Mapping[str, Any], x: Scaling, y: Scaling) -> str:
     if not _is_numeric(trace.get("x")) or not _is_numeric(trace.get("y")):
         return ""
     across, down = x(_numbers(trace["x"])), y(_numbers(trace["y"]))
-    keep = np.unique(np.linspace(0, len(across) - 1, min(POINTS, len(across))).astype(int)) if len(across) else []
+    keep = np.unique(np.linspace(0, max(len(across) - 1, 0), min(POINTS, len(across))).astype(int))
     path, pen = [], "M"
     for i in keep:
         if np.isfinite(across[i]) and np.isfinite(down[i]):
@@ -223,8 +238,8 @@ def _bars(trace: Mapping[str, Any], x: Scaling, y: Scaling) -> list[str]:
     hue = trace.get("marker", {}).get("color", colour.MUTED)
     hue = hue if isinstance(hue, str) else colour.MUTED
     return [
-        f'<rect fill="{hue}" fill-opacity=".8" x="{x.start + i * wide + 0.4:.1f}" y="{min(h, floor):.1f}" '
-        f'width="{max(wide - 0.8, 0.4):.1f}" height="{abs(floor - h):.1f}"/>'
+        f'<rect fill="{hue}" fill-opacity=".8" '
+        f"{_spanned(Area(x.start + i * wide + 0.4, min(h, floor), max(wide - 0.8, 0.4), abs(floor - h)))}/>"
         for i, h in enumerate(heights) if np.isfinite(h)
     ]  # fmt: skip
 
@@ -237,6 +252,8 @@ def _shape(shape: Mapping[str, Any], x: Scaling, y: Scaling) -> str:
         return ""
     left, right = sorted((float(x(shape["x0"])), float(x(shape["x1"]))))
     if shape["type"] == "line":
-        return f'<path {style} d="M{x(shape["x0"]):.1f} {y(shape["y0"]):.1f}L{x(shape["x1"]):.1f} {y(shape["y1"]):.1f}"/>'
+        return (
+            f'<path {style} d="M{x(shape["x0"]):.1f} {y(shape["y0"]):.1f}L{x(shape["x1"]):.1f} {y(shape["y1"]):.1f}"/>'
+        )
     top, bottom = sorted((float(y(shape["y0"])), float(y(shape["y1"]))))
-    return f'<rect {style} x="{left:.1f}" y="{top:.1f}" width="{right - left:.1f}" height="{bottom - top:.1f}"/>'
+    return f"<rect {style} {_spanned(Area(left, top, right - left, bottom - top))}/>"
