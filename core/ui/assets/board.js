@@ -419,7 +419,7 @@ const ring = (x, y, radius) => `M${x - radius} ${y}a${radius} ${radius} 0 1 0 ${
 // Cells as few rectangles: runs along the rows, then equal runs of rows below each other joined.
 export function rectangles(spots) {
   const rows = new Map();
-  for (const [row, column] of spots) rows.set(row, [...(rows.get(row) ?? []), column]);
+  for (const [row, column] of spots) rows.has(row) ? rows.get(row).push(column) : rows.set(row, [column]);
   const open = new Map(), done = [];
   for (const row of [...rows.keys()].sort((a, b) => a - b)) {
     const columns = [...new Set(rows.get(row))].sort((a, b) => a - b), runs = [];

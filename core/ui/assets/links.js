@@ -82,9 +82,25 @@ export function rangesOf(pictures) {
 // The partners in `picture`, as flat places without repetition; [] where nothing ties it to what was picked.
 export function partners(factors, picture, ranges) {
   if (!factors || !tied(factors, picture)) return [];
-  const places = combinations(factors, picture.axes, ranges).map((one) => placeOf(picture, one));
-  return [...new Set(places.filter((place) => place >= 0))];
+  const { axes, shape, origin } = picture, bound = new Set(factors.flatMap(({ letters }) => letters));
+  const free = axes.filter((letter) => !bound.has(letter)).map((letter) => ({ letters: [letter], tuples: range(ranges[letter]) }));
+  const strides = shape.map((_, d) => shape.slice(d + 1).reduce((a, b) => a * b, 1));
+  // A flat place is a sum with one term for each letter: the terms are added, and no index is ever put together. An
+  // image has thousands of partners.
+  return [...factors, ...free].reduce((places, { letters, tuples }) => {
+    const dims = axes.map((_, d) => d).filter((d) => letters.includes(axes[d]));
+    if (!dims.length) return places;
+    const at = dims.map((d) => letters.indexOf(axes[d]));
+    const terms = tuples.map((tuple) => dims.reduce((sum, d, i) => {
+      const index = tuple[at[i]] - (origin?.[d] ?? 0);
+      return index >= 0 && index < shape[d] ? sum + index * strides[d] : NaN;
+    }, 0));
+    const distinct = [...new Set(terms)].filter((term) => term >= 0);
+    return places.flatMap((place) => distinct.map((term) => place + term));
+  }, [0]);
 }
+
+const range = ([low, high]) => Array.from({ length: high - low + 1 }, (_, i) => [low + i]);
 
 // The group of `picture` that what was picked belongs to: all cells that agree in the group's letters. [] where it
 // belongs to several.
