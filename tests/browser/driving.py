@@ -45,6 +45,59 @@ def click_cell(page: Page, key: str, row: int, column: int) -> None:
     rest(page)
 
 
+def picture(page: Page, panel: str) -> Locator:
+    """The picture of a board with this name."""
+    return page.locator(f"[data-panel='{panel}'] .js-plotly-plot").first
+
+
+def spot(page: Page, panel: str, row: int, column: int) -> list[float]:
+    """Where on the screen the cell at this row and column of a picture is; scrolled to."""
+    return picture(page, panel).evaluate(
+        """(plot, [row, column]) => {
+            plot.scrollIntoView({block: 'center'});
+            const {xaxis, yaxis} = plot._fullLayout, box = plot.getBoundingClientRect();
+            return [box.x + xaxis._offset + xaxis.d2p(column), box.y + yaxis._offset + yaxis.d2p(row)];
+        }""",
+        [row, column],
+    )
+
+
+def point(page: Page, panel: str, row: int, column: int) -> None:
+    """Move the pointer to a cell of a picture of a board."""
+    page.mouse.move(*spot(page, panel, row, column))
+
+
+def pin(page: Page, panel: str, row: int, column: int) -> None:
+    """Click a cell of a picture of a board."""
+    page.mouse.click(*spot(page, panel, row, column))
+    rest(page)
+
+
+def outlined(page: Page, panel: str, kind: str = "hovered", role: str = "used") -> set[tuple[int, int]]:
+    """Rows and columns of the cells of a picture that are outlined: the pointer's own ("self") or its partners'."""
+    found = picture(page, panel).evaluate(
+        """(plot, [kind, role]) => {
+            const {xaxis, yaxis} = plot._fullLayout, cells = [];
+            const paths = plot.closest('[data-panel]').querySelectorAll(`.marks path.${kind}.${role}`);
+            for (const path of paths)
+                for (const box of path.getAttribute('d').matchAll(/M(\\S+) (\\S+)H(\\S+)V(\\S+)H/g)) {
+                    const [left, top, right, bottom] = box.slice(1).map(Number);
+                    const column = x => xaxis.p2l(x - xaxis._offset), row = y => yaxis.p2l(y - yaxis._offset);
+                    for (let r = Math.round(row(top) + 0.5); r < row(bottom); r++)
+                        for (let c = Math.round(column(left) + 0.5); c < column(right); c++) cells.push([r, c]);
+                }
+            return cells;
+        }""",
+        [kind, role],
+    )
+    return {(row, column) for row, column in found}
+
+
+def line(page: Page, board: str = "board") -> str:
+    """What the line under a board says."""
+    return page.locator(f".st-key-board-{board.replace(' ', '-')} .line").inner_text()
+
+
 def drawn(page: Page, key: str) -> str:
     """What a chart draws: data and shapes, as text to compare."""
     chart(page, key).locator(".main-svg").first.wait_for()  # it may be mounted anew
