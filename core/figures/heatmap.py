@@ -24,6 +24,7 @@ Index = tuple[int, ...]
 MARGIN_LEFT, MARGIN_TOP, MARGIN_RIGHT, MARGIN_BOTTOM = 24, 46, 4, 8
 LETTER = 7.6  # pixels of a letter of a title, about
 NARROWEST = 150  # pixels of a picture: narrower ones are cut on their right
+LEADING_TEXT, LABEL_LETTER = 11, 5.5  # pixels of the text over a matrix, and of a letter of it
 LEADING_LABEL = 16  # pixels for the label over the first matrix of a tensor of rank 3 or 4
 LARGEST_CELL, SMALLEST_CELL = 48, 7
 PROJECTED = 1.4  # how much larger cells are on a projector
@@ -380,7 +381,7 @@ def _layout(picture: Picture, montage: Montage, cell: int) -> dict:
         | _ticks(montage, 0, picture.origin[-2], cell)
         | {"range": [rows - 0.5, -0.5], "scaleanchor": "x", "constrain": "domain"},
         "shapes": [s for outline in picture.outlines for s in _border(outline, montage)],
-        "annotations": _leading_labels(picture, montage),
+        "annotations": _leading_labels(picture, montage, cell),
         "dragmode": False,
         "showlegend": False,
     }
@@ -425,16 +426,21 @@ def _rectangles(places: Sequence[tuple[int, int]]) -> list[tuple[int, int, int, 
     return [(r, c, r, c) for r, c in places]
 
 
-def _leading_labels(picture: Picture, montage: Montage) -> list[dict]:
+def _leading_labels(picture: Picture, montage: Montage, cell: int) -> list[dict]:
+    """The leading indices over each matrix, without names where those are too wide; over small cells on top alone."""
     if len(montage.shape) <= 2:
         return []
     names = list(picture.leading_names) or [""] * (len(montage.shape) - 2)
+    if LABEL_LETTER * len(", ".join(f"{name}=0" for name in names)) > (montage.matrix[1] + montage.gap) * cell:
+        names = [""] * len(names)
     labels = []
     for leading in montage.leading_indices():
         top, left = montage.corner(leading)
         counted = [i + start for i, start in zip(leading, first_index(picture), strict=False)]
         text = ", ".join(f"{name}={i}" if name else str(i) for name, i in zip(names, counted, strict=True))
         first = top == 0
+        if not first and montage.gap * cell < LEADING_TEXT:
+            continue
         labels.append(
             {
                 "text": text,
@@ -444,7 +450,7 @@ def _leading_labels(picture: Picture, montage: Montage) -> list[dict]:
                 "yanchor": "bottom",
                 "yshift": LEADING_LABEL if first else 0,
                 "showarrow": False,
-                "font": {"size": 11, "color": colour.MUTED},
+                "font": {"size": LEADING_TEXT, "color": colour.MUTED},
             }
         )
     return labels
