@@ -10,14 +10,16 @@ import torch
 from torch import Tensor
 
 from core.figures import colour, curves
-from core.figures.heatmap import Index, Outline, Picture, number
+from core.figures.board import Cells, Panel, Relation
+from core.figures.heatmap import Index, Montage, Picture, cell_size, number
 from core.figures.walk import record
 from core.ops import batch_norm as ops
 from core.ops.operator import Call, Operator
 from core.tensors.limits import Limits
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import check, controls, frame, pictures, tensor_input, walk
+from core.ui import board, check, controls, frame, tensor_input, walk
+from core.ui.board import At
 from core.ui.frame import Pitfall
 from core.ui.predict import Question
 from core.ui.take_away import TakeAway
@@ -33,7 +35,13 @@ FUNCTIONS: dict[str, Callable[..., Tensor]] = {
 STEPS: dict[str, Callable[..., ops.BatchNormSteps]] = {
     "batch": ops.batch_norm_steps, "layer": ops.layer_norm_steps, "instance": ops.instance_norm_steps, "group": ops.group_norm_steps,
 }  # fmt: skip
-MOST_TERMS = 12  # numbers of a group that are written out
+GROUP = {"batch": "c", "layer": "n", "instance": "n c", "group": "n g"}  # whose words a group's numbers agree in
+MOMENTUM, BATCH, STEPS_BEFORE = "0.1", 8, 40  # of the running statistics, at first
+NARROW = 120  # pixels of a slider
+WIDEST = 156  # pixels of the cells of all channels' statistics
+SMALL = 26  # pixels of a cell of the statistics and the parameters
+WIDTH, HEIGHT = 770, 420  # pixels of input, standardized and output, side by side
+STATISTICS = 112  # pixels of the height of a mean and of a variance
 
 
 @dataclass(frozen=True)
@@ -96,54 +104,35 @@ def chase(channels: int, momentum: str, batch: int, seed: int) -> Chase:
 
 def lesson(topic: Topic) -> None:
     """The page between its title and its tabs."""
-    with controls.row():
+    with controls.main():
         kind = controls.choice("kind", "Normalise by", KINDS)
         mode = controls.choice("mode", "Mode", ("train", "eval"))
-        rank = controls.choice("rank", "Shape", ("N×C×H×W", "N×C"))
-        seed = controls.seed()
-    with controls.row("sizes"):
-        sizes = [
-            controls.slider("N", "N: samples", 1, 6, 3, width=120),
-            controls.slider("C", "C: channels", 1, 6, 4, width=120),
-        ]
-        if rank == "N×C×H×W":
-            sizes += [controls.slider(key, key, 1, 4, 2, width=120) for key in ("H", "W")]
-        gamma = controls.slider("weight", "weight γ", -3.0, 3.0, 1.0, step=0.1, width=120)
-        beta = controls.slider("bias", "bias β", -3.0, 3.0, 0.0, step=0.1, width=120)
-    example = source(tuple(sizes), torch.Generator().manual_seed(seed)).round(decimals=1)
-    with controls.row("input"):
-        x = tensor_input.tensor("x", "Input", example, LIMITS).float()
-        groups = controls.stops(
-            "num_groups",
-            "num_groups",
-            [g for g in range(1, x.shape[1] + 1) if x.shape[1] % g == 0],
-            2 if x.shape[1] % 2 == 0 else 1,
-        )
-        eps = float(controls.stops("eps", "eps", EPS, "1e-5"))
+        gamma = controls.slider("weight", "weight γ", -3.0, 3.0, 1.0, step=0.1, width=NARROW)
+        beta = controls.slider("bias", "bias β", -3.0, 3.0, 0.0, step=0.1, width=NARROW)
+        of_groups = st.container(width=NARROW)
+    with controls.more():
+        x = choose_input()
+        eps = float(controls.stops("eps", "eps", EPS, "1e-5", width=NARROW))
         cell = controls.cell("cell", "Picked cell", x.shape) or (0,) * x.dim()
+    with of_groups:
+        groups = choose_groups(x.shape[1])
     above = st.container()  # the pictures, which need the controls of the running statistics below them
-    with controls.row("running"):
-        momentum = controls.stops(
-            "momentum", "momentum", MOMENTA, "0.1", help="None: the plain average of all batches."
-        )
-        batch = controls.slider("batch", "Batch size", 2, 64, 8)
-        steps = controls.slider("steps", "Steps before this batch", 1, MOST_STEPS, 40)
-    history = chase(x.shape[1], momentum, batch, seed).first(steps)
+    momentum, batch, steps = choose_history(kind)
+    history = chase(x.shape[1], momentum, batch, source_seed()).first(steps)
     share = ops.cumulative_momentum(steps + 1) if momentum == "None" else float(momentum)
     setup = Setup(
         kind, groups, mode == "train", share, eps, gamma, beta, history.running_mean[-1], history.running_var[-1]
     )
     with above:
-        draw_groups(x, setup, cell)
         done = frame.attempt("run", lambda: (x, setup, cell, run(x, setup)))
         if done:
-            draw(*done)
+            equation(*done)
             check.show(operator(topic, done[1].kind), call(done[0], done[1]))
-    with st.container(horizontal=True, gap="small"):
-        draw_chase(history, cell[1], setup)
-        if done:
-            draw_histogram(done[0], done[3])
-    draw_variance(history, cell[1])
+        draw_groups(x, setup, cell)
+    if kind == "batch":
+        running_statistics(history, cell[1], x, setup)
+    if done:
+        draw_histogram(done[0], done[3])
     frame.below(
         topic,
         pitfalls=pitfalls(x, setup),
@@ -151,6 +140,44 @@ def lesson(topic: Topic) -> None:
         questions=questions(done[0], done[1], done[3], share) if done else (),
         take=(lambda: take(done[0], done[1], done[3])) if done else None,
     )
+
+
+def choose_input() -> Tensor:
+    """The input: an example of these sizes, or the reader's own."""
+    rank = controls.choice("rank", "Shape", ("N×C×H×W", "N×C"))
+    sizes = [
+        controls.slider("N", "N: samples", 1, 6, 3, width=NARROW),
+        controls.slider("C", "C: channels", 1, 6, 4, width=NARROW),
+    ]
+    if rank == "N×C×H×W":
+        sizes += [controls.slider(key, key, 1, 4, 2, width=NARROW) for key in ("H", "W")]
+    seed = controls.seed()
+    example = source(tuple(sizes), torch.Generator().manual_seed(seed)).round(decimals=1)
+    return tensor_input.tensor("x", "Input", example, LIMITS).float()
+
+
+def choose_groups(channels: int) -> int:
+    """num_groups, of those that divide the channels."""
+    possible = [g for g in range(1, channels + 1) if channels % g == 0]
+    return controls.stops("num_groups", "num_groups", possible, 2 if channels % 2 == 0 else 1, width=NARROW)
+
+
+def choose_history(kind: str) -> tuple[str, int, int]:
+    """Momentum, batch size and number of the steps before this batch; only batch norm remembers any."""
+    if kind != "batch":
+        st.markdown("Layer, instance and group norm keep no running statistics: train and eval are the same for them.")
+        return MOMENTUM, BATCH, STEPS_BEFORE
+    with controls.row("running"):
+        momentum = controls.stops(
+            "momentum", "momentum", MOMENTA, MOMENTUM, help="None: the plain average of all batches."
+        )
+        batch = controls.slider("batch", "Batch size", 2, 64, BATCH)
+        return momentum, batch, controls.slider("steps", "Steps before this batch", 1, MOST_STEPS, STEPS_BEFORE)
+
+
+def source_seed() -> int:
+    """The seed on screen, which draws the batches before this one too."""
+    return int(controls.settings()["seed"].value)
 
 
 def operator(topic: Topic, kind: str) -> Operator:
@@ -177,60 +204,32 @@ def run(x: Tensor, s: Setup) -> ops.BatchNormSteps:
     return STEPS[s.kind](*made.args, **made.kwargs)
 
 
-def members(x: Tensor, s: Setup, kind: str, cell: Index) -> list[Index]:
-    """The cells that share a mean with this one."""
-    marks = ops.normalization_groups(kind, x.shape, s.groups)
-    return [tuple(index) for index in (marks == marks[cell]).nonzero().tolist()]
-
-
 # ---- pictures --------------------------------------------------------------------------------------------------
 
 
-def draw_groups(x: Tensor, s: Setup, cell: Index) -> None:
-    """Which numbers share a mean, for all four, one colour a group."""
-    parts: list[Picture] = []
-    for kind in KINDS:
-        marks = ops.normalization_groups(kind, x.shape, s.groups)
-        count = int(marks.max()) + 1
-        outlines = [Outline(members(x, s, kind, cell), colour.USED, 2), Outline([cell])]
-        parts.append(
-            Picture(
-                kind,
-                marks,
-                colour.identity(count),
-                f"{'▶ ' if kind == s.kind else ''}{kind}: {count} means",
-                outlines,
-                pickable=True,
-            )
-        )
-    room = sum(x.shape[-2:]) if x.dim() == 4 else sum(x.shape)
-    pictures.many(
-        parts,
-        cell=18 if x.dim() == 4 and room < 9 else 12 if x.dim() == 4 else 24,
-        name="groups",
-        picks=dict.fromkeys(KINDS, "cell"),
-    )
-    if x.dim() == 4:
-        st.caption(
-            "Samples stand side by side, channels below each other. One colour, one mean and variance; outlined: the group of the picked cell."
-        )
-    else:
-        st.caption(
-            "Rows are samples, columns channels. One colour, one mean and variance; outlined: the group of the picked cell."
-        )
+def axes_of(x: Tensor) -> str:
+    """The words of the input's dimensions."""
+    return "n c h w" if x.dim() == 4 else "n c"
 
 
-def draw(x: Tensor, s: Setup, cell: Index, steps: ops.BatchNormSteps) -> None:
-    """Input, standardized and output, and the picked cell in numbers."""
-    outlines = [Outline(members(x, s, s.kind, cell), colour.USED, 2), Outline([cell])]
-    scaled = colour.signed(steps.standardized, steps.output)
-    pictures.equation(
-        Picture("x", x, colour.signed(x), "input", outlines, pickable=True), "→",
-        Picture("standardized", steps.standardized, scaled, "standardized", outlines, pickable=True), "→",
-        Picture("output", steps.output, scaled, "output", outlines, pickable=True),
-        picks=dict.fromkeys(("x", "standardized", "output"), "cell"), height=440,
-    )  # fmt: skip
-    st.markdown(spelled(x, s, cell, steps))
+def channels_in_groups(x: Tensor, s: Setup) -> Relation:
+    """Which channel is in which group of group norm."""
+    c = torch.arange(x.shape[1])
+    return Relation("c g", torch.stack([c, c // (x.shape[1] // s.groups)], 1).numpy())
+
+
+def statistics_pictures(x: Tensor, s: Setup, steps: ops.BatchNormSteps) -> list[Picture]:
+    """Mean and variance of each group; in evaluation batch norm's running ones."""
+    marks = ops.normalization_groups(s.kind, x.shape, s.groups).flatten()
+    firsts = [(marks == i).nonzero()[0].item() for i in range(int(marks.max()) + 1)]
+    picks = [", ".join(map(str, place_at(int(first), x))) for first in firsts]
+    shape = (x.shape[0], -1) if s.kind in ("instance", "group") else (-1,)
+    side = min(SMALL, (STATISTICS - 54) // steps.mean.reshape(shape).shape[0]) if len(shape) > 1 else SMALL
+    running = "running_" if s.kind == "batch" and not s.training else ""
+    return [
+        Picture(name, values.reshape(shape), scale, running + name, axes=GROUP[s.kind], picks=picks, side=side)
+        for name, values, scale in (("mean", steps.mean, colour.signed(x)), ("var", steps.var, colour.magnitude(steps.var)))
+    ]  # fmt: skip
 
 
 def picked_statistics(x: Tensor, s: Setup, cell: Index, steps: ops.BatchNormSteps) -> tuple[float, float]:
@@ -241,20 +240,84 @@ def picked_statistics(x: Tensor, s: Setup, cell: Index, steps: ops.BatchNormStep
     return steps.mean.expand_as(x)[cell].item(), steps.var.expand_as(x)[cell].item()
 
 
-def spelled(x: Tensor, s: Setup, cell: Index, steps: ops.BatchNormSteps) -> str:
-    """The picked cell's way from input to output, in numbers."""
-    mean, var = picked_statistics(x, s, cell, steps)
-    if s.kind == "batch" and not s.training:
-        first = f"evaluation: running_mean[{cell[1]}] = **{number(mean)}**, running_var[{cell[1]}] = **{number(var)}**, whatever the batch"
-    else:
-        values = [number(x[index].item()) for index in members(x, s, s.kind, cell)]
-        terms = " + ".join(values[:MOST_TERMS]).replace("+ -", "− ") + (" + …" if len(values) > MOST_TERMS else "")
-        first = f"mean = ({terms}) / {len(values)} = **{number(mean)}**; var = Σ(x − mean)² / {len(values)} = **{number(var)}**"
-    standardized, output = steps.standardized[cell].item(), steps.output[cell].item()
-    return (
-        f"{first}  \nstandardized{list(cell)} = ({number(x[cell].item())} − {number(mean)}) / √({number(var)} + {s.eps:g}) = "
-        f"**{number(standardized)}**; output{list(cell)} = {number(standardized)} · {s.gamma:g} + {s.beta:g} = **{number(output)}**"
+def place_at(flat: int, x: Tensor) -> Index:
+    """The index of the element at this place in reading order."""
+    return tuple(int(i) for i in torch.unravel_index(torch.tensor(flat), x.shape))
+
+
+def parameter_pictures(x: Tensor, s: Setup) -> list[Picture]:
+    """weight and bias: one number a channel, in layer norm one for each element of a sample."""
+    weight, bias = s.by_channel(x)
+    scale, axes = colour.signed(weight, bias), axes_of(x).removeprefix("n ") if s.kind == "layer" else "c"
+    picks = [", ".join(map(str, [0, *i, *[0] * (x.dim() - 1 - len(i))])) for i in weight.isfinite().nonzero().tolist()]
+    columns = Montage(tuple(weight.shape), across=True).cells[1]
+    side = min(SMALL, WIDEST // columns)
+    return [
+        Picture(name, values, scale, title, axes=axes, across=True, picks=picks, side=side, leading_names=("c",))
+        for name, values, title in (("gamma", weight, "weight γ"), ("beta", bias, "bias β"))
+    ]
+
+
+def equation(x: Tensor, s: Setup, cell: Index, steps: ops.BatchNormSteps) -> None:
+    """Input, standardized and output; the statistics and the parameters that lead from one to the next."""
+    scaled = colour.signed(steps.standardized, steps.output)
+    axes, group = axes_of(x), GROUP[s.kind]
+    names = ("n", "c") if x.dim() == 4 else ()
+    high = [
+        Picture("x", x, colour.signed(x), "input x", axes=axes, group=group, leading_names=names), "→",
+        Picture("standardized", steps.standardized, scaled, "standardized", axes=axes, group=group), "→",
+        Picture("output", steps.output, scaled, "output", axes=axes, group=group),
+    ]  # fmt: skip
+    beside = [*statistics_pictures(x, s, steps), *parameter_pictures(x, s)]
+    board.show(
+        *(At(1, column, part, rows=len(beside)) for column, part in enumerate(high, start=1)),
+        *(At(row, len(high) + 1, part) for row, part in enumerate(beside, start=1)),
+        links=[channels_in_groups(x, s)], spelled=spelled(s),
+        picks=dict.fromkeys(("x", "standardized", "output", "mean", "var", "gamma", "beta"), "cell"),
+        pinned=("x", cell), cell=cell_size([x.shape] * 3, WIDTH, HEIGHT),
+    )  # fmt: skip
+
+
+def spelled(s: Setup) -> dict[str, str]:
+    """A cell's way from input to output, and where a mean and a variance come from."""
+    way = (
+        f"`{{at:standardized}}` = ({{x}} − {{sum:mean}}) / √({{var}} + {number(s.eps)}) = **{{standardized}}**; "
+        "`{at:output}` = {standardized} · {sum:gamma} + {sum:beta} = **{output}**"
     )
+    applies = "`{at:%s}` = **{%s}**, for {count:output} numbers: `{at:output}`"
+    parameters = {name: applies % (name, name) for name in ("gamma", "beta")}
+    if s.kind == "batch" and not s.training:
+        kept = "`running_{at:%s}` = **{%s}**: what the batches before have left, whatever this one holds"
+        return {"": way, "mean": kept % ("mean", "mean"), "var": kept % ("var", "var")} | parameters
+    return {
+        "": way,
+        "mean": "`{at:mean}` = ({sum:x}) / {count:x} = **{mean}**",
+        "var": "`{at:var}` = Σ(x − {sum:mean})² / {count:x}, over the {count:x} numbers that share the mean, = **{var}**",
+    } | parameters
+
+
+def draw_groups(x: Tensor, s: Setup, cell: Index) -> None:
+    """Which numbers share a mean, for all four, one colour a group."""
+    marks = {kind: ops.normalization_groups(kind, x.shape, s.groups) for kind in KINDS}
+    counts = {kind: int(mark.max()) + 1 for kind, mark in marks.items()}
+    goes = "; ".join(
+        f"{{{kind}}} of {count} in {kind} norm ({x.numel() // count} numbers)" for kind, count in counts.items()
+    )
+    board.show(
+        *(
+            Picture(kind, marks[kind], colour.identity(count), f"{'▶ ' if kind == s.kind else ''}{kind}: {count} means",
+                    axes=axes_of(x), group=GROUP[kind])
+            for kind, count in counts.items()
+        ),
+        links=[channels_in_groups(x, s)], spelled=f"This number goes into the mean {goes}.",
+        picks=dict.fromkeys(KINDS, "cell"), pinned=(s.kind, cell), height=260, name="groups",
+    )  # fmt: skip
+    where = (
+        "Samples stand side by side, channels below each other."
+        if x.dim() == 4
+        else "Rows are samples, columns channels."
+    )
+    st.caption(f"{where} One colour is one mean and one variance; the whole group of the cell is outlined.")
 
 
 def draw_histogram(x: Tensor, steps: ops.BatchNormSteps) -> None:
@@ -273,56 +336,81 @@ def draw_histogram(x: Tensor, steps: ops.BatchNormSteps) -> None:
         f"{name} mean {number(t.mean().item())}, variance {number(t.var(correction=0).item())}"
         for name, t in (("input", x), ("output", steps.output))
     )
-    pictures.show(figure, f"Histogram of all numbers. {said}", key="histogram", width=430)
+    board.alone(figure, f"Histogram of all numbers. {said}", name="histogram", width=430)
 
 
-def draw_chase(history: Chase, c: int, s: Setup) -> None:
-    """The running mean of one channel after the batches' means."""
-    places = range(1, len(history.mean) + 1)
-    series = {"batch mean": (places, history.mean[:, c]), "running_mean": (places, history.running_mean[:, c])}
+def running_statistics(history: Chase, c: int, x: Tensor, s: Setup) -> None:
+    """The running statistics of each channel: how they came about, and what this batch makes of them."""
+    board.show(
+        *this_batch(x, s),
+        chart("means", "running_mean", history.mean, history.running_mean, c, float(c), x),
+        chart("variances", "running_var", history.var, history.running_var, c, (1 + c / 2) ** 2, x),
+        spelled=moves(x, s), pinned=("running_mean", (c,)), name="running",
+        picks=dict.fromkeys(("running_mean", "batch_mean", "new_mean", "running_var", "batch_var", "new_var", "means",
+                             "variances"), "cell"),
+    )  # fmt: skip
+    st.markdown(
+        f"Before this batch, in channel {c}: running_mean = **{number(s.running_mean[c].item())}**, running_var = "
+        f"**{number(s.running_var[c].item())}**, after {len(history.mean)} batches. In training each batch is standardised by its own "
+        "statistics and moves the running ones; evaluation uses the running ones and moves nothing."
+    )
+
+
+def moved(x: Tensor, s: Setup) -> tuple[Tensor, Tensor]:
+    """running_mean and running_var after this batch."""
+    made = call(x, s)
+    STEPS[s.kind](*made.args, **made.kwargs)
+    return made.args[1], made.args[2]
+
+
+def this_batch(x: Tensor, s: Setup) -> list[board.Part]:
+    """Running statistics before this batch and, in training, the batch's own and what comes of both."""
+    try:
+        after = moved(x, s)
+    except ValueError:
+        return []  # said above: one number a channel
+    steps = run(x, s)
+    parts: list[board.Part] = []
+    for name, before, own, new in (
+        ("mean", s.running_mean, steps.mean.flatten(), after[0]), ("var", s.running_var, steps.var.flatten(), after[1]),
+    ):  # fmt: skip
+        scale = colour.signed(before, own, new)
+        strip = functools.partial(Picture, scale=scale, axes="c", side=SMALL, picks=first_cells(x))
+        parts.append(strip(f"running_{name}", before, title=f"running_{name}"))
+        if s.training:
+            parts += ["→", strip(f"batch_{name}", own, title=f"{name} of this batch"), "→",
+                      strip(f"new_{name}", new, title=f"running_{name} after it"), board.BREAK]  # fmt: skip
+    return [*parts, board.BREAK]
+
+
+def first_cells(x: Tensor) -> list[str]:
+    """The index of each channel's first number."""
+    return [", ".join(map(str, [0, c, *[0] * (x.dim() - 2)])) for c in range(x.shape[1])]
+
+
+def moves(x: Tensor, s: Setup) -> dict[str, str]:
+    """How this batch moves the running statistics of a channel."""
+    if not s.training:
+        return {"": "Evaluation uses running_mean {running_mean} and running_var {running_var}, and moves neither."}
+    n, share = x.numel() // x.shape[1], number(s.momentum)
+    way = f"running_%s: (1 − {share}) · {{sum:running_%s}} + {share} · {{sum:batch_%s}}%s = **{{new_%s}}**"
+    mean, var = way % ("mean", "mean", "mean", "", "mean"), way % ("var", "var", "var", f" · {n}/{n - 1}", "var")
+    return {"": f"{mean}; {var}", **dict.fromkeys(("running_var", "batch_var", "new_var", "variances"), var)}
+
+
+def chart(name: str, statistic: str, batches: Tensor, running: Tensor, c: int, true: float, x: Tensor) -> Panel:
+    """The running statistic of each channel step by step, and what one channel's batches gave."""
+    places = range(1, len(running) + 1)
+    series = {f"batches, c = {c}": (places, batches[:, c])}
+    series |= {f"c = {k}": (places, running[:, k]) for k in range(running.shape[1])}
     figure = curves.lines(
-        series,
-        curves.Axis("step"),
-        curves.Axis(),
-        title=f"Mean of channel {c}",
-        height=260,
-        targets={"of the source": float(c)},
-    )
-    pictures.show(
-        figure,
-        f"running_mean of channel {c} after the steps: {number(s.running_mean[c].item())}; the source has mean {c}",
-        key="means",
-        width=430,
-    )
-
-
-def draw_variance(history: Chase, c: int) -> None:
-    """The running variance of one channel after the batches' variances."""
-    places = range(1, len(history.var) + 1)
-    series = {"batch var (biased)": (places, history.var[:, c]), "running_var": (places, history.running_var[:, c])}
-    true = (1 + c / 2) ** 2
-    with st.container(horizontal=True, gap="small"):
-        figure = curves.lines(
-            series,
-            curves.Axis("step"),
-            curves.Axis(),
-            title=f"Variance of channel {c}",
-            height=260,
-            targets={"of the source": true},
-        )
-        last = history.running_var[-1, c].item()
-        pictures.show(
-            figure,
-            f"running_var of channel {c} after the steps: {number(last)}; the source has variance {number(true)}",
-            key="variances",
-            width=430,
-        )
-        st.markdown(
-            f"In training each batch is standardised by its own statistics and moves the running ones. After {len(history.mean)} steps, in "
-            f"channel {c}: running_mean = **{number(history.running_mean[-1, c].item())}**, running_var = **{number(last)}**. Evaluation "
-            "uses these and moves nothing. Layer, instance and group norm here keep none: train and eval are the same for them.",
-            width=400,
-        )
+        series, curves.Axis("step"), curves.Axis(), title=statistic, height=280,
+        targets={f"c = {c} over all data": true},
+    )  # fmt: skip
+    last = running[-1].tolist()
+    said = f"{statistic} after {len(running)} steps: {', '.join(map(number, last))}; in channel {c} all data have {number(true)}"
+    ends = Cells("c", (len(last),), running[-1], spots=[(len(running), value) for value in last])
+    return Panel(name, figure, said, ends, picks=first_cells(x), stretch=430)
 
 
 # ---- pitfalls --------------------------------------------------------------------------------------------------
