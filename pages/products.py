@@ -10,121 +10,155 @@ import torch
 from torch import Tensor
 
 from core.figures import colour
-from core.figures.heatmap import Index, Outline, Picture, cell_size, number
+from core.figures.heatmap import Index, Montage, Picture, cell_size, number
+from core.figures.products import Operand, goes_into, letters_of, linked, terms_of
 from core.figures.walk import Moment, record
 from core.ops import products as ops
 from core.ops.operator import Call
 from core.tensors.limits import Limits
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import check, controls, frame, pictures, tensor_input, walk
+from core.ui import board, check, controls, frame, tensor_input, walk
+from core.ui.board import At
 from core.ui.frame import Pitfall
 from core.ui.predict import Question
 from core.ui.take_away import TakeAway
 
 LIMITS = Limits(ranks=(1, 2, 3), max_side=8, max_elements=128)
+PAIRS = {
+    "matrices": ((2, 3), (3, 2)), "wider": ((3, 4), (4, 2)), "batches": ((3, 4), (5, 4, 2)),
+    "bmm": ((2, 3, 4), (2, 4, 3)), "broadcast": ((3, 4), (4,)), "vectors": ((4,), (4,)),
+}  # fmt: skip
 SHAPES = {
-    "2×3 times 3×2, the tutorial's": ((2, 3), (3, 2)),
-    "3×4 times 4×2": ((3, 4), (4, 2)),
-    "3×4 times 5×4×2, batches": ((3, 4), (5, 4, 2)),
-    "2×3×4 times 2×4×3, bmm": ((2, 3, 4), (2, 4, 3)),
-    "3×4 by 4, broadcast": ((3, 4), (4,)),
-    "4 by 4, two vectors": ((4,), (4,)),
-}
-OPERATIONS = ("matmul (@)", "mm", "bmm", "dot", "mul (*)", "einsum")
+    "matrices": "2×3 times 3×2, the tutorial's", "wider": "3×4 times 4×2", "batches": "3×4 times 5×4×2, batches",
+    "bmm": "2×3×4 times 2×4×3, bmm", "broadcast": "3×4 by 4, broadcast", "vectors": "4 by 4, two vectors",
+}  # fmt: skip
+OPERATIONS = {
+    "matmul": "matmul (@)", "mm": "mm", "bmm": "bmm", "dot": "dot", "mul": "mul (*)", "einsum": "einsum",
+}  # fmt: skip
 EQUATIONS = ("ik,kj->ij", "ij,ij->ij", "ij,ij->", "ik,jk->ij", "bij,bjk->bik", "i,j->ij", "i,i->", "ij,j->i")
 ALL: dict[str, Callable[[Tensor, Tensor], Any]] = {
     "torch.mul, *": torch.mul, "torch.mm": torch.mm, "torch.matmul, @": torch.matmul, "torch.bmm": torch.bmm, "torch.dot": torch.dot,
     "np.multiply, *": lambda a, b: np.multiply(a.numpy(), b.numpy()), "np.dot": lambda a, b: np.dot(a.numpy(), b.numpy()),
     "np.matmul, @": lambda a, b: a.numpy() @ b.numpy(),
 }  # fmt: skip
+HEIGHT = 410  # pixels of the pictures
+HEADS, LABELS = 60, 16  # pixels of a picture's title and indices, and of the names of its batches
 
 
 def lesson(topic: Topic) -> None:
     """The page between its title and its tabs."""
-    with controls.row():
-        shapes = SHAPES[controls.choice("shapes", "Shapes", tuple(SHAPES), width=280)]
-        operation = controls.choice("op", "Operation", OPERATIONS)
-        equation = controls.choice("equation", "Equation", EQUATIONS) if operation == "einsum" else ""
+    with controls.main():
+        pair = controls.choice("shapes", "Shapes", SHAPES, width=280)
+        operation = controls.choice("op", "Operation", OPERATIONS, width=150)
+        equation = controls.choice("equation", "Equation", EQUATIONS, width=150) if operation == "einsum" else ""
+    with controls.more():
         seed = controls.seed()
-    generator = torch.Generator().manual_seed(seed)
-    examples = [torch.randint(0, 5, shape, generator=generator).float() for shape in shapes]
-    if shapes == SHAPES["2×3 times 3×2, the tutorial's"] and seed == 0:
-        examples = [torch.arange(1.0, 7).reshape(2, 3), torch.arange(1.0, 7).reshape(3, 2)]
-    with controls.row("input"):
-        A = tensor_input.tensor("a", "A", examples[0], LIMITS).float()
-        B = tensor_input.tensor("b", "B", examples[1], LIMITS).float()
-    run = frame.attempt("products", lambda: attempted(operation, equation, A, B))
-    if run is not None:
-        operation, equation, A, B, C = run
-        with controls.row("pick"):
-            cell = controls.cell("cell", "Picked cell of C", C.shape)
-        cell = cell or ((0,) * C.dim() if C.numel() else None)
-        draw(operation, A, B, C, cell)
-        if cell is not None:
-            st.markdown(spelled(operation, A, B, C, cell))
-        operator = next(o for o in topic.operators if o.name == operation.split()[0])
-        check.show(operator, Call((equation, A, B) if equation else (A, B)))
+        first, second = examples(pair, seed)
+        A = tensor_input.tensor("a", "A", first, LIMITS)
+        B = tensor_input.tensor("b", "B", second, LIMITS)
+        given, (A, B) = (A.dtype, B.dtype), one_dtype(A, B)
+        C = product_of(operation, equation, A, B)
+        cell = controls.cell("cell", "Picked cell of C", C.shape) if C is not None else None
+    say_dtypes(*given, A.dtype)
+    if C is None:
+        refused(operation, equation, A, B)
+    else:
+        draw(operation, equation, A, B, C, cell or (0,) * C.dim())
+        operator = next(o for o in topic.operators if o.name == operation)
+        check.show(operator, call_of(equation, A, B))
     accepted(A, B)
-    if run is None:
-        return
     frame.below(
         topic,
         pitfalls=pitfalls(),
         walk=lambda: three_ways(A, B),
-        questions=questions(operation, A, B, C),
-        take=lambda: take(operation, equation, A, B, C),
+        questions=questions(operation, equation, A, B, C),
+        take=(lambda: take(operation, equation, A, B, C)) if C is not None else None,
     )
 
 
-Run = tuple[str, str, Tensor, Tensor, Tensor]
+def examples(pair: str, seed: int) -> tuple[Tensor, Tensor]:
+    """Small whole numbers; the tutorial's own for its shapes and seed 0."""
+    if pair == "matrices" and seed == 0:
+        return torch.arange(1.0, 7).reshape(2, 3), torch.arange(1.0, 7).reshape(3, 2)
+    generator = torch.Generator().manual_seed(seed)
+    first, second = (torch.randint(0, 5, shape, generator=generator).float() for shape in PAIRS[pair])
+    return first, second
 
 
-def attempted(operation: str, equation: str, A: Tensor, B: Tensor) -> Run:
-    """The product, or its refusal."""
-    functions = {"matmul (@)": ops.matmul, "mm": ops.mm, "bmm": ops.bmm, "dot": ops.dot, "mul (*)": ops.mul}
-    C = ops.einsum(equation, A, B) if equation else functions[operation](A, B)
-    return operation, equation, A, B, C
+def one_dtype(A: Tensor, B: Tensor) -> tuple[Tensor, Tensor]:
+    """Both in one dtype: torch multiplies no matrices of two, and none of bools."""
+    if A.dtype == B.dtype and A.dtype != torch.bool:
+        return A, B
+    dtype = torch.float32 if A.dtype == B.dtype else torch.promote_types(A.dtype, B.dtype)
+    return A.to(dtype), B.to(dtype)
+
+
+def say_dtypes(left: torch.dtype, right: torch.dtype, both: torch.dtype) -> None:
+    """Beside the picture where the tensors are not in the reader's dtypes."""
+    if not left == right == both:
+        names = (str(kind).removeprefix("torch.") for kind in (left, right, both))
+        controls.complain("A is {}, B {}. torch takes matrices of one dtype only: both are {} here.".format(*names))
+
+
+def call_of(equation: str, A: Tensor, B: Tensor) -> Call:
+    """The arguments of the operation on screen."""
+    return Call((equation, A, B) if equation else (A, B))
+
+
+def product_of(operation: str, equation: str, A: Tensor, B: Tensor) -> Tensor | None:
+    """The product; None where it is refused."""
+    try:
+        result: Tensor = call_of(equation, A, B).of(getattr(ops, operation))
+    except frame.REFUSALS:
+        return None
+    return result
 
 
 # ---- the pictures ----------------------------------------------------------------------------------------------
 
-
-def is_plain(operation: str, A: Tensor, B: Tensor) -> bool:
-    """Whether two matrices are multiplied, so that row meets column in one picture."""
-    return operation in ("matmul (@)", "mm") and A.dim() == B.dim() == 2
+SUM = "`{at:C}` = {sum:A*B} = **{C}**"
 
 
-def draw(operation: str, A: Tensor, B: Tensor, C: Tensor, cell: Index | None) -> None:
-    """A left of C and B above it for two matrices; else side by side, repeated copies in grey."""
-    scale, product = colour.signed(A, B), colour.signed(C)
-    mine = [Outline([cell])] if cell is not None else []
-    out = Picture("C", C, product, f"C {size(C)}", mine, pickable=True)
-    if is_plain(operation, A, B) and cell is not None:
-        i, j = cell
-        left = Picture("A", A, scale, f"A {size(A)}", [Outline([(i, k) for k in range(A.shape[1])], colour.USED)])
-        above = Picture("B", B, scale, f"B {size(B)}", [Outline([(k, j) for k in range(len(B))], colour.USED)])
-        side = max(26, min(46, cell_size([(len(A) + len(B), A.shape[1] + B.shape[1])], height=460)))
-        with st.container(horizontal=True, gap="xsmall"):
-            st.container(width=max(A.shape[1] * side + 28, 150), height=10, border=False)
-            pictures.one(above, side, None, "product B")
-        with st.container(horizontal=True, gap="xsmall"):
-            pictures.one(left, side, None, "product A")
-            pictures.one(out, side, "cell", "product C")
-        return
-    shown = [stretched(A, B, "A", scale), stretched(B, A, "B", scale)] if operation in ("matmul (@)", "mul (*)") else [
-        Picture("A", A, scale, f"A {size(A)}"), Picture("B", B, scale, f"B {size(B)}")]  # fmt: skip
-    sign = "⊙" if operation == "mul (*)" else "@"
-    pictures.equation(shown[0], sign, shown[1], "=", out, picks={"C": "cell"}, height=460, cell=26, name="product")
+def draw(operation: str, equation: str, A: Tensor, B: Tensor, C: Tensor, cell: Index) -> None:
+    """A left of C and B above it where rows meet columns, so that they stand in line; else side by side."""
+    scale = colour.signed(A, B)
+    letters = letters_of(operation, equation, A.dim(), B.dim())
+    given = [Operand(n, at, tuple(x.shape)) for n, at, x in zip("ABC", letters, (A, B, C), strict=True)]
+    (left, above, out), ties = linked(*given)
+    crossed = operation in ("matmul", "mm", "bmm") and min(A.dim(), B.dim()) > 1
+    a, b, c = (
+        Picture(
+            o.name, x, colours, f"{o.name} {size(x)}", axes=" ".join(o.letters), across=crossed,
+            leading_names=("batch",) * (x.dim() - 2), picks=None if o is out else goes_into(o, out),
+        )
+        for o, x, colours in ((left, A, scale), (above, B, scale), (out, C, colour.signed(C)))
+    )  # fmt: skip
+    sign = "⊙" if operation == "mul" else "," if operation == "einsum" else "@"
+    parts = (
+        (At(1, 2, b), At(2, 1, a, align="end"), At(2, 2, c))
+        if crossed
+        else (a, sign, b, "=" if sign != "," else "→", c)
+    )
+    board.show(
+        *parts, links=ties, spelled={"C": SUM, "A": factor("A", "B"), "B": factor("B", "A")},
+        picks=dict.fromkeys("ABC", "cell"), pinned=("C", cell), cell=side(a, b, c) if crossed else None, height=HEIGHT,
+    )  # fmt: skip
 
 
-def stretched(x: Tensor, other: Tensor, name: str, scale: colour.Scale) -> Picture:
-    """An operand with the copies that broadcasting reads drawn in grey; nothing is copied in memory."""
-    if x.dim() == other.dim() == 3 or x.dim() < 2 or other.dim() < 3:
-        return Picture(name, x, scale, f"{name} {size(x)}")
-    ghost = x.expand(other.shape[0], *x.shape[-2:])
-    muted = [tuple(place) for place in torch.ones(ghost.shape).nonzero().tolist() if place[0] > 0]
-    return Picture(name, ghost, scale, f"{name} {size(x)}, read {len(ghost)} times", muted=muted)
+def factor(name: str, other: str) -> str:
+    """What a cell of an operand is multiplied by, and where that goes."""
+    return (
+        f"`{{at:{name}}}` = **{{{name}}}** is multiplied by `{{at:{other}}}` ({{list:{other}}}) on its way into `{{at:C}}`. "
+        f"The gradient of `C.sum()` at it is the sum of these: **{{total:{other}}}**."
+    )
+
+
+def side(left: Picture, above: Picture, out: Picture) -> int:
+    """The side of a cell with which B above C and A left of C fit."""
+    rows, columns = zip(*(Montage(tuple(p.values.shape), p.across).cells for p in (left, above, out)), strict=True)
+    heads = HEADS + LABELS * sum(p.values.dim() > 2 for p in (above, out))
+    return cell_size([(rows[1] + rows[2], columns[0] + columns[2])], height=HEIGHT - heads)
 
 
 def size(x: Tensor) -> str:
@@ -132,23 +166,40 @@ def size(x: Tensor) -> str:
     return "×".join(map(str, x.shape)) or "()"
 
 
-def spelled(operation: str, A: Tensor, B: Tensor, C: Tensor, cell: Index) -> str:
-    """The picked cell's sum in numbers."""
-    place = f"C{list(cell)}"
-    if is_plain(operation, A, B):
-        steps = ops.cell_steps(A, B, *cell)
-        terms = " + ".join(
-            f"{number(a)}·{number(b)}" for a, b in zip(steps.row.tolist(), steps.column.tolist(), strict=True)
-        )
-        return f"`{place}` = row {cell[0]} of A · column {cell[1]} of B = {terms} = **{number(steps.output.item())}**"
-    if operation in ("matmul (@)", "bmm") and C.dim() == 3 and min(A.dim(), B.dim()) >= 2:
-        batch, i, j = cell
-        left, right = (x.expand(len(C), *x.shape[-2:])[batch] for x in (A, B))
-        return f"In batch {batch}: {spelled('mm', left, right, C[batch], (i, j))}"
-    if operation == "mul (*)":
-        a, b = (x.expand(C.shape)[cell].item() for x in (A, B))
-        return f"`{place}` = {number(a)} · {number(b)} = **{number(C[cell].item())}**: cell by cell, no sum."
-    return f"`{place}` = **{number(C[cell].item())}**"
+# ---- refusals --------------------------------------------------------------------------------------------------
+
+
+def refused(operation: str, equation: str, A: Tensor, B: Tensor) -> None:
+    """What torch says to these shapes, A and B as they are, and what would fit, in one click."""
+    st.error(f"`torch.{operation}` says {refusal(theirs(operation, equation), A, B)}", icon=":material/block:")
+    fits = next((o for o in OPERATIONS if o != "einsum" and accepts(theirs(o, ""), A.shape, B.shape)), None)
+    shapes = next((s for s, pair in PAIRS.items() if accepts(theirs(operation, equation), *pair)), None)
+    with st.container(horizontal=True):
+        if fits:
+            st.button(f"Take {OPERATIONS[fits]} for these shapes", on_click=put, kwargs={"op": fits})
+        if shapes:
+            st.button(
+                f"Take shapes that fit: {SHAPES[shapes]}", on_click=put,
+                kwargs={"shapes": shapes, "a_from": "example", "b_from": "example"},
+            )  # fmt: skip
+    scale = colour.signed(A, B)
+    board.show(Picture("A", A, scale, f"A {size(A)}"), "and", Picture("B", B, scale, f"B {size(B)}"), height=HEIGHT)
+
+
+def theirs(operation: str, equation: str) -> Callable[[Tensor, Tensor], Any]:
+    """torch's own function of A and B."""
+    function = getattr(torch, operation)
+    return lambda a, b: function(equation, a, b) if equation else function(a, b)
+
+
+def accepts(function: Callable[[Tensor, Tensor], Any], left: tuple[int, ...], right: tuple[int, ...]) -> bool:
+    """Whether torch takes tensors of these shapes."""
+    return refusal(function, torch.ones(left), torch.ones(right)).startswith("shape")
+
+
+def put(**settings: str) -> None:
+    """Put the page's controls where a button says; called before they are drawn."""
+    st.session_state.update(settings)
 
 
 def accepted(A: Tensor, B: Tensor) -> None:
@@ -172,7 +223,7 @@ def refusal(function: Callable[[Tensor, Tensor], Any], a: Tensor, b: Tensor) -> 
     """What torch says to these two."""
     try:
         return f"shape {tuple(function(a, b).shape)}"
-    except RuntimeError as error:
+    except (RuntimeError, NotImplementedError) as error:
         return f"“{str(error).splitlines()[0]}”"
 
 
@@ -270,14 +321,18 @@ def reads(now: Moment) -> dict[str, list[Index]]:
     return {"A": [(i, k) for i in range(len(names["A"]))], "B": [(k, j)]}
 
 
-def questions(operation: str, A: Tensor, B: Tensor, C: Tensor) -> list:
+def questions(operation: str, equation: str, A: Tensor, B: Tensor, C: Tensor | None) -> list:
     """Questions on what is on screen, and on shapes."""
 
     def value(draw: random.Random) -> Question:
+        assert C is not None
         cell = tuple(draw.randrange(n) for n in C.shape)
+        terms = terms_of(A, B, letters_of(operation, equation, A.dim(), B.dim()), cell)
+        total = " + ".join(f"{number(a)}·{number(b)}" for a, b in terms)
         return Question(
-            f"{operation}: what is C{list(cell)}?", f"{C[cell].item():.4g}", spelled(operation, A, B, C, cell)
-        )
+            f"{OPERATIONS[operation]}: what is C{list(cell)}?", f"{C[cell].item():.4g}",
+            f"It is {total} = {number(C[cell].item())}.",
+        )  # fmt: skip
 
     def shape(draw: random.Random) -> Question:
         n, k, m, batch = (draw.randint(2, 5) for _ in range(4))
@@ -303,17 +358,17 @@ def questions(operation: str, A: Tensor, B: Tensor, C: Tensor) -> list:
             ("yes", "no"),
         )
 
-    return [value, shape, takes] if C.numel() else [shape, takes, lambda draw: shape(random.Random(draw.random()))]
+    return [shape, takes] if C is None else [value, shape, takes]
 
 
 def take(operation: str, equation: str, A: Tensor, B: Tensor, C: Tensor) -> TakeAway:
     """The product on screen as a script, and its tensors."""
-    name = operation.split()[0]
     given = f"({equation!r}, A, B)" if equation else "(A, B)"
-    function = getattr(ops, name)
+    function = getattr(ops, operation)
     script = Script(
-        "Product", {"A": A, "B": B}, (function,), (f"C = {name}{given}",), ("C",), {"C": f"torch.{name}{given}"}
-    )
+        "Product", {"A": A, "B": B}, (function,), (f"C = {operation}{given}",), ("C",),
+        {"C": f"torch.{operation}{given}"},
+    )  # fmt: skip
     return TakeAway(script, {"A": A, "B": B, "C": C})
 
 
