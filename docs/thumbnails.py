@@ -11,7 +11,6 @@ from core.web.files import THUMBNAILS
 from tests.pages.opening import boards, open_page
 
 
-
 def made(name: str) -> str:
     """The picture of the page with this name, as SVG."""
     shown = boards(open_page(name))

@@ -36,7 +36,7 @@ WAYS_IN: tuple[tuple[str, str, tuple[Link, ...]], ...] = (
 
 def way_in(title: str, says: str, links: tuple[Link, ...]) -> None:
     """One way to start: for whom, what there is to see, and where."""
-    with st.container(border=True, width=310, height="stretch", gap="xsmall"):
+    with st.container(border=True, height="stretch", gap="xsmall"):
         st.markdown(f"**{title}**  \n{says}")
         for page, label, parameters in links:
             st.page_link(f"pages/{page}.py", label=label, icon=":material/arrow_forward:", query_params=parameters)
@@ -63,8 +63,8 @@ st.markdown(
     "about, and what each hand-written version costs next to torch's own. Every number is computed as you look. "
     "The topics are those of a Chinese tutorial on PyTorch's internals, whose mistakes are shown where they stand."
 )
-with st.container(horizontal=True, gap="medium"):
-    for way in WAYS_IN:
+for column, way in zip(st.columns(len(WAYS_IN)), WAYS_IN, strict=True):
+    with column:
         way_in(*way)
 for section in SECTIONS:
     topics = [topic for topic in PAGES if topic.section == section]

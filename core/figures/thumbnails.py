@@ -17,6 +17,7 @@ from core.figures.board import Board, Panel
 
 WIDTH, HEIGHT = 240, 92  # pixels of a thumbnail
 SIGN, SPACE = 14, 8  # pixels for a sign, and between two pictures
+WIDEST = 3.4  # times its height: a longer row of pictures is cut
 MOST = 14  # cells along a side: a larger picture shows every second or third of them
 POINTS = 48  # of a line
 SHADES = 24  # of a scale: enough to see, and few enough to be the same on every machine
@@ -36,7 +37,7 @@ def thumbnail(board: Board) -> str:
     """The board's first line of pictures in small; its pictures in a grid where it has one."""
     line = _first_line(board.flow)
     panels = {panel.name: panel for panel in board.panels}
-    places = _grid(line, panels) if any("at" in part for part in line) else _row(line, panels)
+    places = _grid(line, panels) if any("at" in part for part in line) else _cut(_row(line, panels))
     across = max(area.left + area.width for _, area in places)
     down = max(area.top + area.height for _, area in places)
     scale = min(WIDTH / across, HEIGHT / down)
@@ -79,6 +80,15 @@ def _row(line: Sequence[Mapping[str, Any]], panels: Mapping[str, Panel]) -> Plac
         places.append((part, Area(left, (tallest - height) / 2, width, height)))
         left += width + SPACE
     return places
+
+
+def _cut(places: Places) -> Places:
+    """The first pictures of a row, as many as do not make the others too small to be seen."""
+    tallest = max(area.height for _, area in places)
+    kept = [(part, area) for part, area in places if area.left + area.width <= WIDEST * tallest] or places[:1]
+    while len(kept) > 1 and "panel" not in kept[-1][0]:
+        kept.pop()  # no sign without what it leads to
+    return kept
 
 
 def _grid(line: Sequence[Mapping[str, Any]], panels: Mapping[str, Panel]) -> Places:

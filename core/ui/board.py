@@ -6,7 +6,6 @@ taken out and built anew; `core/ui/assets/board.js` draws what has changed.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
@@ -19,7 +18,6 @@ from core.figures.heatmap import LARGEST_CELL, PROJECTED, PROJECTED_TEXT, SMALLE
 from core.ui import link
 from core.web import files
 
-ASSETS = Path(__file__).parent / "assets"
 DRAWN = "_drawn"  # where session state keeps the boards of this page, to be taken away: {name: Board}
 PAGE_WIDTH, PROJECTOR_WIDTH = 890, 1180  # pixels beside the side bar, and without it, on a screen of 1280
 HINT = "Point at a cell, or move with the arrow keys; a click or Enter pins it."
@@ -57,9 +55,7 @@ Part = Picture | Panel | Words | At | str  # a bare text is a sign, as "=" or "â
 def component() -> Callable[..., Any]:
     """The component, registered once a process."""
     js = JS.format(address=f"{files.board_address()}/board.js")
-    return st.components.v2.component(
-        "board", html=HTML, css=(ASSETS / "board.css").read_text(), js=js, isolate_styles=False
-    )
+    return st.components.v2.component("board", html=HTML, js=js, isolate_styles=False)
 
 
 def forget() -> None:

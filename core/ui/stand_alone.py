@@ -6,7 +6,7 @@ import re
 from core.figures.board import Board, packed
 from core.web.files import BOARD, PLOTLY
 
-CSS = BOARD[0].with_suffix(".css")
+SCRIPT, LINKS, CSS = BOARD
 COLOURS = """
 :root {
   --st-font: system-ui, sans-serif; --st-code-font: ui-monospace, monospace; --st-background-color: #FFFFFF;
@@ -44,5 +44,5 @@ def page(board: Board, title: str) -> str:
 
 def one_script() -> str:
     """The board's modules as one: without the lines that import, and the word that exports."""
-    text = "\n".join(path.read_text() for path in reversed(BOARD))
+    text = LINKS.read_text() + SCRIPT.read_text()
     return re.sub(r"^export ", "", re.sub(r"^import .*$", "", text, flags=re.MULTILINE), flags=re.MULTILINE)

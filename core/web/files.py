@@ -27,7 +27,7 @@ STREAMLIT = Path(streamlit.__file__).parent / "static"
 PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 ASSETS = Path(__file__).parents[1] / "ui" / "assets"
 THUMBNAILS = ASSETS / "thumbnails"
-BOARD = (ASSETS / "board.js", ASSETS / "links.js")  # modules that import each other by their names
+BOARD = tuple(ASSETS / name for name in ("board.js", "links.js", "board.css"))  # they know each other by their names
 TEXT = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".json": "application/json"}
 FOR_EVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"  # keep it, but ask before each use whether it is still the one
@@ -90,7 +90,7 @@ def plotly_address() -> str:
 
 @functools.cache
 def board_address() -> str:
-    """Where a page finds the board's modules: a folder, another one for every version of any of them."""
+    """Where a page finds the board's modules and style: a folder, another one for every version of any of them."""
     content = b"".join(path.read_bytes() for path in BOARD)
     return address(f"board-{hashlib.sha256(content).hexdigest()[:16]}")
 

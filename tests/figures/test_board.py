@@ -31,7 +31,8 @@ def test_a_heatmap_that_shows_its_numbers_sends_them_once():
     "x",
     [
         torch.tensor([[16777217, 1]]), torch.tensor([[0.1, 1.0]], dtype=torch.float64),
-        torch.tensor([[1.0, torch.nan]]), torch.tensor([[-torch.inf, 1.0]]), torch.tensor([[3e38, 1.0]]), torch.tensor([[True, False]]),
+        torch.tensor([[1.0, torch.nan]]),
+        torch.tensor([[-torch.inf, 1.0]]), torch.tensor([[3e38, 1.0]]), torch.tensor([[True, False]]),
         torch.tensor([[1.5, 2.5]], dtype=torch.bfloat16) * 1e7,
     ],
 )  # fmt: skip

@@ -10,7 +10,7 @@ const MUTED = ["#7D838C", "#808495"]; // greys of the figures that words are wri
 const KEYS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 const SVG = "http://www.w3.org/2000/svg";
 
-let plotly; // one script tag for all boards of all pages
+let plotly, styled; // one script tag and one style sheet for all boards of all pages
 
 export function loadPlotly(address) {
   plotly ??= window.Plotly ? Promise.resolve(window.Plotly) : new Promise((resolve, reject) => {
@@ -23,6 +23,15 @@ export function loadPlotly(address) {
   return plotly;
 }
 
+// From a file, so that it does not travel with every message.
+function loadStyle() {
+  return new Promise((resolve) => {
+    const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: new URL("board.css", import.meta.url) });
+    link.onload = link.onerror = resolve;
+    document.head.append(link);
+  });
+}
+
 // ---- the board as a component of Streamlit ---------------------------------------------------------------------
 
 const decoder = new TextDecoder();
@@ -30,7 +39,7 @@ const decoder = new TextDecoder();
 export async function mount({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".board");
   const board = typeof data === "string" ? JSON.parse(data) : JSON.parse(decoder.decode(data));
-  const Plotly = await loadPlotly(board.plotly);
+  const [Plotly] = await Promise.all([loadPlotly(board.plotly), styled ??= loadStyle()]);
   draw(Plotly, root, board, (picked) => setTriggerValue("pick", picked));
 }
 
