@@ -1,7 +1,8 @@
 """ReLU and its neighbours: curve and slope, on a tensor, at 0, and how units die over depth."""
 
+import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,16 +12,17 @@ import torch
 from torch import Tensor
 
 from core.figures import colour, curves
-from core.figures.heatmap import Outline, Picture, cell_size, number
+from core.figures.board import Cells, Panel
+from core.figures.heatmap import Picture, cell_size, number
 from core.figures.walk import record
 from core.ops import activations as ops
-from core.ops.depth import through_depth
+from core.ops.depth import LayerFacts, through_depth
 from core.ops.operator import Call, Operator
 from core.ops.softmax import OPERATORS as SOFTMAX_OPERATORS
 from core.tensors.limits import Limits
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import check, controls, frame, pictures, tensor_input, walk
+from core.ui import board, check, controls, frame, tensor_input, walk
 from core.ui.frame import Pitfall
 from core.ui.predict import Question
 from core.ui.take_away import TakeAway
@@ -42,6 +44,11 @@ FORMULAS = {  # the function, its slope
 }
 NONE = "none"
 NARROW = 112  # pixels of a slider
+PICTURES, CURVE = 570, 390  # pixels of the three tensors, and of the curve beside them
+MEASURES = (  # of a layer: attribute, title, whether on a logarithmic axis
+    ("dead", "Share of dead units", False), ("std", "Spread of the activations", True),
+    ("gradient", "Size of the gradient", True),
+)  # fmt: skip
 
 Index = tuple[int, ...]
 
@@ -72,24 +79,23 @@ def slope_of(f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
 def lesson(topic: Topic) -> None:
     """The page between its title and its tabs."""
-    with controls.row("function"):
+    with controls.main():
         name = controls.choice("f", "Activation", tuple(FORMULAS), width=150)
         settings = choose_settings(name)
         beside = controls.choice("beside", "Beside it", (NONE, *(n for n in FORMULAS if n != name)), width=150)
+    with controls.more():
         sized = tensor_input.source("x") == "example"
         size = controls.slider("size", "Size", 2, 12, 5, width=NARROW) if sized else 5
         seed = controls.seed()
-    with controls.row("input"):
         example = (torch.randn(size, size, generator=torch.Generator().manual_seed(seed)) * 1.5).round(decimals=1)
         x = tensor_input.tensor("x", "Input", example, LIMITS, images=True).float()
         cell = controls.cell("cell", "Picked cell", x.shape) or (0,) * x.dim()
     operator = ALL[name]
     f = partial(operator.manual, **settings)
     run = Run(operator, settings, x, f(x), slope_of(f, x), cell)
-    tensor_pictures(run)
-    st.markdown(arithmetic(run))
+    tensor_and_curve(run, beside)
+    st.markdown(in_words(run))
     check.show(operator, Call((x,), settings))
-    curve(run, beside)
     frame.below(
         topic,
         pitfalls=pitfalls(run),
@@ -117,34 +123,34 @@ def choose_settings(name: str) -> dict[str, Any]:
 # ---- the pictures ----------------------------------------------------------------------------------------------
 
 
-def tensor_pictures(run: Run) -> None:
-    """x → f(x), and the slope that the gradient is multiplied by."""
-    outline = [Outline([run.cell])]
-    scale = colour.signed(run.x, run.y)
-    names = {"x": "input", "y": f"{run.operator.name}(x)", "slope": "gradient at the input"}
-    pictures.equation(
-        Picture("x", run.x, scale, names["x"], outline, pickable=True), "→",
-        Picture("y", run.y, scale, names["y"], outline, pickable=True), "",
-        Picture("slope", run.slope, colour.signed(run.slope), names["slope"], outline, pickable=True),
-        picks=dict.fromkeys(("x", "y", "slope"), "cell"), cell=min(40, cell_size([run.x.shape] * 3, 800, 340)),
+def tensor_and_curve(run: Run, beside: str) -> None:
+    """x → f(x), the slope that the gradient is multiplied by, and where each number stands on the two curves."""
+    scale, axes, name = colour.signed(run.x, run.y), board.axes_of(run.x), run.operator.name
+    board.show(
+        Picture("x", run.x, scale, "input", axes=axes), "→",
+        Picture("y", run.y, scale, f"{name}(x)", axes=axes), "",
+        Picture("slope", run.slope, colour.signed(run.slope), "gradient at the input", axes=axes),
+        curve(run, beside, axes),
+        spelled=f"`{{at:y}}` = {name}({{x}}) = **{{y}}**; the slope there is **{{slope}}**: a gradient of 1 arrives at "
+                "`{at:x}` as {slope}.",
+        picks=dict.fromkeys(("x", "y", "slope", "curve"), "cell"), pinned=("x", run.cell),
+        cell=min(40, cell_size([run.x.shape] * 3, PICTURES, 360)),
     )  # fmt: skip
 
 
-def arithmetic(run: Run) -> str:
-    """The picked number's way forward and back, and the zeros."""
-    x, y, slope = (values[run.cell].item() for values in (run.x, run.y, run.slope))
-    name, (formula, derivative) = run.operator.name, FORMULAS[run.operator.name]
-    stopped = int((run.slope == 0).sum())
+def in_words(run: Run) -> str:
+    """The function and its slope as formulas, and the zeros."""
+    formula, derivative = FORMULAS[run.operator.name]
     return (
-        f"`{name}(x)` = {formula}; slope {derivative}. At {number(x)}: **{number(y)}**, slope **{number(slope)}**: a "
-        f"gradient of 1 from above arrives as {number(slope)}. Of {run.x.numel()} outputs "
-        f"**{int((run.y == 0).sum())}** are 0; **{stopped}** inputs get no gradient."
+        f"`{run.operator.name}(x)` = {formula}; slope {derivative}. Of {run.x.numel()} outputs "
+        f"**{int((run.y == 0).sum())}** are 0; **{int((run.slope == 0).sum())}** inputs get no gradient."
     )
 
 
-def curve(run: Run, beside: str) -> None:
-    """The function and its slope, the picked number with its tangent, and another function beside it."""
-    xs = torch.linspace(-5, 5, 161)
+def curve(run: Run, beside: str, axes: str) -> Panel:
+    """The function and its slope over all numbers on screen, the picked one's tangent, and another function beside."""
+    low, high = min(-5.0, run.x.min().item()), max(5.0, run.x.max().item())
+    xs = torch.linspace(low, high, 161)
     at, y, slope = (values[run.cell].item() for values in (run.x, run.y, run.slope))
     near = torch.tensor([at - 1, at + 1])
     own = {
@@ -154,15 +160,28 @@ def curve(run: Run, beside: str) -> None:
     other = {} if beside == NONE else {
         beside: (xs, ALL[beside].manual(xs)), f"slope of {beside}": (xs, slope_of(ALL[beside].manual, xs)),
     }  # fmt: skip
-    values = torch.cat([line for _, line in (own | other).values()][:2])
-    pictures.show(
-        curves.lines(
-            own | other, curves.Axis("x", range=(-5, 5)), curves.Axis(), title="The function and its slope", height=320
-        ),
-        f"{run.operator.name} from {number(run.f(xs[:1]).item())} at -5 to {number(run.f(xs[-1:]).item())} at 5; its "
-        f"slope reaches {number(slope_of(run.f, xs).max().item())}; lowest value {number(values.min().item())}.",
-        key="curve", width=720,
-    )  # fmt: skip
+    figure = curves.lines(
+        own | other, curves.Axis("x", range=(low, high)), curves.Axis(), title="The function and its slope", height=320
+    )
+    said = (
+        f"{run.operator.name} from {number(run.f(xs[:1]).item())} at {number(low)} to {number(run.f(xs[-1:]).item())} "
+        f"at {number(high)}; its slope reaches {number(slope_of(run.f, xs).max().item())}."
+    )
+    return Panel("curve", figure, said, on_curves(run, axes), picks=on_curve_picks(run), stretch=CURVE)
+
+
+def on_curves(run: Run, axes: str) -> Cells:
+    """For each number its point on the function's curve, and its point on the slope's."""
+    both = torch.stack([run.y, run.slope], -1)
+    x = run.x.flatten().repeat_interleave(2)
+    spots = list(zip(x.tolist(), both.flatten().tolist(), strict=True))
+    return Cells(f"{axes} of", tuple(both.shape), both, spots=spots)
+
+
+def on_curve_picks(run: Run) -> list[str]:
+    """What a pin of each of these points reports: the index of its number."""
+    indices = [", ".join(map(str, index)) for index in torch.ones_like(run.x).nonzero().tolist()]
+    return [index for index in indices for _ in range(2)]
 
 
 # ---- through depth, and at 0 -----------------------------------------------------------------------------------
@@ -182,21 +201,14 @@ def depth(run: Run, seed: int) -> None:
         run.operator.name: through_depth(run.f, layers, gain=gain, bias=bias, seed=seed),
         against: through_depth(ALL[against].manual, layers, gain=gain, bias=bias, seed=seed),
     }
-    count = range(1, layers + 1)
-    with st.container(horizontal=True, gap="small"):
-        for key, title, log in (("dead", "Share of dead units", False), ("std", "Spread of the activations", True),
-                                ("gradient", "Size of the gradient", True)):  # fmt: skip
-            found = {name: [getattr(layer, key) for layer in of] for name, of in facts.items()}
-            shown = {name: (count, [v if v > 0 or not log else float("nan") for v in vs]) for name, vs in found.items()}
-            pictures.show(
-                curves.lines(
-                    shown, curves.Axis("layer"), curves.Axis(log=log, range=None if log else (0, 1.02)), title=title,
-                    markers=True, height=290,
-                ),
-                f"{title}, first and last: "
-                + "; ".join(f"{n} {number(vs[0])} to {number(vs[-1])}" for n, vs in found.items()),
-                key=f"depth {key}", width=290,
-            )  # fmt: skip
+    board.show(
+        *(over_layers(key, title, log, facts) for key, title, log in MEASURES),
+        spelled="Layer {note:dead}: {list:dead} of the units are dead; spread {list:std}; gradient {list:gradient}.",
+        name="depth",
+    )
+    missing = [line for key, title, log in MEASURES if log for line in vanished(key, title, facts)]
+    if missing:
+        st.caption(f"A logarithmic axis has no place for 0. {' '.join(missing)}")
     last = facts[run.operator.name][-1]
     st.markdown(
         "64 units a layer, 256 samples, weights freshly drawn. A unit is **dead** if it is 0 for all samples: in "
@@ -204,6 +216,47 @@ def depth(run: Run, seed: int) -> None:
         "A dead unit's weights get no gradient from any sample. The gradient is 1 at the last layer and "
         f"**{number(facts[run.operator.name][0].gradient)}** at the first."
     )
+
+
+def over_layers(key: str, title: str, log: bool, facts: Mapping[str, Sequence[LayerFacts]]) -> Panel:
+    """One measure, layer by layer; a 0 is left out of a logarithmic axis."""
+    found = {name: [getattr(layer, key) for layer in of] for name, of in facts.items()}
+    shown = {name: [v if v > 0 or not log else math.nan for v in values] for name, values in found.items()}
+    layers = range(1, len(next(iter(found.values()))) + 1)
+    figure = curves.lines(
+        {name: (layers, values) for name, values in shown.items()}, curves.Axis("layer"),
+        curves.Axis(log=log, range=None if log else (0, 1.02)), title=title, markers=True, height=290,
+    )  # fmt: skip
+    said = "; ".join(f"{name} {number(values[0])} to {number(values[-1])}" for name, values in found.items())
+    spots = [
+        None if math.isnan(v) else (k, v) for values in shown.values() for k, v in zip(layers, values, strict=True)
+    ]
+    cells = Cells(
+        "f layer", (len(found), len(layers)), torch.tensor(list(found.values())), spots=spots,
+        notes=[f"{k} of {name}" for name in found for k in layers],
+    )  # fmt: skip
+    return Panel(key, figure, f"{title}, first and last: {said}", cells, stretch=290)
+
+
+def vanished(key: str, title: str, facts: Mapping[str, Sequence[LayerFacts]]) -> list[str]:
+    """A sentence for each activation whose measure is exactly 0 in some layers."""
+    zero = {name: [k for k, layer in enumerate(of, 1) if getattr(layer, key) == 0] for name, of in facts.items()}
+    return [
+        f"{title}: {name} is exactly 0 in {len(layers)} of {len(facts[name])} layers, {spans(layers)}."
+        for name, layers in zero.items()
+        if layers
+    ]
+
+
+def spans(numbers: Sequence[int]) -> str:
+    """Whole numbers in rising order, runs shortened: 1–4, 7."""
+    runs: list[list[int]] = []
+    for n in numbers:
+        if runs and n == runs[-1][1] + 1:
+            runs[-1][1] = n
+        else:
+            runs.append([n, n])
+    return ", ".join(str(a) if a == b else f"{a}–{b}" for a, b in runs)
 
 
 def at_zero(run: Run) -> None:
