@@ -139,7 +139,7 @@ const words = {
   mean: ({ rows }) => spell(rows.reduce((sum, row) => sum + row.reduce((a, b) => a * b, 1), 0) / rows.length),
   note: ({ notes }) => notes[0] ?? "",
   at: ({ cells, pictures: [picture] }) => named(picture, cells),
-  each: ({ cells, pictures: [picture] }) => shortened(cells.map((place) => named(picture, [place])), ", ") || "none",
+  each: ({ cells, pictures: [picture] }) => shortened(cells.map((place) => named(picture, [place])), ", ") || `none in ${picture.name}`,
 };
 
 // x[0, 1]; x[0, :] where a whole axis is meant, x[0, 2…4] for a run.
