@@ -1,13 +1,17 @@
 """Gather: input, index and output linked by picking, and scatter, the way back."""
 
 import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+import numpy as np
 import streamlit as st
 import torch
 from torch import Tensor
 
 from core.figures import colour
-from core.figures.heatmap import Index, Outline, Picture, number
+from core.figures.board import Relation
+from core.figures.heatmap import Index, Picture, number
 from core.figures.walk import Moment, record
 from core.ops import gather as ops
 from core.ops.losses import nll_loss
@@ -16,14 +20,15 @@ from core.ops.softmax import log_softmax
 from core.tensors.limits import Limits
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import check, controls, frame, pictures, tensor_input, walk
+from core.ui import board, check, controls, frame, tensor_input, walk
 from core.ui.frame import Pitfall
 from core.ui.predict import Question
 from core.ui.take_away import TakeAway
 
 NUMBERS = Limits(ranks=(2,), max_side=12, max_elements=144, allow_nonfinite=True)
 INDICES = Limits(ranks=(2,), max_side=12, max_elements=144, integers_only=True)
-TUTORIAL, LOSS, SORT = "the tutorial's", "pick for cross entropy", "reorder each row"
+TUTORIAL, LOSS, SORT = "tutorial", "loss", "sort"
+PRESETS = {TUTORIAL: "the tutorial's", LOSS: "pick for cross entropy", SORT: "reorder each row"}
 
 
 def example(name: str, seed: int) -> tuple[Tensor, Tensor]:
@@ -39,37 +44,42 @@ def example(name: str, seed: int) -> tuple[Tensor, Tensor]:
 
 def lesson(topic: Topic) -> None:
     """The page between its title and its tabs."""
-    with controls.row():
+    with controls.main():
         way = controls.choice("way", "Operation", ("gather", "scatter"))
-        preset = controls.choice("preset", "Example", (TUTORIAL, LOSS, SORT))
+        preset = controls.choice("preset", "Example", PRESETS)
         dim = controls.choice("dim", "dim", (0, 1), 0 if preset == TUTORIAL and way == "scatter" else 1)
+    with controls.more():
         seed = controls.seed()
-    first, second = example(preset, seed)
-    if dim == 0:
-        second = second.clamp(max=len(first) - 1)
-    with controls.row("input"):
+        first, second = example(preset, seed)
         x = tensor_input.tensor("x", "Input", first, NUMBERS)
-        index = tensor_input.tensor("index", "Index", second, INDICES)
+        fits = fitting(second, x.shape, dim)
+        index = tensor_input.tensor("index", "Index", fits, INDICES)
         cell = controls.cell("cell", "Picked place of index", index.shape)
-    run = frame.attempt("gather", lambda: attempted(way, x, dim, index))
-    if run is None:
-        return
-    way, x, dim, index, output = run
-    cell = cell if cell and all(i < n for i, n in zip(cell, index.shape, strict=True)) else (0, 0)
-    draw(way, x, dim, index, output, cell)
-    st.markdown(spelled(way, x, dim, index, output, cell))
-    operator = next(operator for operator in topic.operators if operator.name == way)
-    check.show(operator, call_of(way, x, dim, index))
+    if index is fits and not fits.equal(second):
+        st.caption(
+            f"The example's index does not fit an input of {size(x)} along dim {dim}: it is wrapped and cut to fit."
+        )
+    output = output_of(way, x, dim, index)
+    if output is None:
+        refused(way, x, dim, index)
+    else:
+        show(way, x, dim, index, output, cell or (0, 0))
+        operator = next(operator for operator in topic.operators if operator.name == way)
+        check.show(operator, call_of(way, x, dim, index))
     frame.below(
         topic,
-        pitfalls=pitfalls(x, dim, index),
-        walk=lambda: by_loops(way, x, dim, index),
-        questions=questions(x, dim, index),
-        take=lambda: take(way, x, dim, index, output),
+        pitfalls=pitfalls(x, dim, index if output is not None else fits),
+        walk=(lambda: by_loops(way, x, dim, index)) if output is not None else None,
+        questions=questions(x, dim, index) if output is not None else (),
+        take=(lambda: take(way, x, dim, index, output)) if output is not None else None,
     )
 
 
-Run = tuple[str, Tensor, int, Tensor, Tensor]
+def fitting(index: Tensor, shape: Sequence[int], dim: int) -> Tensor:
+    """The index, wrapped into the input's size along dim and cut to it across dim."""
+    if index.shape[1 - dim] > shape[1 - dim]:
+        index = index.narrow(1 - dim, 0, shape[1 - dim])
+    return index if int(index.max()) < shape[dim] else index % shape[dim]
 
 
 def source(x: Tensor, index: Tensor) -> Tensor:
@@ -82,42 +92,141 @@ def call_of(way: str, x: Tensor, dim: int, index: Tensor) -> Call:
     return Call((x, dim, index)) if way == "gather" else Call((x, dim, index, source(x, index)))
 
 
-def attempted(way: str, x: Tensor, dim: int, index: Tensor) -> Run:
-    """The run, or its refusal."""
-    function = ops.gather if way == "gather" else ops.scatter
-    return way, x, dim, index, call_of(way, x, dim, index).of(function)
+def output_of(way: str, x: Tensor, dim: int, index: Tensor) -> Tensor | None:
+    """What the operation gives; None where it is refused."""
+    try:
+        result: Tensor = call_of(way, x, dim, index).of(ops.gather if way == "gather" else ops.scatter)
+    except frame.REFUSALS:
+        return None
+    return result
+
+
+def refused(way: str, x: Tensor, dim: int, index: Tensor) -> None:
+    """What torch says, the two tensors as they are, and an index that fits, in one click."""
+    st.error(
+        f"`torch.{way}` says {said(lambda: call_of(way, x, dim, index).of(getattr(torch, way)))}",
+        icon=":material/block:",
+    )
+    st.button("Wrap and cut the index to fit", on_click=tensor_input.hold, args=("index", fitting(index, x.shape, dim)))
+    board.show(
+        Picture("input", x, colour.signed(x), f"input {size(x)}"), "[",
+        Picture("index", index, colour.identity(int(index.max()) + 1), f"index {size(index)}, along dim {dim}"), "]",
+        height=300,
+    )  # fmt: skip
 
 
 # ---- the pictures ----------------------------------------------------------------------------------------------
 
 
-def draw(way: str, x: Tensor, dim: int, index: Tensor, output: Tensor, cell: Index) -> None:
-    """The three tensors; the picked place of index leads to one cell of each."""
-    there = ops.source_of(index, dim, cell)
-    numbers = colour.signed(x, output)
-    order = colour.identity(x.shape[dim])
-    picked, found = [Outline([cell])], [Outline([there], colour.USED)]
-    places = picks_for(x, dim, index)
-    tensor = Picture("input", x, numbers, f"input {size(x)}", found, pickable=True, picks=places)
-    where = Picture("index", index, order, f"index {size(index)}, along dim {dim}", picked, pickable=True)
+def show(way: str, x: Tensor, dim: int, index: Tensor, output: Tensor, cell: Index) -> None:
+    """The tensors side by side; each place of index ties its cell of input to one of the output."""
+    table = np.array([(*place, *there) for place, there in zip(places(index), sources(dim, index), strict=True)])
+    used = Relation("p q r s", table)
     if way == "gather":
-        out = Picture("output", output, numbers, f"output {size(output)}", picked, pickable=True)
-        parts: list[Picture | str] = [tensor, "[", where, "] =", out]
+        show_gather(x, dim, index, output, cell, used)
     else:
-        written = source(x, index)
-        src = Picture("src", written, colour.magnitude(written), f"src {size(written)}", picked, pickable=True)
-        out = Picture("output", output, numbers, f"output {size(output)}", found, pickable=True, picks=places)
-        parts = [src, "→", where, "into", tensor, "=", out]
-    names = [part.name for part in parts if isinstance(part, Picture)]
-    pictures.equation(*parts, picks=dict.fromkeys(names, "cell"), height=300, name=way)
+        show_scatter(x, dim, index, output, cell, used)
+
+
+def pictures_of(x: Tensor, dim: int, index: Tensor, numbers: colour.Scale, notes: list[str]) -> tuple[Picture, Picture]:
+    """Input, whose cells report the first place of index that names them, and index."""
+    return (
+        Picture("input", x, numbers, f"input {size(x)}", axes="r s", picks=picks_for(x, dim, index), notes=notes),
+        Picture("index", index, colour.identity(x.shape[dim]), f"index {size(index)}, along dim {dim}", axes="p q"),
+    )
+
+
+def show_gather(x: Tensor, dim: int, index: Tensor, output: Tensor, cell: Index, used: Relation) -> None:
+    """input[index] = output, and the gradient that comes back to input."""
+    numbers, grad = colour.signed(x, output), gradient(x, dim, index)
+    tensor, where = pictures_of(x, dim, index, numbers, readers(x, dim, index))
+    one = "`{at:output}` = `{at:input}` = **{output}**: `{at:index}` holds {index}, and it stands " + (
+        "in the row's place; the column stays." if dim == 0 else "in the column's place; the row stays."
+    )
+    back = "{note:input} Of a gradient of 1 at every output, **{grad}** arrives at `{at:input}`."
+    board.show(
+        tensor, "[", where, "] =", Picture("output", output, numbers, f"output {size(output)}", axes="p q"), "",
+        Picture("grad", grad, colour.magnitude(grad), "gradient of input", axes="r s", picks=tensor.picks),
+        links=[used], spelled={"index": one, "output": one, "input": back, "grad": back},
+        picks=dict.fromkeys(("input", "index", "output", "grad"), "cell"), pinned=("index", cell), height=300,
+    )  # fmt: skip
+
+
+def show_scatter(x: Tensor, dim: int, index: Tensor, output: Tensor, cell: Index, used: Relation) -> None:
+    """src goes where index says into a copy of input; of several writes to one place one stays."""
+    written, ends = source(x, index), sources(dim, index)
+    numbers = colour.signed(x, output)
+    tensor, where = pictures_of(x, dim, index, numbers, writers(x, dim, index, output))
+    stays = [row for row, end in zip(used.rows.tolist(), ends, strict=True) if output[end] == written[tuple(row[:2])]]
+    one = "`{at:src}` = **{src}** goes to `{at:output}`, since `{at:index}` = {index}. {note:index}"
+    notes = [alone(ends.count(end)) for end in ends]
+    board.show(
+        Picture("src", written, colour.magnitude(written), f"src {size(written)}", axes="p q"), "→",
+        replace(where, notes=notes), "into", tensor, "=",
+        Picture("output", output, numbers, f"output {size(output)}", axes="r s", picks=tensor.picks),
+        links=[used, *([Relation("p q r s", np.array(stays), "winner")] if len(set(ends)) < len(ends) else [])],
+        spelled={"src": one, "index": one, "input": "{note:input}", "output": "{note:input}"},
+        picks=dict.fromkeys(("src", "index", "input", "output"), "cell"), pinned=("index", cell), height=300,
+    )  # fmt: skip
+
+
+def gradient(x: Tensor, dim: int, index: Tensor) -> Tensor:
+    """What arrives at input from a gradient of 1 at every output: how often each cell was picked."""
+    leaf = torch.zeros(x.shape, requires_grad=True)
+    ops.gather(leaf, dim, index).sum().backward()
+    assert leaf.grad is not None
+    return leaf.grad
+
+
+def sources(dim: int, index: Tensor) -> list[Index]:
+    """For each place of index the cell that it names."""
+    return [ops.source_of(index, dim, place) for place in places(index)]
+
+
+def named_by(x: Tensor, dim: int, index: Tensor) -> list[list[list[int]]]:
+    """For each cell of input the places of index that name it."""
+    found: dict[Index, list[list[int]]] = {}
+    for place, there in zip(places(index), sources(dim, index), strict=True):
+        found.setdefault(there, []).append(place)
+    return [found.get(tuple(cell), []) for cell in places(x)]
 
 
 def picks_for(x: Tensor, dim: int, index: Tensor) -> list[str]:
-    """For each cell of input, the first place of index that reads it; empty where none does."""
-    first: dict[Index, str] = {}
-    for place in index.new_ones(index.shape).nonzero().tolist():
-        first.setdefault(ops.source_of(index, dim, place), ",".join(map(str, place)))
-    return [first.get(tuple(cell), "") for cell in torch.ones(x.shape).nonzero().tolist()]
+    """For each cell of input, the first place of index that names it; empty where none does."""
+    return [", ".join(map(str, named[0])) if named else "" for named in named_by(x, dim, index)]
+
+
+def listed(name: str, indices: list[list[int]]) -> str:
+    """Cells of a tensor in code: `index[0, 1]` and `index[2, 2]`."""
+    return ", ".join(f"`{name}{list(index)}`" for index in indices)
+
+
+def readers(x: Tensor, dim: int, index: Tensor) -> list[str]:
+    """For each cell of input, who picks it."""
+    return [
+        f"`input{cell}` = {number(x[tuple(cell)].item())} is picked by {listed('index', named)}." if named
+        else f"No place of index names `input{cell}` = {number(x[tuple(cell)].item())}."
+        for cell, named in zip(places(x), named_by(x, dim, index), strict=True)
+    ]  # fmt: skip
+
+
+def writers(x: Tensor, dim: int, index: Tensor, output: Tensor) -> list[str]:
+    """For each cell of the output, where its number came from."""
+    return [
+        f"`output{cell}` = **{number(output[tuple(cell)].item())}** comes from {listed('src', named)}"
+        + (f": {len(named)} writes to one place, and which of them stays is not promised." if len(named) > 1 else ".")
+        if named
+        else f"No place of index leads to `output{cell}`: it keeps input's **{number(x[tuple(cell)].item())}**."
+        for cell, named in zip(places(x), named_by(x, dim, index), strict=True)
+    ]
+
+
+def alone(count: int) -> str:
+    """How many places of index lead to one cell."""
+    return (
+        "No other place of index leads there." if count == 1
+        else f"{count} places of index lead there: which of them stays is not promised."
+    )  # fmt: skip
 
 
 def size(x: Tensor) -> str:
@@ -125,28 +234,8 @@ def size(x: Tensor) -> str:
     return "×".join(map(str, x.shape))
 
 
-def spelled(way: str, x: Tensor, dim: int, index: Tensor, output: Tensor, cell: Index) -> str:
-    """The formula with its letters, and with the numbers of the picked place."""
-    i, j = cell
-    chosen = int(index[cell])
-    letters = "index[i][j]][j]" if dim == 0 else "i][index[i][j]]"
-    inside = f"{chosen}][{j}" if dim == 0 else f"{i}][{chosen}"
-    if way == "gather":
-        return (
-            f"`out[i][j] = input[{letters}`: `out[{i}][{j}]` = `input[{inside}]` = **{number(output[cell].item())}**, "
-            f"since `index[{i}][{j}]` is {chosen}."
-        )
-    readers = sum(ops.source_of(index, dim, place) == ops.source_of(index, dim, cell) for place in places(index))
-    return (
-        f"`out[{letters} = src[i][j]`: `src[{i}][{j}]` = {number(source(x, index)[cell].item())} "
-        f"goes to `out[{inside}]`, since `index[{i}][{j}]` is {chosen}. "
-        f"{readers} place{'s' * (readers != 1)} of index lead there"
-        + (": which of them stays is not promised." if readers > 1 else ".")
-    )
-
-
 def places(index: Tensor) -> list[list[int]]:
-    """Every place of index."""
+    """Every place of a tensor, in reading order."""
     return torch.ones(index.shape).nonzero().tolist()
 
 
@@ -188,9 +277,14 @@ def dim_is_counted_from_0(x: Tensor) -> None:
 
 def refusal(x: Tensor, dim: int, index: Tensor) -> str:
     """torch's own words where it refuses."""
+    return said(lambda: torch.gather(x, dim, index))
+
+
+def said(call: Callable[[], object]) -> str:
+    """The refusal of a call, quoted."""
     try:
-        torch.gather(x, dim, index)
-    except RuntimeError as error:
+        call()
+    except (RuntimeError, IndexError) as error:
         return f"“{str(error).splitlines()[0]}”"
     return "nothing: it takes it"
 

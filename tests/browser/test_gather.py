@@ -1,17 +1,25 @@
-"""The gather page in a real browser: a pick in any of the three tensors leads to the others."""
+"""The gather page in a real browser: the pointer on any of the tensors leads to the others."""
 
 import pytest
 
-from tests.browser.driving import click_cell, drawn, open_page
+from tests.browser.driving import line, open_page, outlined, pin, point
 
 pytestmark = pytest.mark.browser
 
 
-def test_picking_links_input_index_and_output(page, url):
+def test_pointing_links_input_index_output_and_gradient(page, url):
     open_page(page, f"{url}/gather")
-    before = drawn(page, "gather input")
-    click_cell(page, "gather index", 2, 1)
-    assert page.get_by_text("input[2][4]").count() == 1
-    assert drawn(page, "gather input") != before
-    click_cell(page, "gather input", 1, 3)  # read by index[1][0]
-    assert page.get_by_text("input[1][3]").count() == 1
+    point(page, "index", 2, 1)
+    assert outlined(page, "output") == {(2, 1)}
+    assert outlined(page, "input") == outlined(page, "grad") == {(2, 4)}
+    assert line(page).startswith("output[2, 1] = input[2, 4] = 15")
+    point(page, "input", 0, 1)
+    assert outlined(page, "index") == set()
+    assert "No place of index names input[0, 1]" in line(page)
+
+
+def test_a_pinned_cell_of_input_pins_the_place_that_picks_it(page, url):
+    open_page(page, f"{url}/gather")
+    pin(page, "input", 1, 3)
+    assert page.locator(".st-key-cell input").input_value() == "1, 0"
+    assert outlined(page, "output", "pinned") == {(1, 0)}
