@@ -38,13 +38,14 @@ class Words:
 
 @dataclass(frozen=True)
 class At:
-    """A part of a board at this row and column of a grid, counted from 1, and as many rows high."""
+    """A part of a board at this row and column of a grid, counted from 1, so many rows high and columns wide."""
 
     row: int
     column: int
     part: "Part"
     rows: int = 1
     align: str = ""  # "end": at the foot of its row, so that the cells' rows stand in line
+    columns: int = 1
 
 
 BREAK = Words("")
@@ -146,7 +147,7 @@ def as_panel(part: Part, side: int, picks: Mapping[str, Pick]) -> Panel | None:
 def placed(part: Part) -> dict[str, Any]:
     """A part's entry in the board's order."""
     if isinstance(part, At):
-        return placed(part.part) | {"at": (part.row, part.column, part.rows), "align": part.align}
+        return placed(part.part) | {"at": (part.row, part.column, part.rows, part.columns), "align": part.align}
     if isinstance(part, (Picture, Panel)):
         return {"panel": part.name}
     if isinstance(part, Words):

@@ -85,7 +85,7 @@ function arrange(held) {
   }
   const wanted = board.flow.map((part, i) => ("panel" in part ? panels.get(part.panel).element : makeWord(part, flow.children[i])));
   if (wanted.length !== flow.children.length || wanted.some((element, i) => element !== flow.children[i])) flow.replaceChildren(...wanted);
-  board.flow.forEach((part, i) => { wanted[i].style.gridArea = part.at ? `${part.at[0]} / ${part.at[1]} / span ${part.at[2]}` : ""; wanted[i].style.alignSelf = part.align ?? ""; });
+  board.flow.forEach((part, i) => { wanted[i].style.gridArea = part.at ? `${part.at[0]} / ${part.at[1]} / span ${part.at[2]} / span ${part.at[3]}` : ""; wanted[i].style.alignSelf = part.align ?? ""; });
   flow.classList.toggle("grid", board.flow.some((part) => part.at));
 }
 
