@@ -158,7 +158,8 @@ def cell_size(
     across = sum(m.cells[1] for m in montages)
     down = max(m.cells[0] for m in montages)
     free = width - len(montages) * (MARGIN_LEFT + MARGIN_RIGHT) - (len(montages) - 1) * SIGN_WIDTH
-    side = min(free / max(across, 1), (height - MARGIN_TOP - MARGIN_BOTTOM) / max(down, 1))
+    top = MARGIN_TOP + LEADING_LABEL * any(len(m.shape) > 2 for m in montages)
+    side = min(free / max(across, 1), (height - top - MARGIN_BOTTOM) / max(down, 1))
     return int(min(max(side, SMALLEST_CELL), largest))
 
 
@@ -328,7 +329,7 @@ def _spread(colours: list[str]) -> list[tuple[float, str]]:
 def _text_size(labels: Sequence[str], cell: int, least: float) -> float:
     """The largest size at which every label fits its cell; 0 where that is too small to read."""
     longest = max((len(label) for label in labels), default=1) or 1
-    tall = max(cell * 0.45, min(least, cell * 0.58))  # closer to the edge rather than not at all
+    tall = max(cell * 0.45, min(least, cell * 0.6))  # closer to the edge rather than not at all
     size = min(LARGEST_TEXT * least / SMALLEST_TEXT, tall, cell * 0.94 / (0.58 * longest))
     return size if size >= least else 0.0
 
