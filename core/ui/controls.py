@@ -256,6 +256,37 @@ def cell(key: str, label: str, shape: Sequence[int], default: str = "") -> Index
     return index
 
 
+def cell_of(
+    key: str, label: str, pictures: Mapping[str, Sequence[range]], default: tuple[str, Index]
+) -> tuple[str, Index]:  # fmt: skip
+    """The picked cell of one of several pictures, as `y[1, 2]`: the picture's name, and the index.
+
+    `pictures` gives for each what its indices run over. An index that has too few numbers is one of the first leading
+    ones, of one with too many the leading ones are left out: it stays when channels come and go. A cell that no
+    picture has counts as the default, and comes back when one has it again.
+    """
+    hint = f"{default[0]}[{', '.join(map(str, default[1]))}]"
+    typed = text(key, label, "", longest=40, placeholder=f"click a cell, or type {hint}", width=WIDTH)
+    if not typed.strip():
+        return default
+    name, bracket, rest = typed.strip().removesuffix("]").partition("[")
+    name, ranges = name.strip(), pictures.get(name.strip(), ())
+    try:
+        index = tuple(int(part) for part in rest.split(",") if part.strip())
+    except ValueError:
+        bracket, index = "", ()
+    said = quoted(typed.replace("[", "(").replace("]", ")"))
+    if not bracket or name not in pictures:
+        complain(f"`{said}` is no cell: name one of {', '.join(pictures)} and an index, as in `{hint}`.")
+        return default
+    index = ((0,) * len(ranges) + index)[-len(ranges) :] if ranges else ()
+    if not all(i in allowed for i, allowed in zip(index, ranges, strict=True)):
+        limits = ", ".join(f"{allowed[0]}…{allowed[-1]}" for allowed in ranges)
+        complain(f"There is no cell `{said}`: the indices of {name} are {limits}.")
+        return default
+    return name, index
+
+
 # ---- parts of a page that open and close -------------------------------------------------------------------------
 
 
