@@ -2,10 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
-from tests.pages.opening import charts, control, open_page, ran_alone, sound, words
+from tests.linking import partners
+from tests.pages.opening import boards, charts, control, open_page, panels, ran_alone, sound, words
 
 
 def example(seed=0):
@@ -25,48 +27,104 @@ def test_agrees_with_torch_however_large_the_scores(dtype, magnitude, dim):
 
 
 @pytest.mark.parametrize(("dim", "cell"), [("1", "2,3"), ("0", "1,0")])
-def test_the_picked_cell_is_torchs_own_number(dim, cell):
+def test_the_probabilities_are_torchs_and_sum_to_1_along_dim(dim, cell):
     app = open_page("softmax", dim=dim, cell=cell, T="2", seed="7")
     expected = torch.softmax(example(7) / 2, int(dim))
+    assert figure(app, "softmax along")["data"][0]["z"] == pytest.approx(expected.numpy())
     index = tuple(map(int, cell.split(",")))
-    assert f"**{expected[index].item():.3g}**" in words(app)
+    assert boards(app)["board"].pinned == ("softmax", index)
     assert f"Sums along dim {dim}: 1, 1, 1" in words(app)
     other = expected.sum(1 - int(dim))
     assert f"Along dim {1 - int(dim)}, which nothing made 1: {other[0].item():.4g}".rstrip("0") in words(app)
 
 
+@pytest.mark.parametrize("dim", [0, 1])
+def test_a_probability_hangs_together_with_what_it_is_made_of(dim):
+    shown = boards(open_page("softmax", dim=str(dim)))["board"]
+    cells = {panel.name: panel.cells for panel in shown.panels}
+    z = example().requires_grad_()
+    output = torch.softmax(z, dim)
+    for index in np.ndindex(3, 4):
+        row = index[1 - dim]
+        (grad,) = torch.autograd.grad(output[index], z, retain_graph=True)
+        group = {i for i in np.ndindex(3, 4) if i[cells["z"].axes.split().index(cells["z"].group)] == row}
+        assert group == set(map(tuple, grad.nonzero().tolist()))
+        found = partners(shown, "softmax", index)
+        assert [found[name] for name in ("z", "shifted", "exp")] == [{index}] * 3
+        assert found["total"] == {(row, 0) if dim else (0, row)}
+        assert partners(shown, "softmax", index, "winner")["z"] == {
+            tuple(int(z.argmax(dim)[row]) if d == dim else row for d in range(2))
+        }
+
+
+def test_a_vector_is_one_group():
+    app = open_page("softmax", x_from="typed", x="1 3 2", cell="2")
+    shown = boards(app)["board"]
+    found = partners(shown, "softmax", (2,))
+    assert (found["total"], found["z"], found["J"]) == ({(0,)}, {(2,)}, {(2, 0), (2, 1), (2, 2)})
+    assert partners(shown, "exp", (0,), "winner")["z"] == {(1,)}
+    assert partners(shown, "total", (0,))["exp"] == {(0,), (1,), (2,)}
+    assert figure(app, "softmax along")["data"][0]["z"][0] == pytest.approx(
+        torch.softmax(torch.tensor([1.0, 3, 2]), 0).tolist()
+    )
+
+
+@pytest.mark.parametrize(
+    ("scores", "said"),
+    [
+        ("[[88.5, 88.5, 88.5]]", "**3 of 3** results that are 0 and should not be"),
+        ("[[-110, -110, -105]]", "0/0 is nan"),
+        ("[[100, 0, 0]]", "∞/∞ is nan"),
+    ],
+)
+def test_the_naive_version_fails_for_the_reason_given(scores, said):
+    assert said in words(open_page("softmax", x_from="typed", x=scores))
+
+
 def test_the_naive_version_fails_where_exp_overflows():
-    app = open_page("softmax", magnitude="50")
+    app = open_page("softmax", magnitude="50", tab="Without the largest")
     exp = (50 * example()).exp()
-    bad = int((exp / exp.sum(1, keepdim=True)).isnan().sum())
+    naive = exp / exp.sum(1, keepdim=True)
+    bad = int(naive.isnan().sum())
     assert bad > 0
     assert f"**{bad} of 12** results that are no numbers" in words(app)
     assert "exp overflows above 88.72 in float32" in words(app)
-    assert "Both agree" in words(open_page("softmax"))
+    assert torch.equal(panels(app)["naive"].cells.values.isnan(), naive.isnan())
+    assert "it comes to the same" in words(open_page("softmax"))
 
 
 def test_the_jacobian_is_autograds():
     app = open_page("softmax", cell="1,1")
     z = example()[1].requires_grad_()
     expected = torch.autograd.functional.jacobian(lambda z: torch.softmax(z, 0), z)
-    drawn = figure(app, "Jacobian")["data"][1]["text"]
-    for i in range(4):
-        for j in range(4):
-            label = drawn[4 * i + j]
-            assert label.startswith(f"∂s/∂z[{i}, {j}]")
-            value = float(label.split("= ")[1])
-            assert value == pytest.approx(expected[i, j].item(), rel=1e-3, abs=1e-6)
+    assert figure(app, "Jacobian")["data"][0]["z"] == [pytest.approx(row, abs=1e-6) for row in expected.tolist()]
+    shown = boards(app)["board"]
+    for i, j in np.ndindex(4, 4):
+        assert partners(shown, "J", (1, i, j))["softmax"] == {(1, i)}
+        assert partners(shown, "J", (1, i, j), "origin")["z"] == {(1, j)}
+    assert partners(shown, "softmax", (1, 2))["J"] == {(1, 2, j) for j in range(4)}
+    assert partners(shown, "softmax", (0, 2))["J"] == set(), "the Jacobian on screen is row 1's"
+
+
+def test_the_curves_hold_the_probabilities_at_the_temperatures():
+    app = open_page("softmax", cell="2,0")
+    curves = panels(app)["curves"]
+    expected = torch.stack([torch.softmax(example()[2].double() / t, 0) for t in (0.1, 0.2, 0.5, 1, 2, 5, 10)], 1)
+    torch.testing.assert_close(curves.cells.values, expected)
+    assert [y for _, y in curves.cells.spots] == pytest.approx(expected.flatten().tolist())
+    assert partners(boards(app)["board"], "softmax", (2, 1))["curves"] == {(2, 1, t) for t in range(7)}
 
 
 def test_sliders_typed_numbers_and_a_vector():
     app = open_page("softmax")
     sound(control(app, "z0").set_value(-2.0).run())
     row = torch.softmax(torch.tensor([-2.0, 1.0, 0.1, -1.5]), 0)
-    assert f"**{row[0].item():.3g}**" in words(app)
+    assert figure(app, "softmax along")["data"][0]["z"][0] == pytest.approx(row.tolist())
     app = open_page("softmax", x_from="typed or pasted", x="1 2 3", cell="2")
-    assert f"**{torch.softmax(torch.tensor([1.0, 2, 3]), 0)[2].item():.3g}**" in words(app)
     sound(app.text_area(key="x").set_value("1 2 three").run())
     assert "Showing the last good tensor" in words(app)
+    expected = torch.softmax(torch.tensor([1.0, 2, 3]), 0)
+    assert figure(app, "softmax along")["data"][0]["z"][0] == pytest.approx(expected.tolist())
 
 
 @pytest.mark.parametrize(
@@ -87,7 +145,9 @@ def test_the_tabs_of_the_page():
 
 
 @pytest.mark.parametrize("x", ["[[5, -3]]", "[7]", "[[1], [2]]", "[[1, 1], [1, 1]]", "[[1e30, -1e30]]"])
-@pytest.mark.parametrize("tab", ["Pitfalls", "Walk through", "Predict", "Sigmoid", "Log softmax"])
+@pytest.mark.parametrize(
+    "tab", ["Pitfalls", "Walk through", "Predict", "Without the largest", "Sigmoid", "Log softmax"]
+)
 def test_small_and_extreme_scores_open_every_tab(x, tab):
     open_page("softmax", x_from="typed or pasted", x=x, tab=tab)
 
