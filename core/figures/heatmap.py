@@ -119,7 +119,7 @@ class Outline:
     @property
     def line(self) -> dict:
         """Solid around what was picked, dashed around what it is made from: they differ without their colours too."""
-        dash = "dash" if self.colour == colour.USED else "solid"
+        dash = "5px,3px" if self.colour == colour.USED else "solid"  # longer ones leave corners out
         return {"color": self.colour, "width": self.width, "dash": dash}
 
 

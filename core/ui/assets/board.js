@@ -5,6 +5,7 @@ import { bind, fill, indexOf, named, partners, peers, rangesOf, spell, unflat } 
 const boards = new WeakMap(); // what a mounted board keeps: its panels by name, what it last drew, what is pinned
 const PROJECTED = 14; // pixels of the smallest text on a projector
 const CONFIG = { displayModeBar: false, responsive: false, showTips: false };
+const DASHED = 10, FEW = 16; // pixels of a cell below which dashes fall into pieces, where it is outlined by itself
 const NEAR = 24; // pixels within which a point of a curve is meant
 const MUTED = ["#7D838C", "#808495"]; // greys of the figures that words are written in: too pale on one of the pages
 const KEYS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
@@ -403,9 +404,10 @@ function outline(panel, groups) {
   marks.setAttribute("viewBox", `0 0 ${width} ${height}`);
   marks.setAttribute("width", width);
   marks.setAttribute("height", height);
+  const [xaxis] = axesOf(panel), narrow = cells.placed && xaxis.d2p(1) - xaxis.d2p(0) < DASHED;
   marks.replaceChildren(...groups.flatMap(({ kind, role, places }) => {
-    const shape = pathOf(panel, places);
-    return ["halo", `${kind} ${role}`].map((name) => {
+    const shape = pathOf(panel, places), small = narrow && places.length <= FEW ? " small" : "";
+    return ["halo", `${kind} ${role}${small}`].map((name) => {
       const path = document.createElementNS(SVG, "path");
       path.setAttribute("class", name);
       path.setAttribute("d", shape);
