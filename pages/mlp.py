@@ -1,16 +1,19 @@
 """The two-layer network by hand: trained live beside torch.nn's, seen from pixel to probability, and backward."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import streamlit as st
 import torch
 from torch import Tensor
 
 from core.figures import colour, curves
+from core.figures.board import Cells, Panel
 from core.figures.colour import Scale
-from core.figures.gallery import gallery, signed_bytes
+from core.figures.gallery import gallery, panel, signed_bytes
 from core.figures.heatmap import Outline, Picture, number
 from core.figures.walk import record
 from core.ops import init, mlp
@@ -20,7 +23,8 @@ from core.tensors.digits import as_shares, centred, padded
 from core.tensors.limits import Limits
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import check, controls, drawing, frame, pictures, tensor_input, training, walk
+from core.ui import board, check, controls, drawing, frame, tensor_input, training, walk
+from core.ui.board import At
 from core.ui.frame import Pitfall
 from core.ui.predict import Question
 from core.ui.take_away import TakeAway
@@ -34,7 +38,8 @@ SAMPLES = (500, 2000, 8000)
 CLASSES, HIDDEN, SIDE, GRID = 10, 256, 28, 16  # the hidden units are drawn as a grid of 16×16
 UNITS = 24  # hidden units whose weights are shown
 MISTAKES = 24  # wrong predictions that are shown
-ACROSS = 6  # images in a row of half a gallery
+PIXEL, DIGIT, ROW = 5, 26, 11  # pixels: of an image's pixel, of a class's cell, of a row of the first layer's units
+LABEL = 28  # pixels over a control
 GREY = ["#000000", "#FFFFFF"]
 MOST_POINTS = 250  # of a curve
 BATCH = 64  # training images of the check and of the pitfalls
@@ -82,29 +87,33 @@ def start_of(seed: int, scheme: str) -> Parameters:
 
 def lesson(topic: Topic) -> None:
     """The page between its title and its tabs."""
-    with controls.row("training"):
-        setup = Setup(
-            scheme=controls.choice("scheme", "Start", SCHEMES, width=150),
-            lr=controls.stops("lr", "Learning rate", RATES, 0.5, format=lambda v: f"{v:g}", width=NARROW),
-            batch_size=controls.stops("batch_size", "Batch size", BATCHES, 128, width=NARROW),
-            epochs=controls.slider("epochs", "Epochs", 1, 20, 8, width=NARROW),
-            samples=controls.stops("train", "Training images", SAMPLES, 8000, width=NARROW),
-            seed=controls.seed(),
-        )
-    with controls.row("image"):
-        image, label = choose_image()
+    with controls.main():
+        own = choose_own()
+        which = 0 if own else controls.number("image", "Test image", 0, len(training.data(1).y_test) - 1, 0)
+        scheme = controls.choice("scheme", "Start", SCHEMES, width=150)
+        lr = controls.stops("lr", "Learning rate", RATES, 0.5, format=lambda v: f"{v:g}", width=NARROW)
+        epochs = controls.slider("epochs", "Epochs", 1, 20, 8, width=NARROW)
+        start = beside_labels()
+    with controls.more():
+        image, label = choose_image(which)
+        batch_size = controls.stops("batch_size", "Batch size", BATCHES, 128, width=NARROW)
+        samples = controls.stops("train", "Training images", SAMPLES, 8000, width=NARROW)
+        seed = controls.seed()
         cell = controls.cell("unit", "Picked hidden unit", (GRID, GRID))
-    busy = training.control(setup, lambda run: show_live(run, image, label))
+    setup = Setup(scheme=scheme, lr=lr, batch_size=batch_size, epochs=epochs, samples=samples, seed=seed)
+    with start:
+        training.buttons(setup)
+    busy = training.watch(lambda run: show_live(run, image, label))
     run = training.runs().get(setup)
     net = run.ours if run else start_of(setup.seed, setup.scheme)
     seen = Seen(setup, net, image, label, cell[0] * GRID + cell[1] if cell else strongest(net, image))
     if not busy:
+        through_the_network(seen)
+        training.where(setup)
+        check.say("network and its gradients", compare(seen))
         if run:
             show_training(run)
-        through_the_network(seen)
-        one_unit(seen)
         first_layer(seen)
-        check.say("network and its gradients", compare(seen))
     frame.below(
         topic,
         pitfalls=pitfalls(seen),
@@ -127,24 +136,35 @@ def strongest(net: Parameters, image: Tensor) -> int:
 
 
 def show_live(run: Run, image: Tensor, label: int | None) -> None:
-    """A training under way: its curves, and what the network makes of the image by now."""
-    show_training(run)
+    """A training under way: what the network makes of the image by now, and its curves."""
     through_the_network(Seen(run.setup, run.ours, image, label, strongest(run.ours, image)), live=True)
+    show_training(run)
 
 
-def choose_image() -> tuple[Tensor, int | None]:
-    """An image of the test set with its label, or the reader's own: typed, drawn, uploaded."""
-    pad = st.popover("Draw a digit", icon=":material/draw:", key="pad", on_change="rerun")
+def choose_own() -> bool:
+    """The pad to draw on, and whether the image is the reader's own: typed, drawn, uploaded."""
+    with beside_labels():
+        pad = st.popover("Draw a digit", icon=":material/draw:", key="pad", on_change="rerun")
     if pad.open:
         with pad:
             drawing.show("drawn", lambda drawn: tensor_input.hold("x", drawn))
             st.caption("After each stroke the network says what it sees.")
-    own = tensor_input.source("x") != "example"
+    return tensor_input.source("x") != "example"
+
+
+def beside_labels() -> Any:
+    """Where buttons stand in line with the controls beside them, which have labels above."""
+    column = st.container(width="content", gap=None)
+    column.space(LABEL)
+    return column.container(horizontal=True, width="content")
+
+
+def choose_image(which: int) -> tuple[Tensor, int | None]:
+    """This image of the test set with its label, or the reader's own."""
     of = training.data(1)
-    which = 0 if own else controls.number("image", "Test image", 0, len(of.y_test) - 1, 0)
     given = tensor_input.tensor("x", "Image", of.X_test[which].view(SIDE, SIDE), LIMITS, images=True)
     image = padded(as_shares(given))
-    if not own:
+    if tensor_input.source("x") == "example":
         return image, int(of.y_test[which])
     as_mnist = controls.toggle("centre", "Centre it as MNIST does", True, help="Ink into 20×20, its mass in the middle")
     return (centred(image) if as_mnist else image), None
@@ -163,37 +183,35 @@ def show_training(run: Run) -> None:
     ours, theirs = torch.tensor(losses, dtype=torch.float64)[::stride].T
     apart = max(abs(a - b) for a, b in losses)
     every = f", each {stride}th" if stride > 1 else ""
-    with st.container(horizontal=True, gap="small"):
-        pictures.show(
-            curves.lines(
-                {"by hand": (steps, ours), "torch.nn": (steps, theirs)}, curves.Axis(f"step{every}"),
-                curves.Axis("loss of the batch"), title="Loss: two curves, one on the other", height=250,
-            ),
-            f"Loss of {len(losses)} steps, from {number(losses[0][0])} to {number(losses[-1][0])}; the two networks "
-            f"differ by at most {number(apart)}.",
-            key="loss", width=435,
-        )  # fmt: skip
-        show_accuracy(run)
+    figure = curves.lines(
+        {"by hand": (steps, ours), "torch.nn": (steps, theirs)}, curves.Axis(f"step{every}"),
+        curves.Axis("loss of the batch"), title="Loss: two curves, one on the other", height=250,
+    )  # fmt: skip
+    said = (
+        f"Loss of {len(losses)} steps, from {number(losses[0][0])} to {number(losses[-1][0])}; the two networks differ "
+        f"by at most {number(apart)}."
+    )
+    board.show(Panel("loss", figure, said, stretch=435), accuracy(run), name="training")
     st.markdown(f"Over {len(losses)} steps the two losses differ by at most **{number(apart)}**. {how_equal(run)}")
 
 
-def show_accuracy(run: Run) -> None:
+def accuracy(run: Run) -> Panel:
     """Accuracy on training and test images at each measurement."""
     found = run.measured[:]
     steps = [m.step for m in found]
-    pictures.show(
-        curves.lines(
-            {
-                "training images": (steps, [m.train for m in found]),
-                "test images": (steps, [m.test for m in found]),
-                "test, torch.nn": (steps, [m.test_of_torch for m in found]),
-            },
-            curves.Axis("step"), curves.Axis("accuracy", range=(0, 1.02)), title="Accuracy", height=250, markers=True,
-        ),
-        f"Accuracy after {steps[-1]} steps: {number(found[-1].train, 4)} on training images, "
-        f"{number(found[-1].test, 4)} on test images by hand, {number(found[-1].test_of_torch, 4)} with torch.nn.",
-        key="accuracy", width=435,
+    figure = curves.lines(
+        {
+            "training images": (steps, [m.train for m in found]),
+            "test images": (steps, [m.test for m in found]),
+            "test, torch.nn": (steps, [m.test_of_torch for m in found]),
+        },
+        curves.Axis("step"), curves.Axis("accuracy", range=(0, 1.02)), title="Accuracy", height=250, markers=True,
     )  # fmt: skip
+    said = (
+        f"Accuracy after {steps[-1]} steps: {number(found[-1].train, 4)} on training images, "
+        f"{number(found[-1].test, 4)} on test images by hand, {number(found[-1].test_of_torch, 4)} with torch.nn."
+    )
+    return Panel("accuracy", figure, said, stretch=435)
 
 
 def how_equal(run: Run) -> str:
@@ -210,10 +228,18 @@ def how_equal(run: Run) -> str:
 # ---- from pixels to probabilities ------------------------------------------------------------------------------
 
 
-def picture_of(values: Tensor, title: str, key: str, colours: list[str], says: str) -> None:
-    """One image of bytes (28, 28)."""
-    figure = gallery(values[None], [says], [""], across=1, pixel=6, title=title, colours=colours)
-    pictures.show(figure, says, key=key)
+def pixels(name: str, values: Tensor, shown: Tensor, title: str, colours: Sequence[str], says: str) -> Panel:
+    """Numbers for each pixel (28, 28), drawn as an image of bytes."""
+    figure = gallery(shown[None], [], [], across=1, pixel=PIXEL, title=title, colours=colours)
+    return Panel(name, figure, says, Cells("i j", (SIDE, SIDE), values))
+
+
+def weights_of(unit: int, W1: Tensor, name: str = "W1", title: str = "W1") -> Panel:
+    """The weights (784, 256) into one hidden unit as an image."""
+    weights = W1[:, unit].view(SIDE, SIDE)
+    reach = number(weights.abs().max().item())
+    says = f"{title} of unit {unit}: an image of 28×28, at most {reach} in size."
+    return pixels(name, weights, signed_bytes(weights), f"{title}[:, {unit}] ±{reach}", colour.SIGNED, says)
 
 
 def grey(image: Tensor) -> Tensor:
@@ -221,96 +247,99 @@ def grey(image: Tensor) -> Tensor:
     return (image * 255).round().to(torch.uint8)
 
 
-def through_the_network(seen: Seen, *, live: bool = False) -> None:
-    """Image → hidden units → probabilities; while it is trained nothing is to be picked."""
-    steps, p = seen.forward, seen.probabilities
-    hidden = steps.hidden[0].view(GRID, GRID)
-    on = int((hidden > 0).sum())
-    picked = Outline([divmod(seen.unit, GRID)])
+def image_of(seen: Seen) -> Panel:
+    """The image on screen."""
     said = "your image" if seen.label is None else f"a {seen.label}"
-    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        picture_of(grey(seen.image), f"x: {said}", "shown image", GREY, f"The image: {said}, 28×28.")
-        pictures.sign("→")
-        pictures.one(
-            Picture("hidden", hidden, colour.magnitude(hidden), f"{HIDDEN} hidden units, {on} above 0", [picked],
-                    pickable=not live),
-            11, "unit", "hidden",
-        )  # fmt: skip
-        pictures.sign("→")
-        with st.container(width="content", gap="xsmall"):
-            outlines = [Outline([(seen.predicted,)])]
-            if seen.label is not None:
-                outlines.insert(0, Outline([(seen.label,)], colour.USED, 5))
-            logits = steps.logits[0]
-            pictures.one(Picture("logits", logits, colour.signed(logits), "logits"), 34, None, "logits")
-            pictures.one(Picture("p", p, SHARE, "softmax (solid: predicted, dashed: true)", outlines), 34, None, "p")
-            st.markdown(verdict(seen), width=370)
+    return pixels("x", seen.image, grey(seen.image), f"x: {said}", GREY, f"The image: {said}, 28×28.")
+
+
+def through_the_network(seen: Seen, *, live: bool = False) -> None:
+    """Image → hidden units → logits → probabilities; while it is trained nothing is to be picked."""
+    steps, net = seen.forward, seen.net
+    hidden, logits = steps.hidden[0].view(GRID, GRID), steps.logits[0]
+    W2 = net.W2.T.reshape(CLASSES, GRID, GRID)
+    truth = [] if seen.label is None else [Outline([(seen.label,)], colour.USED, 2)]
+    units = [f"{r}, {s}" for r in range(GRID) for s in range(GRID)]
+    parts: list[board.Part] = [
+        image_of(seen), "⊙", weights_of(seen.unit, net.W1), "→",
+        Picture("hidden", hidden, colour.magnitude(hidden), f"{HIDDEN} hidden units, {int((hidden > 0).sum())} above 0",
+                axes="r s", side=10, notes=[number(value, 4) for value in steps.hidden_pre[0].tolist()]),
+        "→",
+    ]  # fmt: skip
+    ends: list[board.Part] = [
+        Picture("logits", logits, colour.signed(logits), "logits", axes="class", side=DIGIT,
+                notes=[added(b) for b in net.b2.tolist()]),
+        Picture("p", seen.probabilities, SHARE, "softmax (solid: predicted, dashed: true)",
+                [Outline([(seen.predicted,)], width=5), *truth], axes="class", side=DIGIT),
+        board.Words(verdict(seen)),
+    ]  # fmt: skip
+    board.show(
+        *(At(1, column, part, rows=len(ends)) for column, part in enumerate(parts, start=1)),
+        *(At(row, len(parts) + 1, part) for row, part in enumerate(ends, start=1)),
+        At(len(ends) + 1, 1, Picture("W2", W2, colour.signed(W2), "W2: the weights from the hidden units to each class",
+                                     axes="class r s", across=True, side=5, picks=units * CLASSES), columns=len(parts) + 1),
+        spelled=spelled(seen), picks={} if live else dict.fromkeys(("hidden", "W2"), "unit"),
+        pinned=("hidden", divmod(seen.unit, GRID)), name="network",
+    )  # fmt: skip
+
+
+def added(value: float) -> str:
+    """A number as the last term of a sum: + 0.5, − 0.5."""
+    return f"{'−' if value < 0 else '+'} {number(abs(value))}"
+
+
+def spelled(seen: Seen) -> dict[str, str]:
+    """The arithmetic of a cell of each picture."""
+    j = seen.unit
+    pixel = (
+        f"`{{at:x}}` = {{x}}, times its weight to unit {j}, {{W1}}, is **{{total:x*W1}}**; unit {j} adds up all "
+        f"{SIDE**2} of them and b = {number(seen.net.b1[j].item())}: {number(seen.forward.hidden_pre[0, j].item(), 4)}."
+    )
+    return {
+        "x": pixel, "W1": pixel,
+        "hidden": "`{at:hidden}` = max(0, Σ x·w + b = {note:hidden}) = **{hidden}**; W2: {list:W2}",
+        "W2": "`{at:W2}`: {hidden} · {sum:W2} = **{total:hidden*W2}** is what this unit adds to `{at:logits}`, {logits}.",
+        "logits": "`{at:logits}` = {sum:hidden*W2} {note:logits} = **{logits}**",
+        "p": "`{at:p}` = exp({logits}) / Σ exp(logits) = **{p}**",
+    }  # fmt: skip
 
 
 def verdict(seen: Seen) -> str:
     """What the network says of the image, and what it costs."""
     p = seen.probabilities
-    said = f"Predicted **{seen.predicted}** with probability {number(p[seen.predicted].item())}"
+    said = f"Predicted {seen.predicted} ({number(p[seen.predicted].item())})"
     if seen.label is None:
-        return f"{said}."
+        return said
     loss = mlp.cross_entropy_loss(seen.forward.logits, torch.tensor([seen.label])).item()
-    right = "right" if seen.predicted == seen.label else f"**wrong**, it is a {seen.label}"
-    return f"{said}: {right}. Loss −log {number(p[seen.label].item())} = **{number(loss)}**."
-
-
-def one_unit(seen: Seen) -> None:
-    """The picked hidden unit: its weights, what each pixel contributes, where it goes."""
-    j, steps = seen.unit, seen.forward
-    weights = seen.net.W1[:, j].view(SIDE, SIDE)
-    parts = weights * seen.image
-    out = seen.net.W2[j]
-    pre, b = steps.hidden_pre[0, j].item(), seen.net.b1[j].item()
-    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        picture_of(signed_bytes(weights), f"W1[:, {j}] ±{number(weights.abs().max().item())}", "unit weights",
-                   colour.SIGNED, f"Weights of unit {j}, at most {number(weights.abs().max().item())} in size.")  # fmt: skip
-        pictures.sign("⊙ x =")
-        picture_of(signed_bytes(parts), f"parts ±{number(parts.abs().max().item())}", "unit parts", colour.SIGNED,
-                   f"Pixel times weight for unit {j}; the sum is {number(parts.sum().item())}.")  # fmt: skip
-        with st.container(width="content", gap="xsmall"):
-            st.markdown(
-                f"Unit {j}: Σ x·w + b = {number(parts.sum().item(), 4)} + {number(b)} = **{number(pre, 4)}**, "
-                f"max(·, 0) = **{number(max(pre, 0.0), 4)}**. It adds that, times these, to the logits:", width=390,
-            )  # fmt: skip
-            pictures.one(Picture("W2", out, colour.signed(out), f"W2[{j}]: weights to the classes"), 36, None, "out")
+    right = "right" if seen.predicted == seen.label else "wrong"
+    return f"{said}: {right}, loss {number(loss)}"
 
 
 def first_layer(seen: Seen) -> None:
-    """The weights into those hidden units that the second layer uses most, as images."""
+    """The weights into those hidden units that the second layer uses most, as images, and where those units go."""
     size = seen.net.W2.norm(dim=1)
-    shown = size.argsort(descending=True, stable=True)[:UNITS].tolist()
+    shown = size.argsort(descending=True, stable=True)[:UNITS]
     weights = seen.net.W1[:, shown].T  # (units, 784)
     reach = weights.abs().quantile(0.995).item()
+    names, places = [f"unit {j}" for j in shown], [f"{j // GRID}, {j % GRID}" for j in shown]
+    hidden, out = seen.forward.hidden[0, shown, None], seen.net.W2[shown]
     st.markdown(
         f"**First layer**: the weights into the {UNITS} hidden units with the largest outgoing weights, from "
-        f":blue[−{number(reach)}] to :orange[{number(reach)}]. Pick one."
+        f":blue[−{number(reach)}] to :orange[{number(reach)}], and each unit's row of W2. A click looks at the unit above."
     )
-    halves(
-        signed_bytes(weights.view(-1, SIDE, SIDE), reach), [f"unit {j}" for j in shown],
-        [f"{j // GRID},{j % GRID}" for j in shown], "unit", "first layer", colour.SIGNED,
-        picked=shown.index(seen.unit) if seen.unit in shown else None,
+    board.show(
+        panel("units", signed_bytes(weights.view(-1, SIDE, SIDE), reach), names, places, pixel=2.3,
+              title="weights as images", colours=colour.SIGNED), "",
+        Picture("unit", hidden, colour.magnitude(seen.forward.hidden), "hidden", axes="tile one", side=ROW, picks=places), "·",
+        Picture("weights", out, colour.signed(out), "W2 of these", axes="tile class", side=ROW,
+                picks=[place for place in places for _ in range(CLASSES)]),
+        spelled={
+            "weights": "{note:units} is {unit} for this image; its weight to the class is **{weights}**.",
+            "": "{note:units} is **{unit}** for this image; its weights to the classes 0 … 9 are {list:weights}.",
+        },
+        picks=dict.fromkeys(("units", "unit", "weights"), "unit"), name="first layer",
+        pinned=("units", (shown.tolist().index(seen.unit),)) if seen.unit in shown else None,
     )  # fmt: skip
-
-
-def halves(
-    images: Tensor, says: list[str], picks: list[str], cell_key: str, key: str, colours: list[str],
-    picked: int | None = None,
-) -> None:  # fmt: skip
-    """Images to pick from, in two galleries: beside each other, or below each other on a phone."""
-    half = -(-len(images) // (2 * ACROSS)) * ACROSS
-    with st.container(horizontal=True, gap="small"):
-        for first in range(0, len(images), half):
-            part = slice(first, first + half)
-            here = picked - first if picked is not None and first <= picked < first + half else None
-            figure = gallery(
-                images[part], says[part], picks[part], across=ACROSS, pixel=2.3, colours=colours, picked=here
-            )
-            alt = f"{key}: " + "; ".join(says[part])
-            pictures.pickable(figure, alt, key=f"{key} {first}", cell_key=cell_key)
 
 
 def compare(seen: Seen) -> check.Agreement:
@@ -340,21 +369,28 @@ def backward(seen: Seen) -> None:
     y = torch.tensor([label])
     steps = mlp.backward(seen.net, seen.image[None], y, seen.forward)
     hidden, pre = steps.hidden[0].view(GRID, GRID), steps.hidden_pre[0].view(GRID, GRID)
-    into = steps.parameters.W1[:, seen.unit].view(SIDE, SIDE)
-    scale, picked = colour.signed(hidden), Outline([divmod(seen.unit, GRID)])
-    logits = steps.logits[0]
-    pictures.one(
-        Picture("dlogits", logits, colour.signed(logits), f"d logits = softmax − onehot({label})"), 36, None, "dlogits"
-    )
-    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        pictures.one(Picture("dhidden", hidden, scale, "d hidden = d logits · W2ᵀ", [picked], pickable=True), 12,
-                     "unit", "dhidden")  # fmt: skip
-        pictures.sign("→")
-        pictures.one(Picture("dpre", pre, scale, "where the unit is above 0", [picked], pickable=True), 12,
-                     "unit", "dpre")  # fmt: skip
-        pictures.sign("→")
-        picture_of(signed_bytes(into), f"d W1[:, {seen.unit}] = x · d", "dW1", colour.SIGNED,
-                   f"Gradient of the weights into unit {seen.unit}, at most {number(into.abs().max().item())}.")  # fmt: skip
+    scale, logits = colour.signed(hidden), steps.logits[0]
+    d = number(pre.flatten()[seen.unit].item(), 4)
+    passes = [
+        "the unit is above 0 and lets it pass" if h > 0 else "the unit is 0 and stops it"
+        for h in seen.forward.hidden[0]
+    ]
+    board.show(
+        Picture("dlogits", logits, colour.signed(logits), f"d logits = softmax − onehot({label})", axes="class", side=36,
+                notes=[number(p) + (" − 1" if c == label else "") for c, p in enumerate(seen.probabilities.tolist())]),
+        board.BREAK,
+        Picture("dhidden", hidden, scale, "d hidden = d logits · W2ᵀ", axes="r s", side=11), "→",
+        Picture("dpre", pre, scale, "where the unit is above 0", axes="r s", side=11, notes=passes), "→",
+        image_of(seen), "·",
+        weights_of(seen.unit, steps.parameters.W1, "dW1", "d W1"),
+        spelled={
+            "dlogits": "`{at:dlogits}` = {note:dlogits} = **{dlogits}**",
+            "x": f"{{x}} · {d} = **{{dW1}}**: the pixel times what reached unit {seen.unit}",
+            "dW1": f"`{{at:dW1}}` = {{x}} · {d} = **{{dW1}}**: the pixel times what reached unit {seen.unit}",
+            "": "`{at:dhidden}`: **{dhidden}** arrives; {note:dpre}: **{dpre}**.",
+        },
+        picks=dict.fromkeys(("dhidden", "dpre"), "unit"), pinned=("dpre", divmod(seen.unit, GRID)), name="backward",
+    )  # fmt: skip
     through = int((pre != 0).sum())
     st.markdown(
         f"Unit {seen.unit}: {number(hidden.flatten()[seen.unit].item())} arrives, "
@@ -388,15 +424,13 @@ def starts(setup: Setup) -> None:
     if not found:
         st.info("Train with one start, then with another: their curves are laid over each other here.")
         return
-    pictures.show(
-        curves.lines(
-            {name: ([m.step for m in run.measured], [m.test for m in run.measured]) for name, run in found.items()},
-            curves.Axis("step"), curves.Axis("accuracy on the test images", range=(0, 1.02)), markers=True,
-            title="The trainings of this session", height=340,
-        ),
-        "Test accuracy at the end: " + "; ".join(f"{n}: {number(r.measured[-1].test, 4)}" for n, r in found.items()),
-        key="starts", width=760,
+    figure = curves.lines(
+        {name: ([m.step for m in run.measured], [m.test for m in run.measured]) for name, run in found.items()},
+        curves.Axis("step"), curves.Axis("accuracy on the test images", range=(0, 1.02)), markers=True,
+        title="The trainings of this session", height=340,
     )  # fmt: skip
+    said = "; ".join(f"{name}: {number(run.measured[-1].test, 4)}" for name, run in found.items())
+    board.alone(figure, f"Test accuracy at the end: {said}", name="starts", width=760)
 
 
 def mistakes(seen: Seen) -> None:
@@ -412,10 +446,16 @@ def mistakes(seen: Seen) -> None:
         return
     shown = wrong[:MISTAKES]
     says = [f"image {i}: a {int(of.y_test[i])} taken for a {int(scores[i].argmax())}" for i in shown]
-    images = grey(of.X_test[shown].view(-1, SIDE, SIDE))
-    halves(images, says, [str(i) for i in shown], "image", "mistakes", GREY)
-    if seen.label is None:
-        st.caption("Set the image back to the example to look at one of these.")
+    board.show(
+        panel("mistakes", grey(of.X_test[shown].view(-1, SIDE, SIDE)), says, list(map(str, shown)), across=8, pixel=2.3),
+        spelled="{note:mistakes}", picks={"mistakes": look_at}, name="mistakes",
+    )  # fmt: skip
+
+
+def look_at(image: str) -> None:
+    """Make this test image the one on screen, also where the reader's own stood there."""
+    st.session_state["image"] = int(image)
+    st.session_state["x_from"] = "example"
 
 
 # ---- pitfalls --------------------------------------------------------------------------------------------------

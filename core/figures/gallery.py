@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from core.figures import colour
+from core.figures.board import Box, Cells, Panel
 from core.figures.heatmap import unchecked, unseen_squares
 
 GAP = 2  # pixels of an image between two of them
@@ -64,6 +65,31 @@ def gallery(
     ]  # fmt: skip
     box = [] if picked is None else [_box(*places[picked], height, width)]
     return unchecked(traces, _layout(canvas.shape, pixel, title) | {"shapes": box})
+
+
+def panel(
+    name: str,
+    images: Tensor,
+    says: Sequence[str],
+    picks: Sequence[str] | None = None,
+    *,
+    axes: str = "tile",
+    across: int = 6,
+    pixel: float = 2,
+    title: str = "",
+    colours: Sequence[str] = GREY,
+) -> Panel:
+    """The gallery as a picture of a board; each image is a cell, of which a sentence says {note:name}."""
+    n, height, width = images.shape
+    figure = gallery(images, [], [], across=across, pixel=pixel, title=title, colours=colours)
+    cells = Cells(axes, (n,), texts=says, notes=says, boxes=boxes(n, min(n, across), height, width))
+    return Panel(name, figure, f"{title or name}: {'; '.join(says)}", cells, picks=picks)
+
+
+def boxes(n: int, across: int, height: int, width: int) -> list[Box]:
+    """Where the images stand."""
+    corners = [(i % across * (width + GAP) - 0.5, i // across * (height + GAP) - 0.5) for i in range(n)]
+    return [(left, left + width, top, top + height) for left, top in corners]
 
 
 def _spread(colours: Sequence[str]) -> list[list]:

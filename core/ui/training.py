@@ -179,34 +179,40 @@ def begin(setup: Setup, *, anew: bool = False) -> None:
     run.job = Job(functools.partial(pairs, run))
 
 
-def control(setup: Setup, show: Callable[[Run], None]) -> bool:
-    """The buttons for this set-up; while a training is under way its progress, and `show` of it so far.
+def buttons(setup: Setup) -> None:
+    """What starts or continues the training of this set-up; nothing while one is under way."""
+    if under_way():
+        return
+    run = runs().get(setup)
+    started = run is not None and run.step > 0
+    label = "Train" if not started else "Train again" if run and run.finished else "Continue"
+    anew = run is not None and run.finished
+    st.button(label, icon=":material/play_arrow:", on_click=begin, args=(setup,), kwargs={"anew": anew})
+    if label == "Continue":
+        st.button("Start again", icon=":material/replay:", on_click=begin, args=(setup,), kwargs={"anew": True})
 
-    Gives whether one is under way.
-    """
+
+def watch(show: Callable[[Run], None]) -> bool:
+    """The progress of the training under way and `show` of it so far; whether there is one."""
     busy = under_way()
     if busy:
         _watch(busy, show)
-        return True
+    return busy is not None
+
+
+def where(setup: Setup) -> None:
+    """How far this set-up's training has come, or why it failed."""
     run = runs().get(setup)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        started = run is not None and run.step > 0
-        label = "Train" if not started else "Train again" if run and run.finished else "Continue"
-        anew = run is not None and run.finished
-        st.button(label, icon=":material/play_arrow:", on_click=begin, args=(setup,), kwargs={"anew": anew})
-        if label == "Continue":
-            st.button("Start again", icon=":material/replay:", on_click=begin, args=(setup,), kwargs={"anew": True})
-        st.markdown(_where(setup, run), width="stretch")
+    st.markdown(_where(setup, run))
     if run and run.error:
         st.error(f"The training failed: {controls.quoted(run.error)}", icon=":material/block:")
-    return False
 
 
 def _where(setup: Setup, run: Run | None) -> str:
     if run is None or not run.step:
         return (
-            f"{setup.steps} steps by hand, and the same by `torch.nn`. Below: the network before the first one, "
-            f"drawn by *{setup.scheme}*."
+            f"This is the network before its first step, drawn by *{setup.scheme}*. *Train* takes {setup.steps} steps "
+            "by hand, and the same by `torch.nn`."
         )
     rest = "" if run.finished else " Stopped; it goes on from there."
     return f"Step **{run.step}** of {setup.steps}, both networks.{rest}"
