@@ -168,7 +168,7 @@ export function fill(template, factors, pictures, ranges) {
       .filter((places) => places.every((place) => place >= 0));
     const facts = {
       pictures: meant, cells: [...new Set(combos.map(([place]) => place))],
-      rows: combos.map((places) => places.map((place, p) => meant[p].value(place))),
+      rows: combos.map((places) => places.map((place, p) => meant[p].value(place))).filter((row) => !row.includes("")), // a blank cell has no number
       notes: combos.map(([place]) => meant[0].notes?.[place] ?? ""),
     };
     return (words[word] ?? words.list)(facts);
