@@ -1,6 +1,9 @@
 """Convolution: input, kernel and output side by side, and which numbers each output is made of."""
 
 import random
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -9,72 +12,104 @@ import torch
 from torch import Tensor
 
 from core.figures import colour, images, slide, windows
-from core.figures.heatmap import Outline, Picture, cell_size, number
-from core.figures.windows import Picked, Run, convolve, one_or_all, torchs_refusal
+from core.figures.board import Panel
+from core.figures.heatmap import NARROWEST, PROJECTED, SIGN_WIDTH, Index, Picture, cell_size, number
+from core.figures.windows import Run, convolve, torchs_refusal
 from core.ops import autograd
 from core.ops import convolution as ops
 from core.tensors.limits import Limits, times
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import check, controls, frame, pictures, tensor_input, walk
+from core.ui import board, check, controls, frame, link, state, tensor_input, walk
 from core.ui.frame import Pitfall
 from core.ui.predict import Question
 from core.ui.take_away import TakeAway
 
-LIMITS = Limits(ranks=(2, 3), max_side=72, max_elements=5832)
-GREY = Limits(ranks=(2,), max_side=72, max_elements=5832)
+LIMITS = Limits(ranks=(2, 3), max_side=96, max_elements=5832)
+GREY = Limits(ranks=(2,), max_side=96, max_elements=9216)
 KERNEL_LIMITS = Limits(ranks=(2,), max_side=7, max_elements=49)
 LARGEST_KERNEL = 7
-COUNTING, RANDOM, OWN = "0, 1, 2, …", "random", "my own"
-KERNELS = (COUNTING, RANDOM, *ops.FAMOUS_KERNELS, OWN)
+KERNELS = {
+    "counting": "0, 1, 2, …", "random": "random", **{name: name for name in ops.FAMOUS_KERNELS}, "own": "my own",
+}  # fmt: skip
+EDGES = "Sobel x"  # the kernel at first of an image
+WALKS = {"window": "the window, these settings", "corr2d": "corr2d, the textbook"}
 PATCH = 7  # cells along a side of the part of an image that is walked through
-MOST_COLUMNS, MOST_ROWS = 40, 49  # of the im2col matrix at once
-LABELLED = 13  # pixels of a cell from which on the channel's name fits between two matrices
-NARROW = 104  # pixels of a slider
+MOST_COLUMNS, MOST_ROWS = 30, 49  # of the im2col matrix at once
+LONG = 12  # weights of a kernel from which on its row stands above the columns, not beside them
+NARROW = 120  # pixels of a slider: six controls in a row
+HEIGHT, KERNEL_CELL = 400, 30  # pixels of the pictures, and of a cell of the kernel beside an image
 
 
 def lesson(topic: Topic) -> None:
     """The page between its title and its tabs."""
-    x, kernel, seed = choose_input()
-    weight, bias, settings, names = choose_layer(x, kernel, seed)
-    run = frame.attempt("convolution", lambda: convolve(x, weight, bias, settings, names))
-    if run is None:
-        st.markdown(windows.sizes(x.shape, weight.shape, settings))
-        return
-    above = st.container()
-    picked = choose_cell(run)
-    with above:
-        (show_images if run.as_image else show_numbers)(run, picked)
-        st.markdown(windows.arithmetic(run, picked))
+    run, channel, pinned = choose()
+    show_board(run, channel, pinned)
+    if pinned[0] == "y" and run.weight.shape[1] > 1:
+        st.markdown(windows.output_arithmetic(run, channel, pinned[1][-2:]))
     check.show(topic.operators[0], run.call)
     st.markdown(windows.sizes(run.x.shape, run.weight.shape, run.settings))
     st.markdown(windows.costs(run))
     frame.below(
         topic,
         pitfalls=pitfalls(run),
-        walk=lambda: walks(run, picked.channel),
+        walk=lambda: walks(run, channel),
         questions=questions(run),
         take=lambda: take(run),
-        more={"im2col": lambda: show_columns(run, picked), "Flipped kernel": lambda: show_flip(run, picked.channel)},
+        more={"im2col": lambda: show_columns(run, channel, pinned), "Flipped kernel": lambda: show_flip(run, channel)},
     )
 
 
 # ---- controls --------------------------------------------------------------------------------------------------
 
 
-def choose_input() -> tuple[Tensor, str, int]:
-    """The input (C, H, W), the kind of kernel, and the seed."""
-    with controls.row("input"):
-        size, channels, limits = 5, 1, LIMITS
-        if tensor_input.source("x") == "photo":
-            limits = LIMITS if controls.toggle("colour", "In colour") else GREY
-        elif tensor_input.source("x") == "example":
-            size = controls.slider("size", "Input size", 1, 12, 5, width=NARROW)
-            channels = controls.slider("in_channels", "Channels in", 1, 4, 1, width=NARROW)
-        seed = controls.seed()
-        x = tensor_input.tensor("x", "Input", example(size, channels, seed), limits, images=True).float()
-        kernel = controls.choice("kernel", "Kernel", KERNELS)
-    return x if x.dim() == 3 else x[None], kernel, seed
+def choose() -> tuple[Run, int, tuple[str, Index]]:
+    """The convolution to show, the output channel that is looked at, and the pinned cell."""
+    main, more = controls.main(), controls.more()
+    with main:
+        kernel = choose_kernel()
+    with more:
+        x, seed = choose_input()
+        own = choose_own() if kernel == "own" else None
+        out_channels = controls.slider("out_channels", "Channels out", 1, 4, 1, width=NARROW)
+        divisors = [g for g in range(1, len(x) + 1) if len(x) % g == 0 and out_channels % g == 0]
+        groups = controls.stops("groups", "Groups", divisors, width=NARROW) if len(divisors) > 1 else 1
+        bias = torch.arange(1.0, out_channels + 1) if controls.toggle("bias", "Bias") else None
+        apart = kernel in ("counting", "random") and controls.toggle("apart", "Kernel not square")
+    with main:
+        kernel_size = choose_kernel_size(kernel, own, apart)
+        stride = controls.slider("stride", "Stride", 1, 4, 1, width=NARROW)
+        padding = controls.stops("padding", "Padding", ["valid", *range(max(kernel_size) + 1), "same"], 1, width=NARROW)
+        dilation = controls.slider("dilation", "Dilation", 1, 3, 1, width=NARROW)
+    weight, names = make_weight(kernel, own, (out_channels, len(x) // groups, *kernel_size), seed)
+    run = convolved(
+        x, weight, bias, {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}, names
+    )
+    with more:
+        return run, *choose_cell(run)
+
+
+def choose_kernel() -> str:
+    """The kind of kernel: at first one that counts, and of an image one that finds edges."""
+    first = EDGES if tensor_input.source("x") in ("digit", "photo") else "counting"
+    former = state.own().get("first kernel", first)
+    if former != first and controls.standing("kernel", former) == former:
+        st.session_state["kernel"] = first
+    state.own()["first kernel"] = first
+    return controls.choice("kernel", "Kernel", KERNELS, first, width=160)
+
+
+def choose_input() -> tuple[Tensor, int]:
+    """The input (C, H, W) and the seed."""
+    size, channels, limits = 5, 1, LIMITS
+    if tensor_input.source("x") == "photo":
+        limits = LIMITS if controls.toggle("colour", "In colour") else GREY
+    elif tensor_input.source("x") == "example":
+        size = controls.slider("size", "Input size", 1, 12, 5, width=NARROW)
+        channels = controls.slider("in_channels", "Channels in", 1, 4, 1, width=NARROW)
+    seed = controls.seed()
+    x = tensor_input.tensor("x", "Input", example(size, channels, seed), limits, images=True).float()
+    return x if x.dim() == 3 else x[None], seed
 
 
 def example(size: int, channels: int, seed: int) -> Tensor:
@@ -83,31 +118,13 @@ def example(size: int, channels: int, seed: int) -> Tensor:
     return torch.randint(0, 5, shape, generator=torch.Generator().manual_seed(seed))
 
 
-def choose_layer(
-    x: Tensor, kernel: str, seed: int
-) -> tuple[Tensor, Tensor | None, dict[str, Any], tuple[str, ...]]:  # fmt: skip
-    """Weight, bias and settings of the layer, and its kernels' names."""
-    own = None
-    if kernel == OWN:
-        with controls.row("kernel"):
-            corner = torch.tensor([[0.0, 1.0], [2.0, 3.0]])
-            own = tensor_input.tensor("w", "Numbers of the kernel", corner, KERNEL_LIMITS).float()
-    with controls.row("layer"):
-        kernel_size = choose_kernel_size(kernel, own)
-        stride = controls.slider("stride", "Stride", 1, 4, 1, width=NARROW)
-        paddings = ["valid", *map(str, range(max(kernel_size) + 1)), "same"]
-        padding = controls.stops("padding", "Padding", paddings, "1", width=NARROW)
-        dilation = controls.slider("dilation", "Dilation", 1, 3, 1, width=NARROW)
-        out_channels = controls.slider("out_channels", "Channels out", 1, 4, 1, width=NARROW)
-        divisors = [g for g in range(1, len(x) + 1) if len(x) % g == 0 and out_channels % g == 0]
-        groups = controls.stops("groups", "Groups", divisors, width=NARROW) if len(divisors) > 1 else 1
-        bias = torch.arange(1.0, out_channels + 1) if controls.toggle("bias", "Bias") else None
-    weight, names = make_weight(kernel, own, (out_channels, len(x) // groups, *kernel_size), seed)
-    pad = int(padding) if padding.isdecimal() else padding
-    return weight, bias, {"stride": stride, "padding": pad, "dilation": dilation, "groups": groups}, names
+def choose_own() -> Tensor:
+    """The reader's own kernel."""
+    corner = torch.tensor([[0.0, 1.0], [2.0, 3.0]])
+    return tensor_input.tensor("w", "Numbers of the kernel", corner, KERNEL_LIMITS).float()
 
 
-def choose_kernel_size(kernel: str, own: Tensor | None) -> tuple[int, int]:
+def choose_kernel_size(kernel: str, own: Tensor | None, apart: bool) -> tuple[int, int]:
     """Height and width: those of a given kernel, else from one slider or, on demand, from two."""
     if own is not None:
         st.markdown(f"Kernel size  \n**{times(own.shape)}** (as given)", width=NARROW)
@@ -115,153 +132,116 @@ def choose_kernel_size(kernel: str, own: Tensor | None) -> tuple[int, int]:
     if kernel in ops.FAMOUS_KERNELS:
         st.markdown("Kernel size  \n**3×3**", width=NARROW)
         return 3, 3
-    with st.container(width="content", gap="xxsmall"):
-        apart = controls.standing("apart", False) in (True, "true")
-        if apart:
-            height = controls.slider("kernel_height", "Kernel height", 1, LARGEST_KERNEL, 3, width=NARROW)
-            width = controls.slider("kernel_width", "Kernel width", 1, LARGEST_KERNEL, 2, width=NARROW)
-        else:
-            height = width = controls.slider("kernel_size", "Kernel size", 1, LARGEST_KERNEL, 3, width=NARROW)
-        controls.toggle("apart", "Not square")
-    return height, width
+    if apart:
+        height = controls.slider("kernel_height", "Kernel height", 1, LARGEST_KERNEL, 3, width=NARROW)
+        return height, controls.slider("kernel_width", "Kernel width", 1, LARGEST_KERNEL, 2, width=NARROW)
+    size = controls.slider("kernel_size", "Kernel size", 1, LARGEST_KERNEL, 3, width=NARROW)
+    return size, size
 
 
 def make_weight(
     kernel: str, own: Tensor | None, shape: tuple[int, ...], seed: int
 ) -> tuple[Tensor, tuple[str, ...]]:  # fmt: skip
     """The weight (O, C/groups, kh, kw), and a name for each output channel's kernel."""
-    if kernel == RANDOM:
+    if kernel == "random":
         drawn = torch.randint(-2, 3, shape, generator=torch.Generator().manual_seed(seed + 1))
-        return drawn.float(), (RANDOM,) * shape[0]
-    if kernel == COUNTING:
+        return drawn.float(), (kernel,) * shape[0]
+    if kernel == "counting":
         count = torch.Size(shape[1:]).numel()
         starts = torch.arange(float(shape[0]))[:, None]  # so that no two output channels are alike
-        return (starts + torch.arange(count)).reshape(shape), (COUNTING,) * shape[0]
+        return (starts + torch.arange(count)).reshape(shape), (kernel,) * shape[0]
     if own is not None:
-        return own.expand(shape).contiguous(), (OWN,) * shape[0]
+        return own.expand(shape).contiguous(), (kernel,) * shape[0]
     famous = list(ops.FAMOUS_KERNELS)
     names = tuple(famous[(famous.index(kernel) + o) % len(famous)] for o in range(shape[0]))
     kernels = torch.stack([torch.tensor(ops.FAMOUS_KERNELS[name], dtype=torch.float32) for name in names])
     return kernels[:, None].expand(shape).contiguous(), names
 
 
-def choose_cell(run: Run) -> Picked:
-    """Which output channel is shown, and which cell is picked; the first output where none is."""
-    take_clicks()
-    match_rank(len(run.x))
-    channels, height, width = run.output.shape
-    with controls.row("cell"):
-        channel = controls.slider("o", "Output channel", 0, channels - 1, 0, width=NARROW) if channels > 1 else 0
-        output = controls.cell("out", "Picked output cell", (height, width))
-        where = controls.cell("in", "Picked input cell", run.x.shape if len(run.x) > 1 else run.x.shape[1:])
-    if output is None and where is None:
-        output = (0, 0)
-    if output is not None or where is None:
-        return Picked(channel, output, None)
-    return Picked(channel, None, where if len(run.x) > 1 else (0, *where))
+def convolved(
+    x: Tensor, weight: Tensor, bias: Tensor | None, settings: dict[str, Any], names: tuple[str, ...]
+) -> Run:  # fmt: skip
+    """The run; where it is refused the last one, and on a fresh page one that nothing refuses."""
+    run = frame.attempt("convolution", lambda: convolve(x, weight, bias, settings, names))
+    if run is None:
+        st.info("Shown below instead: stride 1 and padding 'same', which go with every input and every kernel.")
+        return windows.nearest(x, weight, bias, settings, names)
+    return run
 
 
-def take_clicks() -> None:
-    """Let the last click in a picture, "c, y, x", set the controls; one in the output takes back one in the input."""
-    state = st.session_state
-    if clicked := state.pop("click out", None):
-        channel, *cell = clicked.split(", ")
-        state["o"], state["out"], state["in"] = int(channel), ", ".join(cell), ""
-    if clicked := state.pop("click in", None):
-        state["in"], state["out"] = clicked, ""
+def choose_cell(run: Run) -> tuple[int, tuple[str, Index]]:
+    """The output channel that is looked at, and the pinned cell; the output in the middle where none is pinned."""
+    channels, channel = len(run.output), 0
+    if run.as_image and channels > 1:
+        channel = controls.slider("o", "Output channel", 0, channels - 1, 0, width=NARROW)
+    middle = tuple(n // 2 for n in run.windows.outputs)
+    default = middle if run.flat else (channel, *middle)
+    name, index = controls.cell_of("cell", "Pinned cell", indices(run), ("y", default))
+    if run.flat or name == "x":
+        return (0 if run.flat else run.made_of(index[0])[0] if not run.as_image else channel), (name, index)
+    return (channel, (name, (channel, *index[1:]))) if run.as_image else (index[0], (name, index))
 
 
-def match_rank(channels: int) -> None:
-    """Keep the picked input cell when a channel comes or goes: its index is (c, y, x), or (y, x) with one channel."""
-    parts = st.session_state.get("in", "").split(",")
-    if len(parts) == 2 and channels > 1:
-        st.session_state["in"] = ", ".join(["0", *map(str.strip, parts)])
-    if len(parts) == 3 and channels == 1:
-        st.session_state["in"] = ", ".join(map(str.strip, parts[1:]))
+def indices(run: Run) -> dict[str, list[range]]:
+    """What the indices of each picture's cells run over: of an input with numbers its padding too."""
+    around = ((0, 0), (0, 0)) if run.as_image else run.windows.pads
+    plane = [range(-before, n + after) for n, (before, after) in zip(run.x.shape[1:], around, strict=True)]
+    sizes = {"w": list(map(range, run.weight.shape)), "y": list(map(range, run.output.shape))}
+    found = {"x": [range(len(run.x)), *plane], **sizes}
+    if run.flat:
+        found = {name: ranges[-2:] for name, ranges in found.items()}
+    return found if run.bias is None else found | {"b": [] if run.flat else [range(len(run.bias))]}
+
+
+def pin(picture: str, index: str) -> None:
+    """Take a cell that the reader pinned in a picture."""
+    st.session_state["cell"] = f"{picture}[{index}]"
 
 
 # ---- the pictures ----------------------------------------------------------------------------------------------
 
 
-def show_numbers(run: Run, picked: Picked) -> None:
-    """input ⋆ kernel = output with numbers in the cells, the padding drawn."""
-    parts = [
-        windows.input_picture(run, picked),
-        windows.kernel_picture(run, picked),
-        windows.output_picture(run, picked),
-    ]
-    channels = max(len(run.x), len(run.output))
-    cell = cell_size([part.values.shape for part in parts], height=min(180 + 150 * channels, 780))
-    pictures.equation(
-        parts[0], "⋆", parts[1], windows.plus_bias(run, picked.channel), parts[2],
-        picks={"padded": "click in", "output": "click out"}, cell=cell if channels == 1 else max(cell, LABELLED),
+def show_board(run: Run, channel: int, pinned: tuple[str, Index]) -> None:
+    """input ⋆ kernel (+ bias) = output: numbers in the cells with the padding drawn, or images."""
+    parts = image_equation(run, channel) if run.as_image else windows.equation(run, fit)
+    board.show(
+        *parts, links=windows.links(run), spelled=windows.sentences(run), height=HEIGHT,
+        picks={name: partial(pin, name) for name in ("x", "w", "b", "y")}, pinned=pinned,
     )  # fmt: skip
+    if len(set(run.names)) > 1:
+        st.caption("Kernels: " + ", ".join(f"channel {o} {name}" for o, name in enumerate(run.names)) + ".")
+    if run.as_image:
+        st.caption("Grey: black is 0. Colours: orange is above 0, blue below; the largest 2 % share the last one.")
 
 
-def show_images(run: Run, picked: Picked) -> None:
-    """input ⋆ kernel = output as images; of several output channels the chosen one."""
-    o, output = picked.channel, run.output[picked.channel]
-    cell = min(11.0, max(4.0, 590 / (run.x.shape[2] * len(run.x) + output.shape[1])))
-    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
-        for c, channel in enumerate(run.x):
-            show_input_channel(run, picked, c, channel, cell)
-        pictures.sign("⋆")
-        pictures.one(windows.kernel_picture(run, picked), 30, None, "image weight")
-        pictures.sign(windows.plus_bias(run, o))
-        seen = Outline(windows.cells_meant(run, picked, o), colour.PICKED if picked.output else colour.USED)
-        figure = images.image(
-            output, images.shades(output), cell, title=f"output[{o}] {times(output.shape)}", outlines=[seen],
-            pickable=True,
-        )  # fmt: skip
-        said = f"Output channel {o}, {times(output.shape)}, from {spread(output)}"
-        width = output.shape[1]
-        pictures.pickable(
-            figure, said, key="image output", cell_key="click out",
-            spell=lambda i: f"{o}, {i // width}, {i % width}",
-        )  # fmt: skip
-    st.caption("Grey: from black, 0, to white. Colours: orange above 0, blue below; the largest 2% share the last one.")
+def fit(way: Sequence[Picture]) -> int:
+    """The side of a cell with which pictures laid out in this way fit."""
+    return board.fitting(way, HEIGHT)
 
 
-def show_input_channel(run: Run, picked: Picked, c: int, channel: Tensor, cell: float) -> None:
-    """One channel of the input as an image, the window or the picked cell outlined."""
-    (top, _), (left, _) = run.windows.pads
-    outlines = []
-    if picked.input and picked.input[0] == c:
-        outlines = [Outline([picked.input[1:]])]
-    elif picked.output and c in run.read_channels(picked.channel):
-        outlines = [Outline([(y - top, x - left) for y, x in run.windows.read_by(picked.output)], colour.USED)]
-    title = f"input {times(channel.shape)}" if len(run.x) == 1 else f"input[{c}]"
-    width = channel.shape[1]
-    pictures.pickable(
-        images.image(channel, images.shades(run.x), cell, title=title, pads=run.windows.pads, outlines=outlines,
-                      pickable=True),
-        f"Input channel {c}, {times(channel.shape)}, from {spread(channel)}",
-        key=f"image input {c}", cell_key="click in",
-        spell=lambda i: windows.spelled_index(run, (c, i // width, i % width)),
-    )  # fmt: skip
-
-
-def spread(values: Tensor) -> str:
-    """Smallest and largest number."""
-    return f"{number(values.min().item())} to {number(values.max().item())}"
-
-
-# ---- what is said about them -----------------------------------------------------------------------------------
+def image_equation(run: Run, channel: int) -> list[Picture | Panel | str]:
+    """Input and one output channel as images, and the kernel between them."""
+    wide, tall = board.PAGE_WIDTH, HEIGHT
+    if link.projector():
+        wide, tall = board.PROJECTOR_WIDTH, int(HEIGHT * PROJECTED)
+    kernel = replace(windows.kernel_picture(run, channel), side=KERNEL_CELL)
+    x, y = windows.image_panels(run, channel, wide - NARROWEST - 2 * SIGN_WIDTH, tall)
+    parts: list[Picture | Panel | str] = [x, "⋆", kernel, "=", y]
+    if run.bias is not None:
+        bias = run.bias[0] if run.flat else run.bias[channel : channel + 1]
+        parts[3:3] = ["+", replace(windows.bias_picture(run), values=bias, origin=(0, channel))]
+    return parts
 
 
 # ---- im2col and the flip ---------------------------------------------------------------------------------------
 
 
-def show_columns(run: Run, picked: Picked) -> None:
-    """The windows as columns: one matrix product makes all outputs. The picked output's column is outlined."""
-    o, width = picked.channel, run.windows.outputs[1]
-    group = o // (len(run.weight) // run.settings["groups"])
-    columns, product_row = run.steps.columns[0, group], run.steps.product[0, o].reshape(1, -1)
-    kernel_row = run.weight[o].reshape(1, -1)
+def show_columns(run: Run, o: int, pinned: tuple[str, Index]) -> None:
+    """The windows as columns: one matrix product makes all outputs."""
+    columns = run.steps.columns[0, o // (len(run.weight) // run.settings["groups"])]
     rows, length = columns.shape
-    at = picked.output[0] * width + picked.output[1] if picked.output else None
-    first = max(0, min((at or 0) - MOST_COLUMNS // 2, length - MOST_COLUMNS))
-    shown = slice(first, first + MOST_COLUMNS)
+    at = windows.flat_output(run, pinned[1]) if pinned[0] == "y" else 0
+    first = max(0, min(at - MOST_COLUMNS // 2, length - MOST_COLUMNS))
     padded = run.steps.padded[0][list(run.read_channels(o))]
     st.markdown(
         f"Each window, laid out as a column: `columns` is **{rows} × {length:,}**, {columns.numel():,} numbers where "
@@ -269,27 +249,21 @@ def show_columns(run: Run, picked: Picked) -> None:
         f"{length:,} outputs of channel {o} at once" + (", bias not yet added." if run.bias is not None else ".")
     )
     if length > MOST_COLUMNS or rows > MOST_ROWS:
-        st.caption(f"Shown: columns {first} to {min(length, shown.stop) - 1}, and at most {MOST_ROWS} rows.")
-    picks = [f"{o}, {i // width}, {i % width}" for i in range(length)][shown]
-    column, cell = columns[:MOST_ROWS, shown], cell_size([(1, min(length, MOST_COLUMNS))], height=80)
-    picture_columns(run, kernel_row[:, :MOST_ROWS], column, product_row[:, shown], picks, cell, first, at)
-
-
-def picture_columns(
-    run: Run, kernel: Tensor, columns: Tensor, outputs: Tensor, picks: list[str], cell: int, first: int, at: int | None
-) -> None:
-    """kernel row · columns = output row, below each other so that a column stands over its output."""
-    inside = at is not None and first <= at < first + columns.shape[1]
-    used = [Outline([(r, at - first) for r in range(len(columns))], colour.USED)] if inside and at is not None else []
-    chosen = [Outline([(0, at - first)])] if inside and at is not None else []
-    for part in (
-        Picture("weight", kernel, colour.signed(run.weight), "kernel as a row"),
-        Picture("columns", columns, colour.signed(run.x), "columns: one window each", used, pickable=True,
-                picks=picks * len(columns), origin=(0, first)),
-        Picture("product", outputs, colour.signed(run.output), "= one output each", chosen, pickable=True, picks=picks,
-                origin=(0, first)),
-    ):  # fmt: skip
-        pictures.one(part, cell, "click out" if part.pickable else None, f"im2col {part.name}")
+        st.caption(f"Shown: columns {first} to {min(length, first + MOST_COLUMNS) - 1}, and at most {MOST_ROWS} rows.")
+    unrolled = windows.unroll(run, o, range(first, min(length, first + MOST_COLUMNS)), min(rows, MOST_ROWS))
+    x = () if run.as_image else (windows.input_picture(run),)
+    w, cells, y = unrolled.kernel, unrolled.columns, unrolled.outputs
+    beside = rows <= LONG
+    across = max(w.values.shape[1], *(part.montage.cells[1] for part in x), 1)
+    side = cell_size([(1, across), (1, cells.values.shape[1])] if beside else [(1, max(rows, MOST_COLUMNS))], height=80)
+    places = ((1, 2), (2, 1), (2, 2), (1, 1)) if beside else ((3, 1), (2, 1), (4, 1), (1, 1))
+    parts = [board.At(*place, part) for place, part in zip(places, (cells, w, y, *x), strict=False)]
+    board.show(
+        *parts, links=unrolled.links, spelled=unrolled.sentences, cell=side, name="im2col",
+        picks={"x": partial(pin, "x"), "kernel": partial(pin, "w"), "columns": partial(pin, "y"),
+               "product": partial(pin, "y")},
+        pinned=unrolled.pinned(run, o, pinned),
+    )  # fmt: skip
 
 
 def show_flip(run: Run, o: int) -> None:
@@ -298,26 +272,28 @@ def show_flip(run: Run, o: int) -> None:
     theirs = ops.true_convolution(run.x[None], run.weight, **run.settings)[0, o]
     apart = ours - theirs
     st.markdown(flip_sentence(run, o, apart))
-    kernel, flipped = one_or_all(run.weight[o]), one_or_all(run.weight[o].flip(-2, -1))
-    scale = colour.signed(run.weight)
-    pictures.equation(
-        Picture("weight", kernel, scale, "kernel: conv2d", leading_names=("c",)), "→",
-        Picture("flipped", flipped, scale, "turned by 180°", leading_names=("c",)), cell=32, name="kernels",
-    )  # fmt: skip
-    maps = {"conv2d": ours, "convolution": theirs, "difference": apart}
-    if run.as_image:
-        with st.container(horizontal=True, gap="xsmall"):
-            for title, values in maps.items():
-                cell = min(9.0, max(3.5, 290 / values.shape[1]))
-                pictures.show(
-                    images.image(values, colour.signed(*maps.values()), cell, title=title),
-                    f"{title}: from {spread(values)}", key=f"flip {title}",
-                )  # fmt: skip
-        return
-    shared = colour.signed(ours, theirs)
-    pictures.equation(
-        Picture("a", ours, shared, "conv2d"), "−", Picture("b", theirs, shared, "convolution"), "=",
-        Picture("d", apart, shared, "difference"), name="flip", height=330,
+    weight, scale = run.weight[o], colour.signed(run.weight)
+    kernel = weight[0] if len(weight) == 1 else weight
+    maps, shared = {"conv2d": ours, "convolution": theirs, "difference": apart}, colour.signed(ours, theirs, apart)
+    cell = min(9.0, max(2.0, 780 / (3 * ours.shape[1])))
+    drawn: list[Picture | Panel] = [
+        images.panel(name, values, shared, cell, "p q", title=name) if run.as_image
+        else Picture(name, values, shared, name, axes="p q")
+        for name, values in maps.items()
+    ]  # fmt: skip
+    board.show(
+        Picture("kernel", kernel, scale, "kernel: conv2d", leading_names=("g",), axes=board.axes_of(kernel, "g u v")),
+        "→",
+        Picture("turned", kernel.flip(-2, -1), scale, "turned by 180°", leading_names=("g",),
+                axes=board.axes_of(kernel, "g a b")),
+        board.BREAK, drawn[0], "−", drawn[1], "=", drawn[2],
+        links=windows.turned(run), name="flip",
+        cell=32 if run.as_image else cell_size([ours.shape] * 3, height=330),
+        spelled={
+            "kernel": "`{at:kernel}` = **{kernel}** stands at `{at:turned}` after the turn.",
+            "turned": "`{at:turned}` = **{turned}** stood at `{at:kernel}` before the turn.",
+            "": "`{at:conv2d}` = {conv2d}, `{at:convolution}` = {convolution}: they differ by **{difference}**.",
+        },
     )  # fmt: skip
 
 
@@ -488,10 +464,10 @@ def one_bias_a_channel(run: Run) -> None:
 
 def walks(run: Run, o: int) -> None:
     """The textbook line by line, or the window with all settings."""
-    which = controls.choice("walk", "Walk through", ("the window, these settings", "corr2d, the textbook"))
+    which = controls.choice("walk", "Walk through", WALKS)
     if run.as_image:
         st.caption(f"On the middle of the image, {times(patch(run).shape[1:])}.")
-    if which.startswith("corr2d"):
+    if which == "corr2d":
         X, K = patch(run)[0], run.weight[o, 0]
         if X.shape[0] < K.shape[0] or X.shape[1] < K.shape[1]:
             st.info(kernel_larger(X, K))
@@ -553,9 +529,7 @@ def ask_value(run: Run, draw: random.Random) -> Question:
     return Question(
         f"Output cell {cell} of channel {o}: {listed}{bias}. What is its value?",
         f"{run.output[(o, *cell)].item():.4g}",
-        f"{windows.output_arithmetic(run, Picked(o, cell, None))}"
-        if len(window) == 1
-        else "Sum over all channels, then the bias.",
+        windows.output_arithmetic(run, o, cell) if len(window) == 1 else "Sum over all channels, then the bias.",
         tolerance=0.03,
     )
 

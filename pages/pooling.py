@@ -1,6 +1,8 @@
 """Pooling: maximum and average of each window side by side, forward, backward and under a shift."""
 
 import random
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -8,47 +10,34 @@ import torch
 from torch import Tensor
 
 from core.figures import colour, images, pools
-from core.figures.heatmap import Index, Outline, Picture, cell_size, number
+from core.figures.board import Panel
+from core.figures.heatmap import PROJECTED, SIGN_WIDTH, Index, Picture, number
 from core.figures.pools import Pool, Run
 from core.figures.walk import Moment, record, source_of
 from core.ops import pooling as ops
 from core.tensors.limits import Limits, times
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import check, controls, frame, pictures, tensor_input, walk
+from core.ui import board, check, controls, frame, link, tensor_input, walk
+from core.ui.board import BREAK
 from core.ui.frame import Pitfall
 from core.ui.predict import Question
 from core.ui.take_away import TakeAway
 
-LIMITS = Limits(ranks=(2,), max_side=72, max_elements=5184)
-NARROW = 104  # pixels of a slider
-READABLE = 23  # pixels of a cell from which on its number is written
+LIMITS = Limits(ranks=(2,), max_side=96, max_elements=9216)
+NARROW = 130  # pixels of a slider
+READABLE = 20  # pixels of a cell in which its number is written
+HEIGHT = 400  # pixels of the pictures
 PATCH = 7  # cells along a side of the part of an image that is walked through
 KERNEL = "kernel"  # the stride that is the kernel size
-ARRIVING = ("1 to every output", "1 to the picked output", "1, 2, 3, …")
+STRIDES = {KERNEL: "kernel size", 1: "1", 2: "2", 3: "3", 4: "4"}
+ARRIVING = {"ones": "1 to every output", "pinned": "1 to the pinned output", "counting": "1, 2, 3, …"}
 
 
 def lesson(topic: Topic) -> None:
     """The page between its title and its tabs."""
-    with controls.row("input"):
-        size = 6
-        if tensor_input.source("x") == "example":
-            size = controls.slider("size", "Input size", 1, 12, 6, width=NARROW)
-        seed = controls.seed()
-        example = torch.randint(0, 10, (size, size), generator=torch.Generator().manual_seed(seed))
-        x = tensor_input.tensor("x", "Input", example, LIMITS, images=True).float()
-    settings = choose_settings()
-    run = frame.attempt("pooling", lambda: pools.pool(x, settings))
-    if run is None:
-        return
-    above = st.container()
-    out, at = choose_cell(run)
-    with above:
-        (show_images if run.as_image else show_numbers)(run, out, at)
-        for pool in run.pools:
-            st.markdown(
-                pools.input_arithmetic(run, pool, at) if at else pools.output_arithmetic(run, pool, out or (0, 0))
-            )
+    run, pinned = choose()
+    show_board(run, pinned)
     for operator, kind in zip(topic.operators, pools.KINDS, strict=True):
         check.show(operator, run.call(kind))
     st.markdown(pools.sizes(run.x.shape, run.settings))
@@ -58,133 +47,130 @@ def lesson(topic: Topic) -> None:
         walk=lambda: walks(run),
         questions=questions(run),
         take=lambda: take(run),
-        more={"Backward": lambda: show_backward(run, out), "Shift": lambda: show_shift(run)},
+        more={"Backward": lambda: show_backward(run, pinned), "Shift": lambda: show_shift(run)},
     )
 
 
 # ---- controls --------------------------------------------------------------------------------------------------
 
 
+def choose() -> tuple[Run, tuple[str, Index]]:
+    """The pooling to show, and the pinned cell; the maximum in the middle where none is pinned."""
+    with controls.main():
+        settings = choose_settings()
+    more = controls.more()
+    with more:
+        x = choose_input()
+        settings["count_include_pad"] = controls.toggle("count_include_pad", "count_include_pad (average)", True)
+    run = frame.attempt("pooling", lambda: pools.pool(x, settings))
+    if run is None:
+        st.info(
+            "Shown below instead: half a kernel of padding, no dilation and no ceil_mode, which go with every input."
+        )
+        run = pools.nearest(x, settings)
+    middle = tuple(n // 2 for n in run.max.output.shape)
+    with more:
+        return run, controls.cell_of("cell", "Pinned cell", pools.indices(run), ("max", middle))
+
+
 def choose_settings() -> dict[str, Any]:
     """The settings of both poolings, under torch's names."""
-    with controls.row("layer"):
-        kernel = controls.slider("kernel_size", "Kernel size", 1, 5, 3, width=NARROW)
-        stride = controls.stops(
-            "stride", "Stride", (KERNEL, "1", "2", "3", "4"), "2", width=NARROW, help="Left out, it is the kernel size."
-        )
-        padding = controls.slider("padding", "Padding", 0, kernel // 2, 1, width=NARROW)
-        dilation = controls.slider("dilation", "Dilation (max)", 1, 3, 1, width=NARROW, help="avg_pool2d has none.")
-        ceil_mode = controls.toggle("ceil_mode", "ceil_mode")
-        counted = controls.toggle("count_include_pad", "count_include_pad (average)", True)
+    kernel = controls.slider("kernel_size", "Kernel size", 1, 8, 3, width=NARROW)
+    stride = controls.stops("stride", "Stride", STRIDES, 2, width=NARROW, help="Left out, it is the kernel size.")
+    padding = controls.slider("padding", "Padding", 0, kernel // 2, 1, width=NARROW)
+    dilation = controls.slider("dilation", "Dilation (max)", 1, 3, 1, width=NARROW, help="avg_pool2d has none.")
     return {
-        "kernel_size": kernel, "stride": None if stride == KERNEL else int(stride), "padding": padding,
-        "dilation": dilation, "ceil_mode": ceil_mode, "count_include_pad": counted,
+        "kernel_size": kernel, "stride": None if stride == KERNEL else stride, "padding": padding, "dilation": dilation,
+        "ceil_mode": controls.toggle("ceil_mode", "ceil_mode"),
     }  # fmt: skip
 
 
-def choose_cell(run: Run) -> tuple[Index | None, Index | None]:
-    """The picked output cell, or the picked input cell; the first output where none is picked."""
-    state = st.session_state
-    if clicked := state.pop("click out", None):
-        state["out"], state["in"] = clicked, ""
-    if clicked := state.pop("click in", None):
-        state["in"], state["out"] = clicked, ""
-    with controls.row("cell"):
-        out = controls.cell("out", "Picked output cell", run.largest)
-        at = controls.cell("in", "Picked input cell", run.x.shape)
-    if out is None and at is None:
-        return (0, 0), None
-    return out, None if out else at
+def choose_input() -> Tensor:
+    """The input (H, W)."""
+    size = 6
+    if tensor_input.source("x") == "example":
+        size = controls.slider("size", "Input size", 1, 12, 6, width=NARROW)
+    seed = controls.seed()
+    example = torch.randint(0, 50, (size, size), generator=torch.Generator().manual_seed(seed))
+    return tensor_input.tensor("x", "Input", example, LIMITS, images=True).float()
+
+
+def pin(picture: str, index: str) -> None:
+    """Take a cell that the reader pinned in a picture."""
+    st.session_state["cell"] = f"{picture}[{index}]"
 
 
 # ---- the pictures ----------------------------------------------------------------------------------------------
 
 
-def show_numbers(run: Run, out: Index | None, at: Index | None) -> None:
-    """Both equations, the numbers in the cells and the padding drawn."""
-    parts = [(pools.input_picture(run, pool, out, at), pools.output_picture(run, pool, out, at)) for pool in run.pools]
-    cell = cell_size([picture.values.shape for pair in parts for picture in pair], width=800, height=330)
-    with st.container(horizontal=True, gap="medium"):
-        for before, after in parts:
-            with st.container(width="content"):
-                pictures.equation(
-                    before, "→", after, picks={before.name: "click in", after.name: "click out"}, cell=max(cell, READABLE),
-                    name="pool",
-                )  # fmt: skip
-    uncounted = (
-        " – : not counted by the average." if not run.settings["count_include_pad"] or run.settings["ceil_mode"] else ""
-    )
-    st.caption(
-        f"Dashed: the window of the picked output, or the outputs that read the picked input. Solid: what is picked, and the winner.{uncounted}"
-    )
-
-
-def show_images(run: Run, out: Index | None, at: Index | None) -> None:
-    """The input and both outputs as images."""
-    shades = images.shades(run.x)
-    widths = run.x.shape[1] + sum(pool.output.shape[1] for pool in run.pools)
-    cell = min(11.0, max(4.0, 760 / widths))
-    outlines = pools.input_outlines(run, run.max, out, at, padded=False)
-    if run.settings["dilation"] > 1 and not at:
-        outlines += pools.input_outlines(run, run.average, out, at, padded=False)
-    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
-        show_image(run.x, shades, cell, f"input {times(run.x.shape)}", outlines, "in", pads=run.max.windows.pads)
-        for pool in run.pools:
-            outlined = pools.output_outlines(run, pool, out, at)
-            show_image(pool.output, shades, cell, f"{pool.kind} {times(pool.output.shape)}", outlined, "out")
-    wider = ", the wider one of the dilated maximum" if run.settings["dilation"] > 1 else ""
-    st.caption(
-        f"Dashed: the window of the picked output{wider}, or the outputs that read the picked input. Solid: what is picked, and the winner."
-    )
-
-
-def show_image(
-    values: Tensor, scale: colour.Scale, cell: float, title: str, outlines: list[Outline], control: str, **more: Any
-) -> None:
-    """One image whose pixels can be picked."""
-    width = values.shape[1]
-    pictures.pickable(
-        images.image(values, scale, cell, title=title, outlines=outlines, pickable=True, **more),
-        f"{title}, from {number(values.min().item())} to {number(values.max().item())}",
-        key=f"image {title.split()[0]}", cell_key=f"click {control}", spell=lambda i: f"{i // width}, {i % width}",
+def show_board(run: Run, pinned: tuple[str, Index]) -> None:
+    """Input, maximum and average; the input once more where the two have windows of their own."""
+    lines = pools.equation(run, *room(2))
+    board.show(
+        *in_lines(lines, ["→", ""]), links=pools.links(run), spelled=pools.sentences(run), pinned=pinned,
+        picks={name: partial(pin, name) for name in ("x", "max", "average")} | {pools.DENSE: partial(pin, "x")},
+        cell=None if run.as_image else side(lines, HEIGHT),
     )  # fmt: skip
+    st.caption(
+        "Dashed in purple: the window of an output, or the outputs that read an input. Dotted in pink: the window's "
+        "winner, or the maxima that an input is. The grey frame is padding: −∞ to the maximum, 0 to the average."
+    )
 
 
-def show_maps(
-    maps: dict[str, Tensor], name: str, outlines: dict[str, list[Outline]] | None = None, as_image: bool = False
-) -> None:
-    """Tensors side by side on one signed scale: with numbers, or as images."""
-    scale, marked = colour.signed(*maps.values()), outlines or {}
-    if not as_image:
-        parts = [Picture(title, values, scale, title, marked.get(title, ())) for title, values in maps.items()]
-        pictures.many(parts, cell=max(24, cell_size([part.values.shape for part in parts], height=260)), name=name)
-        return
-    cell = min(9.0, max(3.5, 780 / sum(values.shape[1] for values in maps.values())))
-    with st.container(horizontal=True, gap="xsmall"):
-        for title, values in maps.items():
-            figure = images.image(values, scale, cell, title=title, outlines=marked.get(title, ()))
-            said = f"{title}: from {number(values.min().item())} to {number(values.max().item())}"
-            pictures.show(figure, said, key=f"{name} {title}")
+def room(signs: int) -> tuple[int, int]:
+    """Width and height of the room for images with so many signs between them."""
+    if link.projector():
+        return board.PROJECTOR_WIDTH - signs * SIGN_WIDTH, int(HEIGHT * PROJECTED)
+    return board.PAGE_WIDTH - signs * SIGN_WIDTH, HEIGHT
+
+
+def in_lines(lines: Sequence[Sequence[Picture | Panel]], signs: Sequence[str]) -> list[board.Part]:
+    """Pictures in lines, with these signs between those of a line."""
+    parts: list[board.Part] = []
+    for line in lines:
+        parts += [BREAK] if parts else []
+        parts.append(line[0])
+        for sign, part in zip(signs, line[1:], strict=False):
+            parts += [sign, part] if sign else [part]
+    return parts
+
+
+def side(lines: Sequence[Sequence[Picture | Panel]], height: int) -> int:
+    """The side of a cell with which each line of pictures fits, and all lines together."""
+    pictures = [[part for part in line if isinstance(part, Picture)] for line in lines]
+    unprojected = PROJECTED if link.projector() else 1  # the board enlarges what it is given
+    return int(min(board.fitting(line, height // len(lines)) for line in pictures) / unprojected)
+
+
+def show_maps(run: Run, maps: dict[str, tuple[Tensor, str, str]]) -> None:
+    """How input and outputs change, side by side on one signed scale; each has values, axes and a title."""
+    values = [matrix for matrix, _, _ in maps.values()]
+    how = pools.drawn(run, colour.signed(*values), [(matrix, images.NO_PADS) for matrix in values], *room(0))
+    parts = [how.part(name, *rest) for name, rest in maps.items()]
+    board.show(*parts, links=pools.links(run), name="shift", height=300)
 
 
 # ---- backward and shift ----------------------------------------------------------------------------------------
 
 
-def show_backward(run: Run, out: Index | None) -> None:
+def show_backward(run: Run, pinned: tuple[str, Index]) -> None:
     """Where the gradient of each pooling goes."""
     arriving = controls.choice("arriving", "Gradient that comes to the outputs", ARRIVING)
-    came = {pool.kind: make_arriving(arriving, pool, out or (0, 0)) for pool in run.pools}
+    out = pinned[1] if pinned[0] != "x" else (0, 0)
+    came = {pool.kind: make_arriving(arriving, pool, out) for pool in run.pools}
     went = {kind: pools.gradient(kind, run, came[kind]) for kind in came}
-    maps = {f"{kind}: input.grad": went[kind] for kind in went}
-    if arriving == ARRIVING[2]:
-        maps = {f"{kind}: arriving": came[kind] for kind in came} | maps
-    show_maps(
-        maps,
-        "backward",
-        {f"{pool.kind}: input.grad": seen(run, pool, out) for pool in run.pools if out and arriving == ARRIVING[1]},
-        run.as_image,
-    )
-    lines = [
+    lines = pools.backward(run, came, went, *room(2))
+    if not run.as_image and side([lines[0] + lines[1]], 300) >= READABLE:
+        lines = [lines[0] + lines[1]]
+    parts = {"max": "dmax", "average": "daverage", "x": "dx_max"}
+    board.show(
+        *in_lines(lines, ["→", "", "→"]), links=pools.backward_links(run), spelled=pools.backward_sentences(run),
+        cell=None if run.as_image else side(lines, 300 * len(lines)), name="backward",
+        picks={"dmax": partial(pin, "max"), "daverage": partial(pin, "average"), "dx_max": partial(pin, "x"),
+               "dx_average": partial(pin, "x")},
+        pinned=(parts[pinned[0]], pinned[1]),
+    )  # fmt: skip
+    said = [
         f"- **{kind}**: {number(came[kind].sum().item(), 5)} arrives, {number(went[kind].sum().item(), 5)} goes on, to "
         f"**{int((went[kind] != 0).sum())} of {run.x.numel()}** cells; the largest share is {number(went[kind].abs().max().item())}."
         for kind in went
@@ -192,20 +178,15 @@ def show_backward(run: Run, out: Index | None) -> None:
     st.markdown(
         "The maximum passes all of an output's gradient to its one winner; a cell that wins several windows gets their sum. "
         "The average gives 1/divisor of it to each cell of the window; the share of the padding is lost.\n"
-        + "\n".join(lines)
+        + "\n".join(said)
     )
-
-
-def seen(run: Run, pool: Pool, out: Index) -> list[Outline]:
-    """What the picked output's gradient reaches: its window within the input."""
-    return [Outline(pools.window_cells(run, pool, out), colour.USED)] if pool.holds(out) else []
 
 
 def make_arriving(which: str, pool: Pool, out: Index) -> Tensor:
     """The gradient (h, w) that comes to the outputs."""
-    if which == ARRIVING[0]:
+    if which == "ones":
         return torch.ones_like(pool.output)
-    if which == ARRIVING[2]:
+    if which == "counting":
         return torch.arange(1.0, pool.output.numel() + 1).reshape(pool.output.shape)
     chosen = torch.zeros_like(pool.output)
     if pool.holds(out):
@@ -222,9 +203,10 @@ def show_shift(run: Run) -> None:
     changes = {"input": ops.change(run.x, moved)} | {
         kind: shift_change(run, kind, down, across) for kind in pools.KINDS
     }
-    show_maps(
-        {f"{kind}: after − before": change.apart for kind, change in changes.items()}, "shift", as_image=run.as_image
-    )
+    names = {"input": ("x", "y x"), "max": ("max", "p q"), "average": ("average", "r s")}
+    show_maps(run, {
+        name: (changes[kind].apart, axes, f"{kind}: after − before") for kind, (name, axes) in names.items()
+    })  # fmt: skip
     st.markdown("  \n".join(
         f"{kind}: **{change.cells} of {change.apart.numel()}** cells change, by **{percent(change.relative)}** of the whole"
         for kind, change in changes.items()

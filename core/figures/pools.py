@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from core.figures import colour
-from core.figures.heatmap import Index, Outline, Picture, number
+from core.figures import colour, images
+from core.figures.board import Panel, Relation
+from core.figures.colour import Scale
+from core.figures.heatmap import Index, Picture, number
 from core.figures.windows import LARGEST_WITH_NUMBERS, MOST_TERMS, Windows, factor, padding_cells
 from core.ops import pooling as ops
+from core.ops.convolution import Pads
 from core.ops.operator import Call
 from core.tensors.limits import times
 
@@ -25,7 +28,6 @@ class Pool:
     """One kind of pooling of one channel, and how its result came about."""
 
     kind: str  # of KINDS
-    padded: Tensor  # (H', W'): −inf or 0 around the input, as far as the windows reach
     output: Tensor  # (h, w)
     windows: Windows
     winners: Tensor | None  # (h, w), of a maximum: each window's winner as a position in the flattened H·W
@@ -95,15 +97,20 @@ def pool(x: Tensor, settings: dict[str, Any]) -> Run:
     return Run(
         x,
         settings,
-        Pool("max", highest.padded[0], highest.output[0], placed(wide, highest.padded), winners, None),
-        Pool("average", mean.padded[0], mean.output[0], placed(close, mean.padded), None, divisors),
+        Pool("max", highest.output[0], placed(wide, highest.padded), winners, None),
+        Pool("average", mean.output[0], placed(close, mean.padded), None, divisors),
     )
 
 
+def nearest(x: Tensor, settings: dict[str, Any]) -> Run:
+    """The run with the settings that go with any input and kernel: half a kernel of padding, no dilation."""
+    return pool(x, settings | {"padding": settings["kernel_size"] // 2, "dilation": 1, "ceil_mode": False})
+
+
 def placed(windows: ops.Windows, padded: Tensor) -> Windows:
-    """The windows of a pooling as pictures know them, with the padding that they reach."""
+    """The windows of a pooling as pictures know them: the padding all around, and farther where a window hangs over."""
     pads = [
-        (before, whole - size - before)
+        (before, max(before, whole - size - before))
         for before, whole, size in zip(windows.padding, padded.shape[-2:], windows.input_size, strict=True)
     ]
     return Windows(windows.outputs, windows.kernel_size, windows.stride, windows.dilation, (pads[0], pads[1]))
@@ -125,63 +132,191 @@ def gradient(kind: str, run: Run, arriving: Tensor) -> Tensor:
 
 # ---- pictures ------------------------------------------------------------------------------------------------------
 
-
-def input_picture(run: Run, pool: Pool, out: Index | None, at: Index | None) -> Picture:
-    """The input with what this pooling puts around it; a click reports an input cell, nothing on padding."""
-    (top, _), (left, _) = pool.windows.pads
-    outside = padding_cells(pool.padded.shape, pool.windows.pads)
-    uncounted = {cell for cell in outside if pool.kind == "average" and not counts(run, cell)}
-    labels = [number(value) for value in pool.padded.flatten().tolist()]
-    cells = list(product(*map(range, pool.padded.shape)))
-    around = "−∞" if pool.kind == "max" else "0"
-    title = f"input {times(run.x.shape)}" + (f", {around} around" if outside else "")
-    inside = [(y - top, x - left) for y, x in cells]
-    return Picture(
-        f"{pool.kind} input", pool.padded, colour.signed(run.x), title, input_outlines(run, pool, out, at),
-        texts=["–" if cell in uncounted else label for cell, label in zip(cells, labels, strict=True)],
-        muted=outside, pickable=True, origin=(-top, -left),
-        picks=["" if cell in outside else f"{y}, {x}" for cell, (y, x) in zip(cells, inside, strict=True)],
-    )  # fmt: skip
+PADDING = "is padding, −∞ to the maximum and 0 to the average"
+DENSE = "x₂"  # the input once more, for an average beside a dilated maximum
 
 
-def counts(run: Run, cell: Index) -> bool:
-    """Whether an average counts this cell of the padded input, which lies outside the input."""
-    padding = run.settings["padding"]
-    within = all(i < n + 2 * padding for i, n in zip(cell, run.x.shape, strict=True))
-    return within and run.settings["count_include_pad"]
+@dataclass(frozen=True)
+class Drawn:
+    """How pooled tensors are drawn: with numbers, or as images with cells of so many pixels."""
+
+    scale: Scale
+    cell: float = 0.0  # 0 with numbers
+
+    def part(
+        self, name: str, values: Tensor, axes: str, title: str, pads: Pads = images.NO_PADS,
+        notes: Sequence[str] | None = None,
+    ) -> Picture | Panel:  # fmt: skip
+        """One matrix (H, W); with numbers its padding has cells too, blank ones."""
+        if self.cell:
+            panel = images.panel(name, values, self.scale, self.cell, axes, title=title, pads=pads)
+            return panel if notes is None or panel.cells is None else images.noted(panel, notes)
+        (top, bottom), (left, right) = pads
+        padded = torch.nn.functional.pad(values, (left, right, top, bottom))
+        outside = padding_cells(padded.shape, pads)
+        texts = np.array([number(value) for value in padded.flatten().tolist()], dtype=object).reshape(padded.shape)
+        if outside:
+            texts[tuple(zip(*outside, strict=True))] = ""
+        return Picture(
+            name, padded, self.scale, title, texts=texts.ravel().tolist() if outside else None, muted=outside,
+            origin=(-top, -left), axes=axes, notes=notes,
+        )  # fmt: skip
 
 
-def output_picture(run: Run, pool: Pool, out: Index | None, at: Index | None) -> Picture:
-    """The output; a click reports its cell."""
-    picks = [f"{y}, {x}" for y, x in product(*map(range, pool.output.shape))]
-    return Picture(
-        f"{pool.kind} output", pool.output, colour.signed(run.x), f"{pool.kind} {times(pool.output.shape)}",
-        output_outlines(run, pool, out, at), pickable=True, picks=picks,
-    )  # fmt: skip
+def drawn(run: Run, scale: Scale, matrices: Sequence[tuple[Tensor, Pads]], width: float, height: float) -> Drawn:
+    """How these matrices are drawn side by side."""
+    if not run.as_image:
+        return Drawn(scale)
+    return Drawn(scale, images.fitting([(values.shape, pads, 0) for values, pads in matrices], width, height))
 
 
-def input_outlines(run: Run, pool: Pool, out: Index | None, at: Index | None, padded: bool = True) -> list[Outline]:
-    """The picked output's window and its winner; or the picked input cell. Counted from the padding, or without it."""
-    (top, _), (left, _) = pool.windows.pads
-    back, over = (0, 0) if padded else (top, left)
-    if at:
-        return [Outline([(at[0] + top - back, at[1] + left - over)])]
-    if not out or not pool.holds(out):
-        return []
-    window = Outline([(y - back, x - over) for y, x in pool.windows.read_by(out)], colour.USED)
-    if pool.winners is None or not window_cells(run, pool, out):
-        return [window]
-    y, x = pool.winner(out, run.x.shape[1])
-    return [window, Outline([(y + top - back, x + left - over)])]
+def apart(run: Run) -> bool:
+    """Whether the windows of the two differ: avg_pool2d has no dilation."""
+    return bool(run.settings["dilation"] > 1)
 
 
-def output_outlines(run: Run, pool: Pool, out: Index | None, at: Index | None) -> list[Outline]:
-    """The picked output; or the outputs that read the picked input cell, those that it wins in the picked colour."""
-    if not at:
-        return [Outline([out])] if out and pool.holds(out) else []
-    using = pool.windows.using(at)
-    won = won_by(run, pool, at)
-    return [Outline([cell], colour.PICKED if cell in won else colour.USED) for cell in using]
+def links(run: Run) -> list[Relation]:
+    """Which cells hang together: input "y x", maximum "p q", average "r s", and the input of a dense average "j k"."""
+    across = run.max.windows.reads(1), run.average.windows.reads(1)
+    down = run.max.windows.reads(0), run.average.windows.reads(0)
+    found = [Relation("p y", down[0]), Relation("q x", across[0])]
+    if apart(run):
+        found += [Relation("r j", down[1]), Relation("s k", across[1])]
+    else:
+        same = [np.stack([np.arange(n)] * 2, 1) for n in run.max.output.shape]
+        found += [Relation("p r", same[0]), Relation("q s", same[1])]
+    return [*found, Relation("p q y x", winners(run), role="winner")]
+
+
+def winners(run: Run) -> np.ndarray:
+    """Each output of the maximum (y, x) with the input (y, x) that won it: (n, 4)."""
+    assert run.max.winners is not None
+    rows, columns = np.indices(run.max.output.shape).reshape(2, -1)
+    return np.stack([rows, columns, *np.divmod(run.max.winners.flatten().numpy(), run.x.shape[1])], 1)
+
+
+def equation(run: Run, width: float, height: float) -> list[list[Picture | Panel]]:
+    """The input and what becomes of it; a second line where the average reads the input in windows of its own."""
+    first, second = run.max, run.average
+    dense = apart(run)
+    beside = [(first.output, images.NO_PADS)] if dense else [(pool.output, images.NO_PADS) for pool in run.pools]
+    scale = images.shades(run.x) if run.as_image else colour.signed(run.x)
+    how = drawn(run, scale, [(run.x, first.windows.pads), *beside], width, height / (1 + dense))
+    title = f"x: input {times(run.x.shape)}"
+    x = how.part("x", run.x, "y x", title, first.windows.pads, None if run.as_image else input_notes(run))
+    highest = how.part(
+        "max", first.output, "p q", f"max {times(first.output.shape)}", notes=None if run.as_image else max_notes(run)
+    )
+    mean = how.part("average", second.output, "r s", f"average {times(second.output.shape)}", notes=divisors(run))
+    if not dense:
+        return [[x, highest, mean]]
+    again = how.part(DENSE, run.x, "j k", "x₂: the input again, dilation 1", second.windows.pads)
+    return [[x, highest], [again, mean]]
+
+
+def input_notes(run: Run) -> list[str]:
+    """For each cell of the padded input what it is, and how many maxima."""
+    assert run.max.winners is not None
+    won = torch.bincount(run.max.winners.flatten(), minlength=run.x.numel()).tolist()
+    within = [
+        f"= **{number(value)}** is the maximum of **{wins}** of its windows"
+        for value, wins in zip(run.x.flatten().tolist(), won, strict=True)
+    ]
+    around = np.pad(np.array(within, dtype=object).reshape(run.x.shape), run.max.windows.pads, constant_values=PADDING)
+    return around.ravel().tolist()
+
+
+def max_notes(run: Run) -> list[str]:
+    """For each maximum where in the input it stands, and how many are equal to it."""
+    cells = [tuple(cell) for cell in np.argwhere(np.ones(run.max.output.shape, bool)).tolist()]
+    return [f"`x[{y}, {x}]`{tie(run, (p, q))}" for (p, q), (*_, y, x) in zip(cells, winners(run).tolist(), strict=True)]
+
+
+def tie(run: Run, out: Index) -> str:
+    """Says that a maximum occurs more than once in its window."""
+    tied = sum(run.x[cell].item() == run.max.output[out].item() for cell in window_cells(run, run.max, out))
+    return f", the first of {tied} equal ones" if tied > 1 else ""
+
+
+def divisors(run: Run) -> list[str] | None:
+    """For each average what it is divided by; None for an image all of whose windows are divided by one number."""
+    by = run.average.divisors
+    assert by is not None
+    if run.as_image:
+        return None if by.unique().numel() == 1 else [str(int(n)) for n in by.flatten().tolist()]
+    cells = np.argwhere(np.ones(run.average.output.shape, bool)).tolist()
+    return [division(run, tuple(cell)) for cell in cells]
+
+
+def sentences(run: Run) -> dict[str, str]:
+    """What is said of the cell under the pointer, by its picture."""
+    source = DENSE if apart(run) else "x"
+    by = divisors(run)
+    assert run.average.divisors is not None
+    divided = "{note:average}" if by else str(int(run.average.divisors[0, 0]))
+    place = "" if run.as_image else ", at {note:max}"
+    read = "Windows that read it: {count:max}."
+    return {
+        "max": f"`{{at:max}}` = {{max:x}} = **{{max}}**{place}",
+        "average": f"`{{at:average}}` = ({{sum:{source}}}) / {divided} = **{{average}}**",
+        "x": f"`{{at:x}}` = **{{x}}**. {read} It is the maximum of those in pink."
+        if run.as_image
+        else f"`{{at:x}}` {{note:x}}. {read}",
+        DENSE: f"`{{at:{DENSE}}}` = **{{{DENSE}}}**. Averages that read it: {{count:average}}.",
+    }
+
+
+def indices(run: Run) -> dict[str, list[range]]:
+    """What the indices of each picture's cells run over: of an input with numbers its padding too."""
+    around = images.NO_PADS if run.as_image else run.max.windows.pads
+    return {
+        "max": list(map(range, run.max.output.shape)), "average": list(map(range, run.average.output.shape)),
+        "x": [range(-before, n + after) for n, (before, after) in zip(run.x.shape, around, strict=True)],
+    }  # fmt: skip
+
+
+# ---- the gradients -------------------------------------------------------------------------------------------------
+
+
+def backward(
+    run: Run, came: dict[str, Tensor], went: dict[str, Tensor], width: float, height: float
+) -> list[list[Picture | Panel]]:  # fmt: skip
+    """For each pooling the gradient that comes to its outputs, and what goes on from them to the input."""
+    maps = [matrix for kind in KINDS for matrix in (came[kind], went[kind])]
+    how = drawn(run, colour.signed(*maps), [(matrix, images.NO_PADS) for matrix in maps[:2]], width, height)
+    assert run.average.divisors is not None
+    parts = [str(int(n)) for n in run.average.divisors.flatten().tolist()]
+    return [
+        [
+            how.part("dmax", came["max"], "p q", "dmax: arrives"),
+            how.part("dx_max", went["max"], "y x", "dx_max: goes on"),
+        ],
+        [
+            how.part("daverage", came["average"], "r s", "daverage: arrives", notes=parts),
+            how.part("dx_average", went["average"], "j k", "dx_average: goes on"),
+        ],
+    ]
+
+
+def backward_links(run: Run) -> list[Relation]:
+    """Where a gradient goes: from a maximum "p q" to the winner "y x", from an average "r s" to its window "j k"."""
+    windows = run.average.windows
+    return [
+        Relation("p q y x", winners(run)), Relation("r j", windows.reads(0)), Relation("s k", windows.reads(1)),
+    ]  # fmt: skip
+
+
+def backward_sentences(run: Run) -> dict[str, str]:
+    """What is said of the gradient under the pointer, by its picture."""
+    assert run.average.divisors is not None
+    by = run.average.divisors.unique()
+    shares = f"({{sum:daverage}}) / {int(by[0])}" if by.numel() == 1 else "a share of each of {list:daverage}"
+    return {
+        "dmax": "`{at:dmax}` = **{dmax}** goes whole to the winner of the window, `{at:dx_max}`.",
+        "dx_max": "`{at:dx_max}` = {sum:dmax} = **{dx_max}**, from the windows whose maximum it is.",
+        "daverage": "`{at:daverage}` = **{daverage}** goes to {count:dx_average} cells, divided by {note:daverage}.",
+        "dx_average": f"`{{at:dx_average}}` = {shares} = **{{dx_average}}**, from the windows that read it.",
+    }
 
 
 def won_by(run: Run, pool: Pool, at: Index) -> list[Index]:

@@ -1,15 +1,17 @@
-"""A convolution on screen: what it reads and writes, cell by cell, in outlines and in words."""
+"""A convolution on screen: its pictures, which cells of theirs hang together, and their arithmetic in words."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from core.figures import colour
-from core.figures.heatmap import Outline, Picture, number
+from core.figures import colour, images
+from core.figures.board import Panel, Relation
+from core.figures.heatmap import Picture, number
 from core.ops import convolution as ops
 from core.ops.convolution import Pads, Pair
 from core.ops.operator import Call
@@ -41,10 +43,15 @@ class Windows:
         settings = zip(cell, self.outputs, self.kernel_size, self.stride, self.pads, self.dilation, strict=True)
         return list(product(*(ops.outputs_using(i, n, k, s, before, d) for i, n, k, s, (before, _), d in settings)))
 
-    def tap(self, output: Index, cell: Index) -> Index:
-        """The kernel's position at which the window of an output meets an input cell. ValueError where it doesn't."""
-        settings = zip(output, cell, self.kernel_size, self.stride, self.pads, self.dilation, strict=True)
-        return tuple(ops.window(o, k, s, before, d).index(i) for o, i, k, s, (before, _), d in settings)
+    def taps(self, axis: int) -> np.ndarray:
+        """(output, tap, input) positions that meet along one axis, the input counted without its padding: (n, 3)."""
+        output, tap = (n.ravel() for n in np.mgrid[: self.outputs[axis], : self.kernel_size[axis]])
+        cell = output * self.stride[axis] + tap * self.dilation[axis] - self.pads[axis][0]
+        return np.stack([output, tap, cell], 1)
+
+    def reads(self, axis: int) -> np.ndarray:
+        """(output, input) positions that meet along one axis: (n, 2)."""
+        return self.taps(axis)[:, [0, 2]]
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,11 @@ class Run:
         """Whether the input is too large for numbers in its cells."""
         return max(self.x.shape[1:]) > LARGEST_WITH_NUMBERS
 
+    @property
+    def flat(self) -> bool:
+        """Whether there is one channel in and one out: then all are matrices, without an index for channels."""
+        return len(self.x) == len(self.output) == 1
+
     def read_channels(self, o: int) -> range:
         """The input channels that output channel `o` reads: those of its group."""
         first = o // (len(self.weight) // self.settings["groups"]) * self.weight.shape[1]
@@ -90,15 +102,6 @@ class Run:
         rows, cols = zip(*self.windows.read_by(cell), strict=True)
         read = self.steps.padded[0][list(self.read_channels(o))][:, list(rows), list(cols)]
         return read.reshape(self.weight.shape[1:])
-
-
-@dataclass(frozen=True)
-class Picked:
-    """The output channel shown, and the cell that the reader picked: of the output, or of the input."""
-
-    channel: int
-    output: Index | None  # (y, x)
-    input: Index | None  # (c, y, x)
 
 
 def convolve(
@@ -130,62 +133,124 @@ def torchs_refusal(x: Tensor, weight: Tensor, bias: Tensor | None = None, **sett
     return "torch takes it."
 
 
+def nearest(x: Tensor, weight: Tensor, bias: Tensor | None, settings: dict[str, Any], names: Sequence[str]) -> Run:
+    """The run with the settings that go with any input and kernel: stride 1, padding 'same'."""
+    return convolve(x, weight, bias, settings | {"stride": 1, "padding": "same"}, names)
+
+
 # ---- pictures ------------------------------------------------------------------------------------------------------
 
-
-def input_picture(run: Run, picked: Picked) -> Picture:
-    """The input with its padding around it; a click reports an input cell, nothing on padding."""
-    padded = run.steps.padded[0]
-    (top, _), (left, _) = run.windows.pads
-    return Picture(
-        "padded", one_or_all(padded), colour.signed(run.x), f"input {times(run.x.shape)}", input_outlines(run, picked),
-        muted=[place(run.x, index) for index in padding_cells(padded.shape, run.windows.pads)],
-        pickable=True, picks=input_picks(run), origin=(-top, -left), leading_names=("c",),
-    )  # fmt: skip
+INPUT, KERNEL, OUTPUT = ("c y x", "y x"), ("o g u v", "u v"), ("o p q", "p q")  # axes: with channels, and without
 
 
-def kernel_picture(run: Run, picked: Picked) -> Picture:
-    """The kernel of the output channel that is shown."""
-    name = run.names[picked.channel] if run.names else ""
-    return Picture(
-        "weight", one_or_all(run.weight[picked.channel]), colour.signed(run.weight),
-        name if name in ops.FAMOUS_KERNELS else f"weight[{picked.channel}]",
-        kernel_outlines(run, picked), leading_names=("c",),
-    )  # fmt: skip
-
-
-def output_picture(run: Run, picked: Picked) -> Picture:
-    """All output channels; a click reports channel, row and column."""
-    picks = [", ".join(map(str, index)) for index in product(*map(range, run.output.shape))]
-    return Picture(
-        "output", one_or_all(run.output), colour.signed(run.output), f"output {times(run.output.shape)}",
-        output_outlines(run, picked), pickable=True, picks=picks, leading_names=("o",),
-    )  # fmt: skip
-
-
-def one_or_all(channels: Tensor) -> Tensor:
-    """A matrix where there is a single channel, (1, H, W) → (H, W)."""
-    return channels[0] if len(channels) == 1 else channels
-
-
-def place(channels: Tensor, index: Index) -> Index:
-    """The index (c, y, x) as `one_or_all` draws it."""
-    return index[1:] if len(channels) == 1 else index
-
-
-def spelled_index(run: Run, index: Index) -> str:
-    """An input cell (c, y, x) as its control spells it."""
-    return ", ".join(map(str, place(run.x, index)))
-
-
-def input_picks(run: Run) -> list[str]:
-    """What a click on each cell of the padded input reports; nothing for padding."""
-    (top, _), (left, _) = run.windows.pads
-    _, height, width = run.x.shape
+def links(run: Run) -> list[Relation]:
+    """Which cells of input "c y x", kernel "o g u v" and output "o p q" hang together."""
+    channels = [(o, g, c) for o in range(len(run.weight)) for g, c in enumerate(run.read_channels(o))]
     return [
-        spelled_index(run, (c, y - top, x - left)) if 0 <= y - top < height and 0 <= x - left < width else ""
-        for c, y, x in product(*map(range, run.steps.padded.shape[1:]))
-    ]
+        Relation("o g c", np.array(channels)), Relation("p u y", run.windows.taps(0)),
+        Relation("q v x", run.windows.taps(1)),
+    ]  # fmt: skip
+
+
+def sentences(run: Run) -> dict[str, str]:
+    """What is said of the cell under the pointer, by its picture."""
+    bias = "" if run.bias is None else " + {b}"
+    outputs = "Outputs that read it" if run.flat or not run.as_image else "Outputs on screen that read it"
+    each = "each output" if run.flat else "each output of its channel"
+    inputs = (
+        f"It meets one input for {each}."
+        if run.as_image
+        else f"It meets {{count:x}} inputs, one for {each}; a gradient of 1 to every output brings it their sum, "
+        "**{total:x}**."
+    )
+    return {
+        "y": f"`{{at:y}}` = {{sum:x*w}}{bias} = **{{y}}**",
+        "x": f"`{{at:x}}` = {{x}}{{note:x}}. {outputs}: **{{count:y}}**, times the weights {{list:w}}. A gradient of 1 "
+        "to each brings it their sum, **{total:w}**.",
+        "w": f"`{{at:w}}` = {{w}}. {inputs}",
+        "b": f"`{{at:b}}` = **{{b}}** is added to {each}: it gets the sum of their gradients.",
+    }
+
+
+def equation(run: Run, fit: Callable[[Sequence[Picture]], int]) -> list[Picture | str]:
+    """input ⋆ kernel + bias = output with numbers in the cells, channels laid out so that `fit` gives large cells."""
+    parts = [input_picture(run), kernel_picture(run), output_picture(run)]
+    if run.bias is not None:
+        parts.insert(2, bias_picture(run))
+    best = max(product(*map(layouts, parts)), key=fit)
+    signs = ["⋆", "+", "="] if run.bias is not None else ["⋆", "="]
+    return [best[0], *(part for pair in zip(signs, best[1:], strict=True) for part in pair)]
+
+
+def layouts(picture: Picture) -> list[Picture]:
+    """The ways to lay out a picture's channels, one dimension of them, in lines."""
+    leading = [size for size in picture.values.shape[:-2] if size > 1]
+    if len(leading) != 1:
+        return [picture]
+    return [picture, *(replace(picture, across=k) for k in range(1, leading[0] + 1))]
+
+
+def input_picture(run: Run) -> Picture:
+    """The input with its padding around it."""
+    (top, _), (left, _) = run.windows.pads
+    padded = run.steps.padded[0]
+    outside = padding_cells(padded.shape, run.windows.pads)
+    notes = np.full(padded.shape, "", dtype=object)
+    notes[tuple(zip(*outside, strict=True))] = " (padding)"
+    return Picture(
+        "x", padded[0] if run.flat else padded, colour.signed(run.x), f"x: input {times(run.x.shape)}",
+        muted=[index[1:] for index in outside] if run.flat else outside, origin=(-top, -left), leading_names=("c",),
+        axes=INPUT[run.flat], notes=notes.ravel().tolist(),
+    )  # fmt: skip
+
+
+def kernel_picture(run: Run, channel: int | None = None) -> Picture:
+    """The kernels of all output channels, or of one."""
+    first = channel or 0
+    weight = run.weight if channel is None else run.weight[channel : channel + 1]
+    name = run.names[first] if run.names else ""
+    known = name in ops.FAMOUS_KERNELS and len(weight) == 1
+    return Picture(
+        "w", weight[0, 0] if run.flat else weight, colour.signed(run.weight),
+        f"w: {name}" if known else f"w: weight {times(weight.shape)}", leading_names=("o", "g"), axes=KERNEL[run.flat],
+        origin=(first, 0, 0, 0),
+    )  # fmt: skip
+
+
+def bias_picture(run: Run) -> Picture:
+    """The bias: one number for each output channel."""
+    assert run.bias is not None
+    bias = run.bias[0] if run.flat else run.bias
+    return Picture("b", bias, colour.signed(run.bias), "b: bias", axes="" if run.flat else "o")
+
+
+def output_picture(run: Run) -> Picture:
+    """All output channels."""
+    output = run.output[0] if run.flat else run.output
+    return Picture(
+        "y", output, colour.signed(output), f"y: output {times(run.output.shape)}", leading_names=("o",),
+        axes=OUTPUT[run.flat],
+    )  # fmt: skip
+
+
+def image_panels(run: Run, channel: int, width: int, height: int) -> tuple[Panel, Panel]:
+    """Input and one output channel as images, as large as they fit side by side."""
+    channels, pads, output = len(run.x), run.windows.pads, run.output[channel]
+    shape = run.x.shape[1:] if run.flat else run.x.shape
+    alone = (output.shape, images.NO_PADS, 0)
+    cell, across = max(
+        (images.fitting([(shape, pads, k), alone], width, height), -k) for k in range(1, channels + 1)
+    )  # fmt: skip
+    x = images.panel(
+        "x", run.x.reshape(shape), images.shades(run.x), cell, INPUT[run.flat], title=f"x: input {times(run.x.shape)}",
+        pads=pads, across=-across,
+    )  # fmt: skip
+    title = f"y: output {times(output.shape)}" if run.flat else f"y: channel {channel} of {times(run.output.shape)}"
+    y = images.panel("y", output, images.shades(output), cell, OUTPUT[run.flat], title=title)
+    if run.flat:
+        return x, y
+    assert y.cells is not None
+    return x, replace(y, cells=replace(y.cells, shape=(1, *output.shape), origin=(channel, 0, 0)))
 
 
 def padding_cells(shape: Sequence[int], pads: Pads) -> list[Index]:
@@ -199,61 +264,98 @@ def padding_cells(shape: Sequence[int], pads: Pads) -> list[Index]:
     ]
 
 
-def input_outlines(run: Run, picked: Picked) -> list[Outline]:
-    """The picked output's window in every channel that it reads; or the picked input cell."""
-    (top, _), (left, _) = run.windows.pads
-    if picked.input:
-        c, y, x = picked.input
-        return [Outline([place(run.x, (c, y + top, x + left))])]
-    assert picked.output is not None
-    spot = run.windows.read_by(picked.output)
+# ---- the windows as columns ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Unrolled:
+    """A part of the im2col matrix of one output channel, with the kernel as a row and the outputs as a row."""
+
+    kernel: Picture  # "o k", (1, K)
+    columns: Picture  # "k l", (K, L)
+    outputs: Picture  # "o l", (1, L)
+    links: list[Relation]
+    sentences: dict[str, str]
+
+    def pinned(self, run: Run, o: int, cell: tuple[str, Index]) -> tuple[str, Index]:
+        """The pinned cell of the convolution's own pictures in these."""
+        name, index = cell
+        if name == "y":
+            return "product", (o, flat_output(run, index))
+        if name == "w":
+            g, u, v = (0, *index)[-3:]
+            return "kernel", (o, int(np.ravel_multi_index((g, u, v), run.weight.shape[1:])))
+        return cell
+
+
+def flat_output(run: Run, index: Index) -> int:
+    """The column that makes this output cell (…, y, x)."""
+    return index[-2] * run.windows.outputs[1] + index[-1]
+
+
+def unroll(run: Run, o: int, columns: range, rows: int) -> Unrolled:
+    """The first `rows` rows and these columns of the im2col matrix that output channel `o` is made of."""
+    group, width = o // (len(run.weight) // run.settings["groups"]), run.windows.outputs[1]
+    shown = slice(columns.start, columns.stop)
+    matrix = run.steps.columns[0, group][:rows, shown]
+    kernel, product_row = run.weight[o].reshape(1, -1)[:, :rows], run.steps.product[0, o].reshape(1, -1)[:, shown]
+    leading = "" if run.flat else f"{o}, "
+    cells = [f"{leading}{p}, {q}" for p, q in (divmod(i, width) for i in columns)]
+    taps = [
+        leading + ", ".join(map(str, tap[1:] if run.flat else tap))
+        for tap in product(*map(range, run.weight.shape[1:]))
+    ]  # fmt: skip
+    return Unrolled(
+        Picture("kernel", kernel, colour.signed(run.weight), "kernel as a row", axes="o k", origin=(o, 0),
+                picks=taps[:rows]),
+        Picture("columns", matrix, colour.signed(run.x), "columns: one window each", axes="k l",
+                origin=(0, columns.start), picks=cells * len(matrix)),
+        Picture("product", product_row, colour.signed(run.output), "= one output each", axes="o l",
+                origin=(o, columns.start), picks=cells),
+        [] if run.as_image else [copies(run, o, columns, rows)],
+        {
+            "columns": "`{at:columns}` = **{columns}**"
+            + ("" if run.as_image else " is a copy of `{at:x}`")
+            + " and is multiplied by `{at:kernel}` = {kernel}.",
+            "product": "`{at:product}` = {sum:kernel*columns} = **{product}**",
+            "kernel": "`{at:kernel}` = **{kernel}** is multiplied by each number of its row, `{at:columns}`.",
+            "x": "`{at:x}` = **{x}**. Its copies among the columns shown: {count:columns}.",
+        },
+    )  # fmt: skip
+
+
+def copies(run: Run, o: int, columns: range, rows: int) -> Relation:
+    """Which cell of the input each cell of the im2col matrix was copied from."""
+    g, u, v = (n[:rows, None] for n in np.unravel_index(np.arange(run.weight[0].numel()), run.weight.shape[1:]))
+    p, q = np.divmod(np.array(columns)[None], run.windows.outputs[1])
+    y, x = (
+        output * s + tap * d - pad
+        for output, tap, s, d, (pad, _) in zip(
+            (p, q), (u, v), run.windows.stride, run.windows.dilation, run.windows.pads, strict=True
+        )
+    )
+    k, channel = np.arange(rows)[:, None], g + run.read_channels(o)[0]
+    parts = (k, np.array(columns)[None], y, x) if run.flat else (k, np.array(columns)[None], channel, y, x)
+    table = np.stack([part.ravel() for part in np.broadcast_arrays(*parts)], 1)
+    return Relation("k l y x" if run.flat else "k l c y x", table)
+
+
+def turned(run: Run) -> list[Relation]:
+    """Which place of the kernel "u v" each place of the turned one "a b" comes from."""
+    height, width = run.windows.kernel_size
     return [
-        Outline([place(run.x, (c, *cell)) for cell in spot], colour.USED) for c in run.read_channels(picked.channel)
+        Relation(axes, np.stack([np.arange(size), np.arange(size)[::-1]], 1))
+        for axes, size in (("u a", height), ("v b", width))
     ]
-
-
-def kernel_outlines(run: Run, picked: Picked) -> list[Outline]:
-    """The kernel's positions that meet the picked input cell."""
-    if not picked.input or picked.input[0] not in run.read_channels(picked.channel):
-        return []
-    c, *cell = picked.input
-    taps = [run.windows.tap(output, tuple(cell)) for output in run.windows.using(tuple(cell))]
-    kernel, within = run.weight[picked.channel], c - run.read_channels(picked.channel)[0]
-    return [Outline([place(kernel, (within, *tap)) for tap in taps], colour.USED)] if taps else []
-
-
-def output_outlines(run: Run, picked: Picked) -> list[Outline]:
-    """The picked output cell; or all outputs that use the picked input cell."""
-    colours = colour.PICKED if picked.output else colour.USED
-    return [
-        Outline([place(run.output, (o, *cell)) for cell in cells], colours)
-        for o in range(len(run.output))
-        if (cells := cells_meant(run, picked, o))
-    ]
-
-
-def cells_meant(run: Run, picked: Picked, o: int) -> list[Index]:
-    """The cells (y, x) of output channel `o` that are picked, or that read the picked input cell."""
-    if picked.input:
-        c, *cell = picked.input
-        return run.windows.using(tuple(cell)) if o in run.made_of(c) else []
-    return [picked.output] if picked.output and o == picked.channel else []
 
 
 # ---- words ---------------------------------------------------------------------------------------------------------
 
 
-def arithmetic(run: Run, picked: Picked) -> str:
-    """The picked cell in numbers: what an output is made of, or who reads an input."""
-    return input_arithmetic(run, picked) if picked.input else output_arithmetic(run, picked)
-
-
-def output_arithmetic(run: Run, picked: Picked) -> str:
-    """One output cell as the sum that made it, channel by channel."""
-    o, cell = picked.channel, picked.output
-    assert cell is not None
+def output_arithmetic(run: Run, o: int, cell: Index) -> str:
+    """One output cell (y, x) of channel `o` as the sum that made it, channel by channel."""
     window, weight, value = run.window(cell, o), run.weight[o], run.output[(o, *cell)].item()
-    name = f"output[{o}, {cell[0]}, {cell[1]}]"
+    name = f"y[{', '.join(map(str, cell if run.flat else (o, *cell)))}]"
     bias = "" if run.bias is None else f" + bias {number(run.bias[o].item())}"
     if len(weight) == 1:
         return f"`{name}` = `{spelled(window, weight)}`{bias} = **{number(value)}**"
@@ -263,36 +365,6 @@ def output_arithmetic(run: Run, picked: Picked) -> str:
     ]
     sums = " + ".join(factor((part * kernel).sum().item()) for part, kernel in zip(window, weight, strict=True))
     return "\n".join([*lines, f"- all of them: `{name}` = {sums}{bias} = **{number(value)}**"])
-
-
-def input_arithmetic(run: Run, picked: Picked) -> str:
-    """Which outputs read one input cell, and with which weight."""
-    assert picked.input is not None
-    c, *at = picked.input
-    cell = tuple(at)
-    using, channels = run.windows.using(cell), run.made_of(c)
-    name, value = f"input[{c}, {cell[0]}, {cell[1]}]", number(run.x[picked.input].item())
-    if not using:
-        return f"`{name}` = {value} is read by **no output**: no window meets it."
-    said = f"`{name}` = {value} is read by **{len(using) * len(channels)}** outputs"
-    if len(channels) > 1:
-        said += f" ({len(using)} in each of the channels {channels[0]} to {channels[-1]})"
-    o = picked.channel if picked.channel in channels else channels[0]
-    within = c - run.read_channels(o)[0]
-    weights = [run.weight[(o, within, *run.windows.tap(out, cell))].item() for out in using]
-    listed = ", ".join(
-        f"`[{o}, {y}, {x}]` times {number(weight)}" for (y, x), weight in list(zip(using, weights, strict=True))[:9]
-    )
-    rest = f" and {len(using) - 9} more" if len(using) > 9 else ""
-    arrives = number(gradient_at(run, picked.input))
-    return f"{said}: {listed}{rest}. Where a gradient of 1 comes to every output, **{arrives}** arrives here."
-
-
-def gradient_at(run: Run, cell: Index) -> float:
-    """What arrives at an input cell where a gradient of 1 comes to every output."""
-    leaf = run.x.clone().requires_grad_()
-    (grad,) = torch.autograd.grad(ops.conv2d(leaf, run.weight, run.bias, **run.settings).sum(), leaf)
-    return grad[cell].item()
 
 
 def spelled(values: Tensor, weights: Tensor) -> str:
@@ -307,11 +379,6 @@ def spelled(values: Tensor, weights: Tensor) -> str:
 def factor(value: float) -> str:
     """A number to stand in a sum or a product: in brackets if it is negative."""
     return number(value) if value >= 0 else f"({number(value)})"
-
-
-def plus_bias(run: Run, o: int) -> str:
-    """The sign before the output."""
-    return "=" if run.bias is None else f"+ {number(run.bias[o].item())} ="
 
 
 def sizes(input_shape: Sequence[int], weight_shape: Sequence[int], settings: dict[str, Any]) -> str:

@@ -188,7 +188,12 @@ def windows_of(
     size = (input.shape[-2], input.shape[-1])
     down, across = (pool_output_size(size[d], kernel[d], steps[d], around[d], spread[d], ceil_mode) for d in (0, 1))
     if down < 1 or across < 1:
-        raise RuntimeError(f"input of {size[0]}×{size[1]} is too small for a kernel_size of {kernel}")
+        padded = tuple(n + 2 * p for n, p in zip(size, around, strict=True))
+        span = tuple(d * (k - 1) + 1 for k, d in zip(kernel, spread, strict=True))
+        raise RuntimeError(
+            f"input of {size[0]}×{size[1]}, {padded[0]}×{padded[1]} with its padding, is too small for a kernel_size "
+            f"of {kernel}, which spans {span[0]}×{span[1]} with a dilation of {spread}"
+        )
     return Windows(size, kernel, steps, around, spread, (down, across))
 
 
