@@ -1,15 +1,20 @@
-"""The page on sets in a real browser: a picked item is found among the sorted and the unique."""
+"""The page on sets in a real browser: an item leads to its place among the sorted and the unique."""
 
 import pytest
 
-from tests.browser.driving import click_cell, drawn, open_page
+from tests.browser.driving import line, open_page, outlined, pin, point
 
 pytestmark = pytest.mark.browser
 
 
-def test_picking_an_item(page, url):
-    open_page(page, f"{url}/sets?example=not+in+order")
-    before = drawn(page, "unique unique")
-    click_cell(page, "unique x", 0, 2)
-    assert page.get_by_text("Item 2 is 33").count() == 1
-    assert drawn(page, "unique unique") != before
+def test_an_item_is_found_in_every_row(page, url):
+    open_page(page, f"{url}/sets?example=scattered")
+    point(page, "x", 0, 2)
+    assert outlined(page, "unique") == outlined(page, "counts") == {(0, 2)}
+    assert len(outlined(page, "walk")) == len(outlined(page, "sorted")) == 1
+    assert line(page).startswith("Item 2 is 33")
+    point(page, "unique", 0, 0)
+    assert outlined(page, "x") == {(0, 0), (0, 4)}  # 5 occurs twice
+    pin(page, "walk", 0, 0)
+    assert page.locator(".st-key-cell input").input_value() != ""
+    assert len(outlined(page, "walk", "pinned")) == 1
