@@ -251,7 +251,7 @@ def show_columns(run: Run, o: int, pinned: tuple[str, Index]) -> None:
     if length > MOST_COLUMNS or rows > MOST_ROWS:
         st.caption(f"Shown: columns {first} to {min(length, first + MOST_COLUMNS) - 1}, and at most {MOST_ROWS} rows.")
     unrolled = windows.unroll(run, o, range(first, min(length, first + MOST_COLUMNS)), min(rows, MOST_ROWS))
-    x = () if run.as_image else (windows.input_picture(run),)
+    x = () if run.as_image else (replace(windows.input_picture(run), across=True),)
     w, cells, y = unrolled.kernel, unrolled.columns, unrolled.outputs
     beside = rows <= LONG
     across = max(w.values.shape[1], *(part.montage.cells[1] for part in x), 1)
@@ -282,13 +282,14 @@ def show_flip(run: Run, o: int) -> None:
         for name, values in maps.items()
     ]  # fmt: skip
     board.show(
-        Picture("kernel", kernel, scale, "kernel: conv2d", leading_names=("g",), axes=board.axes_of(kernel, "g u v")),
+        Picture("kernel", kernel, scale, "kernel: conv2d", leading_names=("g",), across=True,
+                axes=board.axes_of(kernel, "g u v")),
         "→",
-        Picture("turned", kernel.flip(-2, -1), scale, "turned by 180°", leading_names=("g",),
+        Picture("turned", kernel.flip(-2, -1), scale, "turned by 180°", leading_names=("g",), across=True,
                 axes=board.axes_of(kernel, "g a b")),
         board.BREAK, drawn[0], "−", drawn[1], "=", drawn[2],
         links=windows.turned(run), name="flip",
-        cell=32 if run.as_image else cell_size([ours.shape] * 3, height=330),
+        cell=32 if run.as_image else cell_size([ours.shape] * 3, height=260),
         spelled={
             "kernel": "`{at:kernel}` = **{kernel}** stands at `{at:turned}` after the turn.",
             "turned": "`{at:turned}` = **{turned}** stood at `{at:kernel}` before the turn.",

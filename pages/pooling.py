@@ -1,7 +1,6 @@
 """Pooling: maximum and average of each window side by side, forward, backward and under a shift."""
 
 import random
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -10,8 +9,7 @@ import torch
 from torch import Tensor
 
 from core.figures import colour, images, pools
-from core.figures.board import Panel
-from core.figures.heatmap import PROJECTED, SIGN_WIDTH, Index, Picture, number
+from core.figures.heatmap import PROJECTED, SIGN_WIDTH, Index, number
 from core.figures.pools import Pool, Run
 from core.figures.walk import Moment, record, source_of
 from core.ops import pooling as ops
@@ -26,7 +24,6 @@ from core.ui.take_away import TakeAway
 
 LIMITS = Limits(ranks=(2,), max_side=96, max_elements=9216)
 NARROW = 130  # pixels of a slider
-READABLE = 20  # pixels of a cell in which its number is written
 HEIGHT = 400  # pixels of the pictures
 PATCH = 7  # cells along a side of the part of an image that is walked through
 KERNEL = "kernel"  # the stride that is the kernel size
@@ -105,11 +102,11 @@ def pin(picture: str, index: str) -> None:
 
 def show_board(run: Run, pinned: tuple[str, Index]) -> None:
     """Input, maximum and average; the input once more where the two have windows of their own."""
-    lines = pools.equation(run, *room(2))
+    x, highest, *average = pools.equation(run, *room())
     board.show(
-        *in_lines(lines, ["→", ""]), links=pools.links(run), spelled=pools.sentences(run), pinned=pinned,
+        x, "→", highest, *([average[0], "→", average[1]] if pools.apart(run) else average), links=pools.links(run),
+        spelled=pools.sentences(run), pinned=pinned, height=HEIGHT,
         picks={name: partial(pin, name) for name in ("x", "max", "average")} | {pools.DENSE: partial(pin, "x")},
-        cell=None if run.as_image else side(lines, HEIGHT),
     )  # fmt: skip
     st.caption(
         "Dashed in purple: the window of an output, or the outputs that read an input. Dotted in pink: the window's "
@@ -117,35 +114,17 @@ def show_board(run: Run, pinned: tuple[str, Index]) -> None:
     )
 
 
-def room(signs: int) -> tuple[int, int]:
-    """Width and height of the room for images with so many signs between them."""
+def room() -> tuple[int, int]:
+    """Width and height of the room for images with two signs between them."""
     if link.projector():
-        return board.PROJECTOR_WIDTH - signs * SIGN_WIDTH, int(HEIGHT * PROJECTED)
-    return board.PAGE_WIDTH - signs * SIGN_WIDTH, HEIGHT
-
-
-def in_lines(lines: Sequence[Sequence[Picture | Panel]], signs: Sequence[str]) -> list[board.Part]:
-    """Pictures in lines, with these signs between those of a line."""
-    parts: list[board.Part] = []
-    for line in lines:
-        parts += [BREAK] if parts else []
-        parts.append(line[0])
-        for sign, part in zip(signs, line[1:], strict=False):
-            parts += [sign, part] if sign else [part]
-    return parts
-
-
-def side(lines: Sequence[Sequence[Picture | Panel]], height: int) -> int:
-    """The side of a cell with which each line of pictures fits, and all lines together."""
-    pictures = [[part for part in line if isinstance(part, Picture)] for line in lines]
-    unprojected = PROJECTED if link.projector() else 1  # the board enlarges what it is given
-    return int(min(board.fitting(line, height // len(lines)) for line in pictures) / unprojected)
+        return board.PROJECTOR_WIDTH - 2 * SIGN_WIDTH, int(HEIGHT * PROJECTED)
+    return board.PAGE_WIDTH - 2 * SIGN_WIDTH, HEIGHT
 
 
 def show_maps(run: Run, maps: dict[str, tuple[Tensor, str, str]]) -> None:
     """How input and outputs change, side by side on one signed scale; each has values, axes and a title."""
     values = [matrix for matrix, _, _ in maps.values()]
-    how = pools.drawn(run, colour.signed(*values), [(matrix, images.NO_PADS) for matrix in values], *room(0))
+    how = pools.drawn(run, colour.signed(*values), [(matrix, images.NO_PADS) for matrix in values], *room())
     parts = [how.part(name, *rest) for name, rest in maps.items()]
     board.show(*parts, links=pools.links(run), name="shift", height=300)
 
@@ -159,16 +138,13 @@ def show_backward(run: Run, pinned: tuple[str, Index]) -> None:
     out = pinned[1] if pinned[0] != "x" else (0, 0)
     came = {pool.kind: make_arriving(arriving, pool, out) for pool in run.pools}
     went = {kind: pools.gradient(kind, run, came[kind]) for kind in came}
-    lines = pools.backward(run, came, went, *room(2))
-    if not run.as_image and side([lines[0] + lines[1]], 300) >= READABLE:
-        lines = [lines[0] + lines[1]]
+    dmax, dx_max, daverage, dx_average = pools.backward(run, came, went, *room())
     parts = {"max": "dmax", "average": "daverage", "x": "dx_max"}
     board.show(
-        *in_lines(lines, ["→", "", "→"]), links=pools.backward_links(run), spelled=pools.backward_sentences(run),
-        cell=None if run.as_image else side(lines, 300 * len(lines)), name="backward",
+        dmax, "→", dx_max, BREAK if run.as_image else "", daverage, "→", dx_average, name="backward", height=300,
+        links=pools.backward_links(run), spelled=pools.backward_sentences(run), pinned=(parts[pinned[0]], pinned[1]),
         picks={"dmax": partial(pin, "max"), "daverage": partial(pin, "average"), "dx_max": partial(pin, "x"),
                "dx_average": partial(pin, "x")},
-        pinned=(parts[pinned[0]], pinned[1]),
     )  # fmt: skip
     said = [
         f"- **{kind}**: {number(came[kind].sum().item(), 5)} arrives, {number(went[kind].sum().item(), 5)} goes on, to "

@@ -195,23 +195,23 @@ def winners(run: Run) -> np.ndarray:
     return np.stack([rows, columns, *np.divmod(run.max.winners.flatten().numpy(), run.x.shape[1])], 1)
 
 
-def equation(run: Run, width: float, height: float) -> list[list[Picture | Panel]]:
-    """The input and what becomes of it; a second line where the average reads the input in windows of its own."""
+def equation(run: Run, width: float, height: float) -> list[Picture | Panel]:
+    """The input, its maximum and its average; where the average has windows of its own, the input before it again."""
     first, second = run.max, run.average
-    dense = apart(run)
-    beside = [(first.output, images.NO_PADS)] if dense else [(pool.output, images.NO_PADS) for pool in run.pools]
+    shown = [(run.x, first.windows.pads), (first.output, images.NO_PADS), (second.output, images.NO_PADS)]
+    shown += [(run.x, second.windows.pads)] if apart(run) else []
     scale = images.shades(run.x) if run.as_image else colour.signed(run.x)
-    how = drawn(run, scale, [(run.x, first.windows.pads), *beside], width, height / (1 + dense))
-    title = f"x: input {times(run.x.shape)}"
-    x = how.part("x", run.x, "y x", title, first.windows.pads, None if run.as_image else input_notes(run))
+    how, numbers = drawn(run, scale, shown, width, height), not run.as_image
+    x = how.part(
+        "x", run.x, "y x", f"x: input {times(run.x.shape)}", first.windows.pads, input_notes(run) if numbers else None
+    )
     highest = how.part(
-        "max", first.output, "p q", f"max {times(first.output.shape)}", notes=None if run.as_image else max_notes(run)
+        "max", first.output, "p q", f"max {times(first.output.shape)}", notes=max_notes(run) if numbers else None
     )
     mean = how.part("average", second.output, "r s", f"average {times(second.output.shape)}", notes=divisors(run))
-    if not dense:
-        return [[x, highest, mean]]
-    again = how.part(DENSE, run.x, "j k", "x₂: the input again, dilation 1", second.windows.pads)
-    return [[x, highest], [again, mean]]
+    if not apart(run):
+        return [x, highest, mean]
+    return [x, highest, how.part(DENSE, run.x, "j k", "x₂: x again, dilation 1", second.windows.pads), mean]
 
 
 def input_notes(run: Run) -> list[str]:
@@ -280,21 +280,17 @@ def indices(run: Run) -> dict[str, list[range]]:
 
 def backward(
     run: Run, came: dict[str, Tensor], went: dict[str, Tensor], width: float, height: float
-) -> list[list[Picture | Panel]]:  # fmt: skip
+) -> list[Picture | Panel]:  # fmt: skip
     """For each pooling the gradient that comes to its outputs, and what goes on from them to the input."""
     maps = [matrix for kind in KINDS for matrix in (came[kind], went[kind])]
     how = drawn(run, colour.signed(*maps), [(matrix, images.NO_PADS) for matrix in maps[:2]], width, height)
     assert run.average.divisors is not None
     parts = [str(int(n)) for n in run.average.divisors.flatten().tolist()]
     return [
-        [
-            how.part("dmax", came["max"], "p q", "dmax: arrives"),
-            how.part("dx_max", went["max"], "y x", "dx_max: goes on"),
-        ],
-        [
-            how.part("daverage", came["average"], "r s", "daverage: arrives", notes=parts),
-            how.part("dx_average", went["average"], "j k", "dx_average: goes on"),
-        ],
+        how.part("dmax", came["max"], "p q", "dmax: arrives"),
+        how.part("dx_max", went["max"], "y x", "dx_max: goes on"),
+        how.part("daverage", came["average"], "r s", "daverage: arrives", notes=parts),
+        how.part("dx_average", went["average"], "j k", "dx_average: goes on"),
     ]
 
 
