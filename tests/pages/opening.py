@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.figures import board as figures
 from core.figures.board import Board, Panel
+from core.figures.heatmap import Montage
 from core.ui.board import DRAWN
 
 ROOT = Path(__file__).parents[2]
@@ -75,6 +76,17 @@ def boards(app: AppTest) -> dict[str, Board]:
 def panels(app: AppTest) -> dict[str, Panel]:
     """The pictures of all boards on the page, by name."""
     return {panel.name: panel for shown in boards(app).values() for panel in shown.panels}
+
+
+def held(app: AppTest, name: str) -> torch.Tensor:
+    """The numbers in the cells of a picture, as the browser reads them for a sentence."""
+    panel = panels(app)[name]
+    cells = panel.cells
+    assert cells is not None, f"{name} has no cells"
+    if cells.values is not None:
+        return cells.values.detach()
+    z = np.array(readable(panel.figure.to_dict()["data"][0]["z"]), dtype=np.float32)
+    return torch.from_numpy(z[Montage(cells.shape, cells.across, cells.gap).places].reshape(cells.shape))
 
 
 def charts(app: AppTest) -> dict[str, Any]:
