@@ -3,6 +3,7 @@
 import random
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -12,45 +13,43 @@ from torch import Tensor
 from torch.utils.benchmark import Timer
 
 from core.figures import colour, memory
-from core.figures.heatmap import Outline, Picture, cell_size, number
+from core.figures.board import Panel
+from core.figures.heatmap import PROJECTED_TEXT, SMALLEST_TEXT, Picture
 from core.figures.walk import record
 from core.ops import chain, layout
 from core.ops.chain import Facts, Stage, Step
 from core.ops.layout import Layout
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import chain_editor, controls, frame, pictures, walk
+from core.ui import board, chain_editor, controls, frame, link, state, walk
+from core.ui.board import At, Part
 from core.ui.frame import Pitfall
 from core.ui.predict import Question
 from core.ui.take_away import TakeAway
 
 LINE_BYTES = 64
-LETTERS = "ABCDEFGHIJKLM"  # names of storages
-READABLE = 26  # pixels of a cell that holds two digits
+ROOM = memory.Room(950, 412, largest=40, least=SMALLEST_TEXT)  # above the fold of 1280×720
+ROOM_ON_A_PROJECTOR = memory.Room(1190, 325, largest=56, least=PROJECTED_TEXT)
 Index = tuple[int, ...]
 
 
 def lesson(topic: Topic) -> None:
     """The page between its title and its tabs."""
+    above = controls.main()
+    with above:
+        chain_editor.presets()
     stages = chain_editor.show()
     ran = [stage for stage in stages if stage.tensor is not None]
-    with controls.row("stage"):
-        names = [f"x{stage.number}" for stage in ran]
-        chosen = controls.choice("stage", "Look at", names, names[-1], few=8)
-        stage = ran[names.index(chosen)]
-        assert stage.facts is not None
-        cell = controls.cell("cell", "Picked cell", stage.facts.layout.shape)
-        value = controls.text("write", "Write into it", longest=12, placeholder="a number, such as 99", width=190)
-    before = stages[stage.number - 1] if stage.number else None
-    facts_table(stages)
-    draw(stage, before, cell)
-    if cell:
-        st.markdown(spelled(stage, cell))
+    with above:
+        stage, cell = look_at(ran)
+        value = controls.text("write", "Write into it", longest=12, placeholder="a number: 99", width=140)
+    show_chain(ran, stage, cell)
     if cell and value.strip():
         write(stages, stage, cell, value)
     for refused in (s for s in stages if s.status == "refused"):
         show_refusal(refused, stages)
     agreement(stages)
+    facts_table(stages)
     frame.below(
         topic,
         pitfalls=pitfalls(stage),
@@ -61,22 +60,80 @@ def lesson(topic: Topic) -> None:
     )
 
 
+# ---- the picked cell -------------------------------------------------------------------------------------------
+
+
+def look_at(ran: list[Stage]) -> tuple[Stage, Index | None]:
+    """The stage that is looked at, and its picked cell. A picked cell keeps its address from stage to stage."""
+    names = [memory.name_of(stage) for stage in ran]
+    stage = ran[names.index(controls.choice("stage", "Look at", names, names[-1]))]
+    keep_address(ran, stage)
+    facts = memory.of(stage)
+    cell = controls.cell("cell", "Picked cell", facts.layout.shape)
+    address = layout.address(facts.layout, cell) if cell else None
+    state.own()["look"] = (stage.number, controls.standing("cell", ""), facts.storage, address)
+    return stage, cell
+
+
+def keep_address(ran: list[Stage], stage: Stage) -> None:
+    """Where another stage is looked at than before, the picked cell becomes the one that reads the same number."""
+    number, typed, storage, address = state.own().get("look", (None, "", 0, None))
+    if number in (None, stage.number) or address is None or controls.standing("cell", "") != typed:
+        return
+    facts, copies = memory.of(stage), chain.sources(ran)
+    first = memory.first_at(facts.layout)
+    known = max(storage, facts.storage) <= max(copies, default=0)
+    there = chain.followed(copies, storage, address, facts.storage) if known else []
+    st.session_state["cell"] = next((first[place] for place in there if place in first), "")
+
+
+def pin(stage: str, index: str) -> None:
+    """Look at this stage and pick its cell: what a click in a picture does."""
+    state.own().pop("look", None)
+    st.session_state["stage"], st.session_state["cell"] = stage, index
+
+
+def pin_address(reader: str) -> None:
+    """Pick the cell of the stage that reads an address of a storage; nothing where none does."""
+    if reader:
+        pin(*reader.split(" ", 1))
+
+
 # ---- the facts and the pictures --------------------------------------------------------------------------------
 
 
+def show_chain(ran: list[Stage], stage: Stage, cell: Index | None) -> None:
+    """The stages and their storages; cells that hang together read one address, the same colour is the same address."""
+    drawn = memory.draw_chain(ran, stage, ROOM_ON_A_PROJECTOR if link.projector() else ROOM)
+    count, held = len(drawn.tensors), len(drawn.strips)
+    parts: list[Part]
+    if drawn.plan.beside:
+        parts = [At(1, column, panel, held, "start") for column, panel in enumerate(drawn.tensors, 1)]
+        parts += [At(row, count + 1, panel, align="start") for row, panel in enumerate(drawn.strips, 1)]
+    else:
+        parts = [*drawn.tensors, board.BREAK, *drawn.strips]
+    tensors = {panel.name: partial(pin, panel.name) for panel in drawn.tensors}
+    board.show(
+        *parts, links=drawn.relations, spelled=drawn.spelled,
+        picks=tensors | {panel.name: pin_address for panel in drawn.strips},
+        pinned=(memory.name_of(stage), cell) if cell else None,
+    )  # fmt: skip
+    if count < len(ran):
+        st.caption(f"Shown are {', '.join(tensors)}, with cells that can be read; *Look at* another stage to see it.")
+
+
 def facts_table(stages: tuple[Stage, ...]) -> None:
-    """One line a stage: what is true of its real tensor."""
-    rows = [
-        "| step | shape | stride | offset | contiguous | viewed / held | view or copy | storage |",
-        "|---" * 8 + "|",
-    ]
-    rows += [facts_row(stage) for stage in stages]
-    st.markdown("\n".join(rows))
+    """One line a stage: what is true of its real tensor; and what is worth knowing about a step."""
+    rows = ["| step | storage | shape | stride | offset | contiguous |", "|---" * 6 + "|"]
+    st.markdown("\n".join(rows + [facts_row(stage) for stage in stages]))
+    for stage in stages:
+        if stage.facts is not None and stage.explanation:
+            st.markdown(f"`{stage.code}`: {stage.explanation}")
 
 
 VERDICTS = {
-    "start": "", "view": ":green-badge[view]", "copy": ":orange-badge[copy]", "itself": ":green-badge[itself]",
-    "in place": ":violet-badge[in place]",
+    "start": ":gray-badge[{}]", "view": ":green-badge[view of {}]", "copy": ":orange-badge[copy: {}]",
+    "itself": ":green-badge[itself, in {}]", "in place": ":violet-badge[in place, in {}]",
 }  # fmt: skip
 
 
@@ -85,114 +142,17 @@ def facts_row(stage: Stage) -> str:
     facts = stage.facts
     if facts is None:
         said = f":red-badge[refused: {stage.error_type}]" if stage.status == "refused" else ":gray-badge[not run]"
-        return f"| `{stage.code}` | | | | | | {said} | |"
+        return f"| `{stage.code}` | {said} | | | | |"
     contiguous = "yes" if facts.is_contiguous else "no, but channels_last" if facts.is_channels_last else "no"
     return (
-        f"| `{stage.code}` | {plain(facts.layout.shape)} | {plain(facts.layout.stride)} | "
-        f"{facts.layout.storage_offset} | {contiguous} | {facts.extent.bytes_viewed} / {facts.extent.bytes_held} B | "
-        f"{VERDICTS[facts.verdict]} | {LETTERS[facts.storage]} |"
+        f"| `{stage.code}` | {VERDICTS[facts.verdict].format(memory.letter(facts.storage))} | "
+        f"{plain(facts.layout.shape)} | {plain(facts.layout.stride)} | {facts.layout.storage_offset} | {contiguous} |"
     )
 
 
 def plain(numbers: tuple[int, ...]) -> str:
     """A shape or stride as torch writes it."""
     return f"({', '.join(map(str, numbers))}{',' if len(numbers) == 1 else ''})"
-
-
-def texts_of(tensor: Tensor, unknown: frozenset[int], where: list[int]) -> list[str]:
-    """What stands in each element; a question mark where torch has written nothing."""
-    values = tensor.flatten().tolist()
-    return [
-        "?" if address in unknown else str(v) if isinstance(v, (bool, complex)) else number(v)
-        for v, address in zip(values, where, strict=True)
-    ]
-
-
-def by_address(stage: Stage, facts: Facts, outlined: list[Index], picks: list[str] | None) -> Picture:
-    """A stage's tensor, coloured by where each number lies."""
-    assert stage.tensor is not None
-    where = layout.reading_order(facts.layout)
-    name = f"x{stage.number}"
-    return Picture(
-        name,
-        torch.tensor(where, dtype=torch.float64).reshape(facts.layout.shape),
-        colour.identity(facts.layout.storage_size),
-        f"{name} {plain(facts.layout.shape)}, storage {LETTERS[facts.storage]}",
-        outlines=[Outline(outlined)] if outlined else [],
-        texts=texts_of(stage.tensor, facts.uninitialised, where),
-        pickable=True,
-        picks=picks,
-    )
-
-
-def first_at(facts: Facts) -> dict[int, str]:
-    """For every address read, the first index that reads it, as the control of the picked cell writes it."""
-    indices = product(*map(range, facts.layout.shape))
-    first: dict[int, str] = {}
-    for address, index in zip(layout.reading_order(facts.layout), indices, strict=True):
-        first.setdefault(address, ",".join(map(str, index)))
-    return first
-
-
-def draw(stage: Stage, before: Stage | None, cell: Index | None) -> None:
-    """The stage before, the stage itself, and their storage in address order; the same colour is the same address."""
-    facts = stage.facts
-    assert facts is not None
-    address = layout.address(facts.layout, cell) if cell else None
-    here = layout.indices_at(facts.layout, address) if address is not None else []
-    shown = [(stage, facts, by_address(stage, facts, here, None))]
-    if before is not None and before.facts is not None:
-        shown.insert(0, (before, before.facts, seen_from(before, before.facts, facts, address)))
-    shapes = [picture.values.shape for _, _, picture in shown]
-    side = max(cell_size(shapes, width=560, height=300), min(READABLE, cell_size(shapes, height=3000)))
-    with st.container(horizontal=True, gap="xsmall"):
-        for _, _, picture in shown:
-            pictures.one(picture, side, "cell", f"tensor {picture.name}")
-        if len({f.storage for _, f, _ in shown}) == 2:
-            one_strip(shown[0][0], shown[0][1], dict.fromkeys(layout.reading_order(shown[0][1].layout), ""), None)
-        one_strip(stage, facts, first_at(facts), address)
-
-
-def seen_from(before: Stage, facts: Facts, later: Facts, address: int | None) -> Picture:
-    """The stage before, linked to the later one where both read one storage."""
-    same = facts.storage == later.storage
-    there = layout.indices_at(facts.layout, address) if same and address is not None else []
-    first = first_at(later) if same else {}
-    return by_address(before, facts, there, [first.get(a, "") for a in layout.reading_order(facts.layout)])
-
-
-def one_strip(stage: Stage, facts: Facts, picks: dict[int, str], address: int | None) -> None:
-    """One storage as a strip of cells."""
-    cells = stage.cells
-    held, letter = len(cells), LETTERS[facts.storage]
-    texts = texts_of(cells, facts.uninitialised, list(range(held)))
-    title = f"storage {letter}: {held} cells of {facts.itemsize} B"
-    wanted = memory.Strip("storage", texts, picks, [] if address is None else [address], title)
-    alt = (
-        f"{title}, one cache line of {LINE_BYTES} bytes a row, {facts.extent.distinct} cells read by x{stage.number}. "
-        f"In address order: {', '.join(texts[:24])}{', …' if held > 24 else ''}"
-    )
-    pictures.pickable(memory.strip(wanted, LINE_BYTES // facts.itemsize), alt, key=f"storage {letter}", cell_key="cell")
-
-
-def spelled(stage: Stage, cell: Index) -> str:
-    """The address of the picked cell in numbers, and who else lies there."""
-    facts = stage.facts
-    assert facts is not None
-    assert stage.tensor is not None
-    terms = layout.address_terms(facts.layout, cell)
-    symbols = "".join(f" + i{d}·stride{d}" for d in range(len(cell)))
-    others = [i for i in layout.indices_at(facts.layout, terms.address) if i != cell]
-    shared = (
-        f" The same cell is read by {', '.join(map(str, others[:8]))}{' …' if len(others) > 8 else ''}."
-        if others
-        else ""
-    )
-    byte = terms.address * facts.itemsize
-    return (
-        f"`x{stage.number}[{', '.join(map(str, cell))}]`: address = offset{symbols} = **{terms}**, "
-        f"byte {byte}, cache line {byte // LINE_BYTES}.{shared}"
-    )
 
 
 def write(stages: tuple[Stage, ...], stage: Stage, cell: Index, typed: str) -> None:
@@ -207,20 +167,23 @@ def write(stages: tuple[Stage, ...], stage: Stage, cell: Index, typed: str) -> N
     except ValueError as refusal:
         controls.complain(f"`{controls.quoted(typed)}` can't be written here: {refusal}")
         return
+    ran = [s for s in stages if s.tensor is not None]
     changed = [f"x{w.number} ({int(w.changed.sum())})" for w in written if w.changed.any()]
     st.markdown(
         f"`x{stage.number}[{', '.join(map(str, cell))}] = {controls.quoted(typed)}` has changed these tensors of the "
         f"chain (in brackets, how many elements): **{', '.join(changed) or 'none'}**."
     )
-    pictures.many([after_write(stages[w.number], w) for w in written], name="written")
+    copies, shown = chain.sources(ran), memory.plan(ran, stage.number, ROOM)
+    changes = {w.number: w for w in written}
+    panels = [after_write(s, changes[s.number], copies, shown.side) for s in shown.stages]
+    board.show(*panels, links=[memory.read_table(s) for s in shown.stages], name="written")
 
 
-def after_write(stage: Stage, written: chain.Written) -> Picture:
+def after_write(stage: Stage, written: chain.Written, copies: Mapping[int, Any], side: int) -> Panel:
     """A stage's tensor after the write, its changed elements outlined."""
-    assert stage.facts is not None
     changed = [tuple(index) for index in written.changed.nonzero().tolist()]
-    picture = by_address(replace(stage, tensor=written.tensor), stage.facts, changed, None)
-    return replace(picture, title=f"x{stage.number}: {len(changed)} changed", pickable=False)
+    title = f"{memory.name_of(stage)} after: {len(changed)} changed"
+    return memory.tensor(replace(stage, tensor=written.tensor), copies, side, ROOM.least, changed, title)
 
 
 # ---- where view is refused -------------------------------------------------------------------------------------
@@ -234,7 +197,7 @@ def show_refusal(stage: Stage, stages: tuple[Stage, ...]) -> None:
         st.markdown(stage.explanation)
     tensor = stages[stage.number - 1]
     if stage.refusals and tensor.facts is not None:
-        pictures.show(memory.dimensions(tensor.facts.layout, stage.refusals), stage.explanation, key="refused")
+        board.alone(memory.dimensions(tensor.facts.layout, stage.refusals), stage.explanation, name="refused")
     if stage.instead is not None:
         st.markdown(
             f"`reshape` would make a **copy** instead, of shape {plain(stage.instead.shape)} with strides "
@@ -251,7 +214,7 @@ def show_merging(facts: Facts | None) -> None:
         "Two neighbouring dimensions merge where stride[left] = stride[right]·shape[right]. `view` may cut and join "
         f"within a group of dimensions that merge, never across. Here the groups of dimensions are {said or 'none'}."
     )
-    pictures.show(memory.dimensions(facts.layout), f"Groups of dimensions that merge: {said}", key="merging")
+    board.alone(memory.dimensions(facts.layout), f"Groups of dimensions that merge: {said}", name="merging")
 
 
 def agreement(stages: tuple[Stage, ...]) -> None:
@@ -370,9 +333,9 @@ def view_is_not_permute() -> None:
         f"**{int((viewed != permuted).sum())} of {x.numel()}** numbers differ. Strides {plain(viewed.stride())} read "
         f"the storage straight on, {plain(permuted.stride())} jump down the columns. Neither moved a number."
     )
-    pictures.equation(
-        Picture("view", viewed, colour.identity(5), "x.view(5, 6)"), "≠",
-        Picture("permute", permuted, colour.identity(5), "x.permute(1, 0)"), cell=30, name="both",
+    board.show(
+        Picture("view", viewed, colour.identity(5), "x.view(5, 6)", axes="i j"), "≠",
+        Picture("permute", permuted, colour.identity(5), "x.permute(1, 0)", axes="i j"), cell=30, name="both",
     )  # fmt: skip
 
 

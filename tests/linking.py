@@ -34,7 +34,7 @@ def partners(board: Board, name: str, index: Index, role: str = "used") -> dict[
         tuples = {tuple(row[axes.index(letter)] for letter in fresh) for row in fitting}
         factors.append((fresh, tuples))
         bound |= {letter: {t[d] for t in tuples} for d, letter in enumerate(fresh)}
-        if not fitting:
+        if not fitting and not fresh:
             return {other: set() for other in pictures}
     return {other: {i for i in indices(cells) if lit(axes_of(cells), i, factors)} for other, cells in pictures.items()}
 

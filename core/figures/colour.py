@@ -17,6 +17,9 @@ SIGNED = ["#5B9BD0", "#9CC3E4", "#D3E4F1", "#F7F5F1", "#FBDDBB", "#F5B775", "#E5
 MAGNITUDE = ["#FFFCEB", "#E3F2CD", "#B4E0BC", "#78C8BC", "#3FA3C2"]
 # From violet over green to cream: order shows in hue and in lightness.
 IDENTITY = ["#8386D5", "#7FA8C5", "#5AC9B8", "#9ED59C", "#CEE678", "#FFFBD6"]
+# Of the storages that copies fill, ordered like the one above and apart from it: rose, then ochre.
+COPIED = ["#C67C9C", "#D98FA3", "#E8A3AA", "#F2B8B8", "#F8CED0", "#FDE6EC"]
+COPIED_AGAIN = ["#B98A55", "#C99C5F", "#D8AE6C", "#E4C07F", "#EED39B", "#F7E7C4"]
 
 PICKED = "#D6006C"  # outlines what the reader picked: on neither scale
 USED = "#7A1FA2"  # outlines what the picked cell was made from, or is used for

@@ -1,72 +1,414 @@
-"""A storage as a strip of cells in address order, and dimensions as boxes that merge or do not."""
+"""A chain of tensors over their storages, cell by cell linked by address, and dimensions that merge or do not."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, product
 
+import numpy as np
 import plotly.graph_objects as go
 import torch
 
-from core.figures import colour
-from core.figures.heatmap import LARGEST_CELL, Outline, Picture, draw, unchecked
+from core.figures import board, colour
+from core.figures.board import Cells, Panel, Relation
+from core.figures.colour import Scale
+from core.figures.heatmap import (
+    LETTER,
+    MARGIN_TOP,
+    NARROWEST,
+    Index,
+    Montage,
+    Outline,
+    Picture,
+    describe,
+    draw,
+    number,
+    unchecked,
+)  # fmt: skip
+from core.ops import chain, layout
+from core.ops.chain import Facts, Stage
 from core.ops.layout import Layout, ViewRefusal, mergeable
 
-SHORTEST_ROW, LONGEST_ROW = 8, 32  # cells of a strip side by side
+LETTERS = "ABCDEFGHIJKLM"  # names of storages
+PALETTES = (colour.IDENTITY, colour.COPIED, colour.COPIED_AGAIN)  # of one storage and the next
+LINE_BYTES = 64
+SHORTEST_ROW, LONGEST_ROW = 8, 32  # cells of a storage side by side
+LONGEST_LINE = 12  # elements of a vector that stand in one row
+HIGHER = 2.5  # times the room's height, before digits are left out
+LINES_A_ROW = (1, 2, 4)  # cache lines side by side, as few as fit
+SMALLEST, SMALLEST_OF_ALL = 14, 7  # pixels of a cell where the neighbours are shown too, and alone
+SPACE_BETWEEN = 10  # pixels between two pictures, side by side or below each other
+LEFT, LEFT_OF_ROWS, RIGHT, LABEL, BELOW = 24, 34, 4, 16, 8  # pixels around the cells
 BOX_WIDTH, BOX_HEIGHT, SPACE = 104, 56, 116  # pixels of a dimension's box, and from one box to the next
 MERGES, BREAKS = "#009E73", "#D55E00"
 
 
+# ---- what fits -------------------------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True)
-class Strip:
-    """A storage to draw: what each cell holds, which cells are read, and what picking a cell reports."""
+class Room:
+    """How many pixels there are for pictures, and how large a cell and how small a letter may be."""
 
-    name: str
-    texts: Sequence[str]  # one for each cell, in address order
-    picks: Mapping[int, str]  # address -> what picking it reports; a cell that is not here is not read
-    outlined: Collection[int] = ()
-    title: str = ""
-
-
-def row_length(cells_a_line: int) -> int:
-    """How many cells a row of the strip holds: a cache line's, as far as that can be read."""
-    return min(max(cells_a_line, SHORTEST_ROW), LONGEST_ROW)
+    width: int
+    height: float
+    largest: int
+    least: float
 
 
-def strip(wanted: Strip, cells_a_line: int, width: int = 890) -> go.Figure:
-    """The storage in rows of a cache line each, coloured by address as the tensor is; unread cells are grey."""
-    count = len(wanted.texts)
-    long = min(row_length(cells_a_line), max(count, SHORTEST_ROW))
-    rows = -(-count // long)
-    places = [divmod(address, long) for address in range(rows * long)]
-    addresses = torch.arange(rows * long, dtype=torch.float64)
-    addresses[count:] = torch.nan
+@dataclass(frozen=True)
+class Block:
+    """A picture's cells as a block, and the pixels around them."""
+
+    rows: int
+    columns: int
+    title: str
+    left: int = LEFT
+    top: int = MARGIN_TOP
+
+    def size(self, side: int) -> tuple[float, float]:
+        """Width and height in pixels with cells of this side."""
+        wide = max(self.columns * side + self.left + RIGHT, LETTER * len(self.title) + RIGHT, NARROWEST)
+        return wide + SPACE_BETWEEN, self.rows * side + self.top + BELOW
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which stages are shown, how large their cells are, and how the storages stand."""
+
+    stages: Sequence[Stage]
+    side: int
+    beside: bool  # the storages in a column on the right of the tensors, else below them
+    lines: int  # cache lines in a row of a storage
+
+
+def plan(ran: Sequence[Stage], chosen: int, room: Room) -> Plan:
+    """All stages where their digits can be read then; else the chosen one and its neighbours, or those before it.
+
+    Where no digits could be read in this room, pictures that are higher; where none fit those, cells without digits.
+    """
+    near = [stage for stage in ran if abs(stage.number - chosen) <= 1]
+    choices = (ran, near, [stage for stage in near if stage.number <= chosen])
+    for height in (room.height, HIGHER * room.height):
+        for found in (best(shown, replace(room, height=height)) for shown in choices):
+            if found.side >= smallest_readable(found.stages, room.least):
+                return found
+    tried = [best(shown, room) for shown in choices]
+    return next((found for found in tried if found.side >= SMALLEST), tried[-1])
+
+
+def best(shown: Sequence[Stage], room: Room) -> Plan:
+    """The largest cells with which these stages and their storages fit."""
+    for side in range(room.largest, SMALLEST_OF_ALL, -1):
+        for lines, beside in product(LINES_A_ROW, (True, False)):
+            wide, high = extent(shown, side, beside, lines, room.width)
+            if wide <= room.width and high <= room.height:
+                return Plan(shown, side, beside, lines)
+    return Plan(shown, SMALLEST_OF_ALL, False, LINES_A_ROW[-1])
+
+
+def extent(shown: Sequence[Stage], side: int, beside: bool, lines: int, width: int) -> tuple[float, float]:
+    """The pixels that tensors and storages take together."""
+    tensors = [block(stage).size(side) for stage in shown]
+    strips = [strip_block(stage, lines).size(side) for stage in storages(shown).values()]
+    if beside:
+        wide = sum(w for w, _ in tensors) + max(w for w, _ in strips)
+        return wide, max(max(h for _, h in tensors), sum(h for _, h in strips) + SPACE_BETWEEN * (len(strips) - 1))
+    packed = [in_lines(sizes, width) for sizes in (tensors, strips)]
+    return max(w for w, _ in packed), sum(h for _, h in packed)
+
+
+def in_lines(sizes: Sequence[tuple[float, float]], width: int) -> tuple[float, float]:
+    """The pixels of pictures side by side, as many lines as they need."""
+    lines, across, widest = [0.0], 0.0, 0.0
+    for wide, high in sizes:
+        if across and across + wide > width:
+            lines.append(0.0)
+            across = 0.0
+        across += wide
+        widest, lines[-1] = max(widest, across), max(lines[-1], high)
+    return widest, sum(lines) + SPACE_BETWEEN * len(lines)
+
+
+def smallest_readable(shown: Sequence[Stage], least: float) -> int:
+    """The side of a cell that holds the longest number of these stages in letters of `least` pixels."""
+    longest = max((len(text) for stage in shown for text in texts_of(stage)), default=1)
+    return math.ceil(max(least / 0.58, 0.58 * longest * least / 0.94))
+
+
+def block(stage: Stage) -> Block:
+    """A stage's tensor as a block of cells."""
+    where, title = of(stage).layout, tensor_title(stage)
+    if across := row_of(where.shape):
+        return Block(-(-where.numel // across), across, title, LEFT_OF_ROWS)
+    rows, columns = Montage(where.shape).cells
+    return Block(rows, columns, title, LEFT, MARGIN_TOP + (LABEL if where.ndim > 2 else 0))
+
+
+def strip_block(stage: Stage, lines: int) -> Block:
+    """A storage as a block of cells."""
+    held, across = of(stage).layout.storage_size, row_length(stage, lines)
+    return Block(-(-held // across), across, strip_title(stage), LEFT_OF_ROWS)
+
+
+def row_of(shape: Sequence[int]) -> int:
+    """How many elements of a vector stand in a row, as square as can be; 0 where it is no vector, or a short one."""
+    count = math.prod(shape)
+    if count <= LONGEST_LINE or count != shape[-1]:
+        return 0
+    return next(wide for wide in (8, 16, 32, 64) if wide == 64 or wide * wide >= count)
+
+
+def row_length(stage: Stage, lines: int = 1) -> int:
+    """How many cells a row of the storage holds: a cache line's or several, as far as that can be read."""
+    line = min(max(LINE_BYTES // of(stage).itemsize, SHORTEST_ROW), LONGEST_ROW)
+    return min(line * lines, max(of(stage).layout.storage_size, SHORTEST_ROW))
+
+
+def storages(shown: Sequence[Stage]) -> dict[int, Stage]:
+    """For each storage of these stages, the last that has it: by then it is as long as it gets."""
+    return {of(stage).storage: stage for stage in shown}
+
+
+# ---- the pictures ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The pictures of a board, how their cells hang together, and the sentences for them."""
+
+    plan: Plan
+    tensors: Sequence[Panel]
+    strips: Sequence[Panel]
+    relations: Sequence[Relation]
+    spelled: Mapping[str, str]
+
+
+def draw_chain(ran: Sequence[Stage], chosen: Stage, room: Room) -> Drawn:
+    """The stages and their storages, every cell linked to all that read its address, and to where a copy took it."""
+    made = plan(ran, chosen.number, room)
+    copies, held = chain.sources(ran), storages(made.stages)
+    tensors = [tensor(stage, copies, made.side, room.least) for stage in made.stages]
+    strips = [strip(stage, chosen, ran, copies, made, room.least) for stage in held.values()]
+    readers = [read_table(stage) for stage in made.stages]
+    origins = [
+        Relation(f"{letter(later)} {letter(earlier)}", copy_table(copies, earlier, later), "origin")
+        for earlier, later in zip(list(held), list(held)[1:], strict=False)
+    ]
+    if origins:  # an origin's other readers, too: the same tables lead on from its address
+        origins += [Relation(table.axes, table.rows, "origin") for table in readers]
+    return Drawn(made, tensors, strips, readers + origins, sentences(made.stages))
+
+
+def tensor(
+    stage: Stage, copies: Mapping[int, np.ndarray], side: int, least: float, changed: Sequence[Index] = (),
+    title: str = "",
+) -> Panel:  # fmt: skip
+    """A stage's tensor, coloured by where each number lies; elements that a write has changed are outlined."""
+    facts = of(stage)
+    where, across = facts.layout, row_of(facts.layout.shape)
+    addresses = torch.tensor(layout.reading_order(where), dtype=torch.float32)
+    title, texts = title or tensor_title(stage), texts_of(stage)
+    picture = Picture(
+        name_of(stage), addresses.reshape(where.shape or (1,)), palette(facts), title, texts=texts, axes=axes_of(stage),
+        notes=list(notes(stage, copies)), group=letter(facts.storage) if facts.overlaps else "",
+        outlines=[Outline(changed)] if changed else [],
+    )  # fmt: skip
+    if not across:
+        return board.panel(picture, side, least=least)
+    cells = Cells(
+        picture.axes, where.shape, texts=texts, notes=picture.notes, wrap=across, group=picture.group
+    )  # fmt: skip
+    return Panel(picture.name, in_rows(picture, across, side, least), describe(picture), cells)
+
+
+def strip(
+    stage: Stage, chosen: Stage, ran: Sequence[Stage], copies: Mapping[int, np.ndarray], made: Plan, least: float
+) -> Panel:
+    """A storage in address order, in rows of whole cache lines. Cells that the chosen stage does not read are grey."""
+    facts, held = of(stage), of(stage).layout.storage_size
+    reader = chosen if of(chosen).storage == facts.storage else stage
+    read = set(layout.reading_order(of(reader).layout))
+    texts = storage_texts(stage)
+    said = [cell_note(facts, address, copies, 0) for address in range(held)]
+    picture = Picture(
+        letter(facts.storage), torch.arange(held, dtype=torch.float32), palette(facts),
+        strip_title(stage), texts=texts, muted=[(a,) for a in range(held) if a not in read],
+    )  # fmt: skip
+    across = row_length(stage, made.lines)
+    figure = in_rows(picture, across, made.side, least)
+    alt = (
+        f"{picture.title}, {across} cells a row, {facts.layout.numel} read by {name_of(reader)}. "
+        f"In address order: {', '.join(texts[:24])}{', …' if held > 24 else ''}"
+    )
+    cells = Cells(picture.name, (held,), texts=texts, notes=said, wrap=across)
+    return Panel(picture.name, figure, alt, cells if held else None, picks=readers_of(chosen, ran, facts.storage, held))
+
+
+def in_rows(picture: Picture, across: int, side: int, least: float) -> go.Figure:
+    """One long line of cells in rows of so many; each row is labelled with the index of its first cell."""
+    count = picture.values.numel()
+    rows = -(-count // across)
+    rest = rows * across - count
+    filled = torch.cat([picture.values.flatten(), torch.full((rest,), torch.nan)])
     drawn = draw(
         Picture(
-            wanted.name,
-            addresses.reshape(rows, long),
-            colour.identity(count),
-            wanted.title,
-            outlines=[Outline([places[address]]) for address in sorted(wanted.outlined)],
-            texts=[*wanted.texts, *[""] * (rows * long - count)],
-            muted=[places[address] for address in range(count) if address not in wanted.picks],
-            pickable=True,
-            picks=[wanted.picks.get(address, "") for address in range(rows * long)],
+            picture.name, filled.reshape(rows, across), picture.scale, picture.title,
+            texts=[*(picture.texts or ()), *[""] * rest], muted=[divmod(place[-1], across) for place in picture.muted],
+            outlines=[
+                replace(line, cells=[divmod(place[-1], across) for place in line.cells]) for line in picture.outlines
+            ],
         ),
-        min(LARGEST_CELL - 8, (width - 60) // long),
-    ).to_dict()
-    traces, layout = drawn["data"], drawn["layout"]
-    traces[-1]["text"] = [hover(wanted, address) for address in range(rows * long)]
-    layout["yaxis"] |= {"tickvals": list(range(rows)), "ticktext": [str(row * long) for row in range(rows)]}
-    layout["margin"] |= {"l": 34}
-    layout["width"] += 10
-    return unchecked(traces, layout)
+        side, least,
+    ).to_dict()  # fmt: skip
+    figure = drawn["layout"]
+    figure["yaxis"] |= {"tickvals": list(range(rows)), "ticktext": [str(row * across) for row in range(rows)]}
+    figure["margin"] |= {"l": LEFT_OF_ROWS}
+    figure["width"] += LEFT_OF_ROWS - LEFT
+    return unchecked(drawn["data"], figure)
 
 
-def hover(wanted: Strip, address: int) -> str:
-    """What a cell of the strip says."""
-    if address >= len(wanted.texts):
-        return ""
-    unread = "" if address in wanted.picks else ", not read by this tensor"
-    return f"address {address}: {wanted.texts[address]}{unread}"
+def palette(facts: Facts) -> Scale:
+    """The colours of a storage's cells, other ones than those of the storage before it."""
+    return Scale(PALETTES[facts.storage % len(PALETTES)], 0.0, float(max(facts.layout.storage_size - 1, 1)))
+
+
+# ---- how cells hang together -----------------------------------------------------------------------------------
+
+
+def read_table(stage: Stage) -> Relation:
+    """Which address each element of a stage reads."""
+    where = of(stage).layout
+    indices = np.indices(where.shape or (1,)).reshape(max(where.ndim, 1), -1).T
+    rows = np.column_stack([np.array(layout.reading_order(where), dtype=np.int64), indices])
+    return Relation(f"{letter(of(stage).storage)} {axes_of(stage)}", rows)
+
+
+def copy_table(copies: Mapping[int, np.ndarray], earlier: int, later: int) -> np.ndarray:
+    """Cells of the later storage beside the addresses in the earlier one that they came from."""
+    came = chain.origins(copies, earlier, later)
+    (cells,) = np.nonzero(came >= 0)
+    return np.column_stack([cells, came[cells]])
+
+
+def readers_of(chosen: Stage, ran: Sequence[Stage], storage: int, held: int) -> list[str]:
+    """For each cell of a storage, the stage and index that read it: the chosen stage where it can, else the first."""
+    first: dict[int, str] = {}
+    for stage in sorted(ran, key=lambda stage: stage is not chosen):
+        if of(stage).storage == storage:
+            for address, index in first_at(of(stage).layout).items():
+                first.setdefault(address, f"{name_of(stage)} {index}")
+    return [first.get(address, "") for address in range(held)]
+
+
+def first_at(where: Layout) -> dict[int, str]:
+    """For every address read, the first index that reads it, as the control of the picked cell writes it."""
+    first: dict[int, str] = {}
+    for address, index in zip(layout.reading_order(where), product(*map(range, where.shape)), strict=True):
+        first.setdefault(address, ", ".join(map(str, index)))
+    return first
+
+
+# ---- words -----------------------------------------------------------------------------------------------------
+
+
+def sentences(shown: Sequence[Stage]) -> dict[str, str]:
+    """For each picture the sentence of its cells: where one lies, and who else reads it."""
+    said = {}
+    for storage, sharing in groupby(shown, key=lambda stage: of(stage).storage):
+        readers = list(sharing)
+        name = letter(storage)
+        said[name] = f"`{{at:{name}}}` = **{{{name}}}**: {{note:{name}}}. {read_as(readers, 'Read by')}"
+        for stage in readers:
+            others = [other for other in readers if other is not stage]
+            x = name_of(stage)
+            itself = f"{{at:{x}}}" if of(stage).layout.ndim else x
+            lies = f"`{itself}` = **{{{x}}}** lies at {{note:{x}}}."
+            said[x] = f"{lies} {read_as(others, 'The same cell')}" if others else lies
+    return said
+
+
+def read_as(readers: Sequence[Stage], how: str) -> str:
+    """Which elements of these stages read the cell under the pointer."""
+    said = [f"{{each:{name_of(s)}}}" if of(s).layout.ndim else f"{name_of(s)}: {{list:{name_of(s)}}}" for s in readers]
+    return f"{how}: {', '.join(said)}."
+
+
+def notes(stage: Stage, copies: Mapping[int, np.ndarray]) -> Iterator[str]:
+    """For each element its address as a sum, and what is to be said of that cell."""
+    facts = of(stage)
+    where = layout.reading_order(facts.layout)
+    readers = np.bincount(where, minlength=1).tolist() if where else []
+    for address, index in zip(where, product(*map(range, facts.layout.shape)), strict=True):
+        terms = layout.address_terms(facts.layout, index)
+        yield f"{terms} of {letter(facts.storage)}, {cell_note(facts, address, copies, readers[address])}"
+
+
+def cell_note(facts: Facts, address: int, copies: Mapping[int, np.ndarray], readers: int) -> str:
+    """The byte and line of a cell, what it was copied from, how many elements of a tensor read it."""
+    byte = address * facts.itemsize
+    said = f"byte {byte}, cache line {byte // LINE_BYTES}"
+    if facts.storage in copies and (came := chain.followed(copies, facts.storage, address, facts.storage - 1)):
+        said += f", copied from `{letter(facts.storage - 1)}[{came[0]}]`"
+    if address in facts.uninitialised:
+        said += ", never written to"
+    return said + (f", read by {readers} elements of this tensor" if readers > 1 else "")
+
+
+def tensor_title(stage: Stage) -> str:
+    """Name, shape and storage."""
+    shape = ", ".join(map(str, of(stage).layout.shape)) + ("," if of(stage).layout.ndim == 1 else "")
+    return f"{name_of(stage)} ({shape}) · {letter(of(stage).storage)}"
+
+
+def strip_title(stage: Stage) -> str:
+    """The storage's name and size."""
+    return f"storage {letter(of(stage).storage)}: {of(stage).layout.storage_size} cells of {of(stage).itemsize} B"
+
+
+def texts_of(stage: Stage) -> list[str]:
+    """What stands in each element; a question mark where torch has written nothing."""
+    assert stage.tensor is not None
+    where = layout.reading_order(of(stage).layout)
+    return spelled(stage.tensor.flatten().tolist(), where, of(stage).uninitialised)
+
+
+def storage_texts(stage: Stage) -> list[str]:
+    """What stands in each cell of a stage's storage."""
+    values = stage.cells.tolist()
+    return spelled(values, list(range(len(values))), of(stage).uninitialised)
+
+
+def spelled(values: Sequence, where: Sequence[int], unknown: frozenset[int]) -> list[str]:
+    """Numbers as short as they can be said."""
+    return [
+        "?" if address in unknown else str(value) if isinstance(value, (bool, complex)) else number(value)
+        for value, address in zip(values, where, strict=True)
+    ]
+
+
+def of(stage: Stage) -> Facts:
+    """The facts of a stage that ran."""
+    assert stage.facts is not None
+    return stage.facts
+
+
+def name_of(stage: Stage) -> str:
+    """The name of a stage's tensor, and of its picture."""
+    return f"x{stage.number}"
+
+
+def axes_of(stage: Stage) -> str:
+    """A word for each dimension of a stage; one for a single number."""
+    return " ".join(f"{name_of(stage)}.{d}" for d in range(max(of(stage).layout.ndim, 1)))
+
+
+def letter(storage: int) -> str:
+    """The name of a storage."""
+    return LETTERS[storage]
+
+
+# ---- dimensions ------------------------------------------------------------------------------------------------
 
 
 def dimensions(layout: Layout, refusals: Sequence[ViewRefusal] = ()) -> go.Figure:

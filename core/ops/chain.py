@@ -10,8 +10,10 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, Literal
 
+import numpy as np
 import torch
 
 from core.ops import layout as lay
@@ -793,6 +795,49 @@ def _resize_remark(before: Layout, facts: Facts) -> str:
         return f"{earlier} Its storage grew by {grown} cells that torch leaves unwritten: no number is known there."
     unread = facts.layout.storage_size - facts.extent.distinct
     return f"{earlier} No number moved; {unread} cells of the storage are not read."
+
+
+# ---- where a copy's numbers came from --------------------------------------------------------------------------
+
+
+def sources(stages: Sequence[Stage]) -> dict[int, np.ndarray]:
+    """For each storage that a copy filled, the address in the storage before it that each cell came from; -1: none."""
+    return {
+        after.facts.storage: copied_from(before, after)
+        for before, after in pairwise(stages)
+        if after.facts is not None and after.facts.verdict == "copy"
+    }
+
+
+def copied_from(before: Stage, after: Stage) -> np.ndarray:
+    """The sources of one copying step: the step itself, run once more on the addresses in place of the numbers."""
+    assert before.facts is not None
+    assert after.facts is not None
+    assert after.step is not None
+    where = before.facts.layout
+    numbered = torch.arange(where.storage_size).as_strided(where.shape, where.stride, where.storage_offset)
+    copied = after.step.operation.call(numbered, *after.step.args)
+    found = np.full(after.facts.layout.storage_size, -1, dtype=np.int64)
+    found[lay.addresses(after.facts.layout)] = copied.numpy()
+    return found
+
+
+def origins(copies: Mapping[int, np.ndarray], earlier: int, later: int) -> np.ndarray:
+    """The address in an earlier storage that each cell of a later one came from, over all copies between; -1: none."""
+    found = copies[later]
+    for storage in range(later - 1, earlier, -1):
+        found = np.where(found >= 0, copies[storage][found], -1)
+    return found
+
+
+def followed(copies: Mapping[int, np.ndarray], storage: int, address: int, to: int) -> list[int]:
+    """The addresses in storage `to` of the number at `address` of `storage`: itself, where it came from, its copies."""
+    if to == storage:
+        return [address]
+    if to > storage:
+        return np.flatnonzero(origins(copies, storage, to) == address).tolist()
+    back = origins(copies, to, storage)[address : address + 1]  # nothing where resize_ has added the cell
+    return back[back >= 0].tolist()
 
 
 # ---- writing through -------------------------------------------------------------------------------------------

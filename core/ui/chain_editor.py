@@ -17,61 +17,58 @@ FILLS: tuple[Fill, ...] = ("arange", "rows")
 DTYPE_NAMES = {dtype: name for name, dtype in chain.DTYPES.items()}
 
 
+def presets() -> None:
+    """A list of examples; choosing one sets the tensor and the chain, and the list stands open for the next."""
+    st.selectbox(
+        "Start from an example", list(PRESETS), format_func=lambda name: PRESETS[name].title, index=None,
+        placeholder="choose one …", key="preset", on_change=take_preset, width=230,
+    )  # fmt: skip
+
+
 def show() -> tuple[Stage, ...]:
-    """The editor, and the chain as it ran; the last one that could be read while the present one cannot."""
-    with controls.row("start"):
-        choose_preset()
-        shape = controls.text("shape", "Shape", DEFAULTS["shape"], longest=40, width=120)
-        dtype = controls.choice("dtype", "dtype", tuple(chain.DTYPES), DEFAULTS["dtype"])
-        fill = controls.choice("fill", "Numbers", FILLS, "rows")
-    line = st.container(horizontal=True, gap="xsmall", vertical_alignment="center", key="controls-steps")
-    with line, st.popover("As text", icon=":material/edit_note:", key="as_text"):
+    """The chain as one row to edit, and as it ran; the last one that could be read while the present one cannot."""
+    row = st.container(horizontal=True, gap="xsmall", vertical_alignment="center", key="controls-steps")
+    with row:
+        shape, dtype, fill = start()
+        chips = st.container(horizontal=True, gap="xsmall", width="content")
+    with row, st.popover("As text", key="as_text"):
         text = controls.text(
             "chain", "Chain of operations", DEFAULTS["chain"], longest=chain.MAX_TEXT, width=560,
             help="Steps joined by `>`: `permute(1,0)>view(5,6)`. The buttons write this text for you.",
         )  # fmt: skip
     try:
         steps = chain.parse_chain(text)
-        start = chain.start_tensor(chain.parse_shape(shape), chain.DTYPES[dtype], fill)
-        if start.dim() > 4:
-            raise ValueError(f"shape {tuple(start.shape)} has {start.dim()} dimensions; start with at most 4")
-        stages = chain.run_chain(start, steps)
+        tensor = chain.start_tensor(chain.parse_shape(shape), chain.DTYPES[dtype], fill)
+        if tensor.dim() > 4:
+            raise ValueError(f"shape {tuple(tensor.shape)} has {tensor.dim()} dimensions; start with at most 4")
+        stages = chain.run_chain(tensor, steps)
     except ValueError as refusal:
         controls.complain(f"{refusal}. Showing the last chain that could be read.")
-        kept: tuple[Stage, ...] = state.own().get("stages") or chain.run_chain(FIRST.start(), FIRST.steps)
-        return kept
+        stages = state.own().get("stages") or chain.run_chain(FIRST.start(), FIRST.steps)
     state.own()["stages"] = stages
-    with line:
-        edit(stages, steps)
+    with chips:
+        edit(stages, tuple(stage.step for stage in stages if stage.step is not None))
     return stages
 
 
-def choose_preset() -> None:
-    """The examples; the box names the one that the controls stand at, so that any other can always be chosen."""
-    standing = tuple(str(controls.standing(key, default)) for key, default in DEFAULTS.items())
-    now = next((name for name, preset in PRESETS.items() if tuple(settings(preset).values()) == standing), None)
-    if st.session_state.get("preset") != now:
-        st.session_state["preset"] = now
-    st.selectbox(
-        "Start from an example", list(PRESETS), format_func=lambda name: PRESETS[name].title, index=None,
-        placeholder="choose one …", key="preset", on_change=take_preset, width=300,
-    )  # fmt: skip
-
-
-def settings(preset: chain.Preset) -> dict[str, str]:
-    """What the controls stand at for a preset."""
-    return {
-        "shape": ",".join(map(str, preset.shape)), "dtype": DTYPE_NAMES[preset.dtype], "fill": preset.fill,
-        "chain": chain.format_chain(preset.steps),
-    }  # fmt: skip
+def start() -> tuple[str, str, Fill]:
+    """The tensor that the chain starts from: its shape as typed, its dtype, and what it holds."""
+    with st.popover(f"x0: ({controls.quoted(controls.standing('shape', DEFAULTS['shape']))})", key="start"):
+        return (
+            controls.text("shape", "Shape", DEFAULTS["shape"], longest=40, width=190),
+            controls.choice("dtype", "dtype", tuple(chain.DTYPES), DEFAULTS["dtype"]),
+            controls.choice("fill", "Numbers", FILLS, "rows"),
+        )
 
 
 def take_preset() -> None:
-    """Put a preset's tensor and chain into the controls."""
+    """Put a preset's tensor and chain into the controls, all at once."""
     preset = PRESETS.get(st.session_state["preset"] or "")
     if preset:
-        for key, value in settings(preset).items():
-            st.session_state[key] = value
+        st.session_state["preset"] = None  # the same one can be chosen again
+        st.session_state["shape"] = ",".join(map(str, preset.shape))
+        st.session_state["dtype"] = DTYPE_NAMES[preset.dtype]
+        st.session_state["fill"] = preset.fill
         st.session_state["cell"] = ""
         write(preset.steps)
 
@@ -85,11 +82,11 @@ def write(steps: tuple[Step, ...]) -> None:
 def edit(stages: tuple[Stage, ...], steps: tuple[Step, ...]) -> None:
     """One popover a step to change, move and remove it, and one to add another."""
     for place, step in enumerate(steps):
-        with st.popover(f"{place + 1}: {step.code('x')}", key=f"step {place}", on_change="rerun") as popover:
+        with st.popover(chain.format_step(step), key=f"step {place}", on_change="rerun") as popover:
             if popover.open:
                 change(steps, place)
     last = next(stage for stage in reversed(stages) if stage.facts is not None)
-    with st.popover("Add a step", icon=":material/add:", key="add", on_change="rerun") as popover:
+    with st.popover("Add", icon=":material/add:", key="add", on_change="rerun") as popover:
         if popover.open:
             add(steps, last)
 
@@ -131,15 +128,20 @@ def swapped(steps: tuple[Step, ...], place: int) -> tuple[Step, ...]:
 
 
 def add(steps: tuple[Step, ...], last: Stage) -> None:
-    """Choose an operation that works on the last tensor; its arguments can be edited afterwards."""
+    """Choose an operation that works on the last tensor; its arguments can be edited afterwards.
+
+    Behind a refused step nothing could run: a new step goes before it, where it may mend what was refused.
+    """
     assert last.facts is not None
     where = last.facts.layout
     if len(steps) >= chain.MAX_STEPS:
         st.caption(f"A chain has at most {chain.MAX_STEPS} steps: remove one first.")
         return
+    if last.number < len(steps):
+        st.caption(f"Step {last.number + 1} is refused: a new step goes before it.")
     for name in chain.usable(where):
         step = chain.default_step(name, where)
         st.button(
             f"`{step.code(f'x{last.number}')}`  {step.operation.description}", key=f"add {name}", type="tertiary",
-            on_click=lambda step=step: write((*steps[: last.number], step)),
+            on_click=lambda step=step: write((*steps[: last.number], step, *steps[last.number :])),
         )  # fmt: skip

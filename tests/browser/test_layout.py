@@ -4,7 +4,7 @@ from urllib.parse import parse_qs, urlparse
 
 import pytest
 
-from tests.browser.driving import click_cell, drawn, numbers, open_page, rest, type_into
+from tests.browser.driving import line, open_page, outlined, pin, point, rest, type_into
 
 pytestmark = pytest.mark.browser
 
@@ -13,32 +13,69 @@ def parameters(page):
     return {key: values[0] for key, values in parse_qs(urlparse(page.url).query).items()}
 
 
-def test_picking_in_the_tensor_and_in_the_strip(page, url):
+def test_pointing_finds_the_address_in_every_stage_and_storage(page, url):
+    open_page(page, f"{url}/layout?shape=3,4&dtype=float32&fill=arange&chain=transpose(0,1)>clone")
+    point(page, "x1", 3, 2)
+    assert outlined(page, "x0") == {(2, 3)}
+    assert outlined(page, "A") == {(0, 11)}
+    assert not outlined(page, "x2")
+    assert outlined(page, "B", role="origin") == {(0, 11)}  # the clone keeps the order in memory
+    assert "0 + 3·1 + 2·4 = 11 of A" in line(page)
+    assert "x0[2, 3]" in line(page)
+    point(page, "x2", 1, 2)
+    assert outlined(page, "B") == {(0, 9)}
+    assert outlined(page, "x1", role="origin") == {(1, 2)}
+    assert outlined(page, "x0", role="origin") == {(2, 1)}
+    assert "copied from A[9]" in line(page)
+    point(page, "A", 0, 4)
+    assert outlined(page, "x0") == {(1, 0)}
+    assert outlined(page, "x1") == {(0, 1)}
+
+
+def test_elements_that_share_a_cell_light_up_together(page, url):
+    open_page(page, f"{url}/layout?shape=10&dtype=float32&fill=arange&chain=unfold(0,4,2)")
+    point(page, "x1", 1, 0)
+    assert outlined(page, "x1", role="self") == {(1, 0)}
+    assert outlined(page, "x1", role="group") == {(1, 0), (0, 2)}
+
+
+def test_a_click_in_any_picture_pins(page, url):
     open_page(page, f"{url}/layout?shape=3,4&dtype=float32&fill=arange&chain=transpose(0,1)")
-    before = drawn(page, "storage A")
-    click_cell(page, "tensor x1", 3, 2)
-    assert parameters(page)["cell"] == "3,2"
-    assert page.get_by_text("0 + 3·1 + 2·4 = 11").count() == 1
-    assert drawn(page, "storage A") != before
-    click_cell(page, "storage A", 0, 5)  # address 5 is x1[1, 1]
-    assert parameters(page)["cell"] == "1,1"
-    click_cell(page, "tensor x0", 2, 3)  # the same number in the tensor before: x1[3, 2]
-    assert parameters(page)["cell"] == "3,2"
+    pin(page, "x1", 3, 2)
+    assert parameters(page)["cell"] == "3, 2"
+    pin(page, "A", 0, 5)  # address 5 is x1[1, 1]
+    assert parameters(page)["cell"] == "1, 1"
+    assert outlined(page, "x0", "pinned") == {(1, 1)}
+    pin(page, "x0", 2, 3)
+    assert parameters(page)["stage"] == "x0"
+    assert parameters(page)["cell"] == "2, 3"
+    page.locator(".st-key-stage").get_by_text("x1").click()
+    rest(page)
+    assert parameters(page)["cell"] == "3, 2"  # the same number
+
+
+def test_one_preset_is_one_entry_of_the_history(page, url):
+    open_page(page, f"{url}/layout?cell=3,4")
+    before = page.evaluate("history.length")
+    page.locator(".st-key-preset input").click()
+    page.get_by_role("option", name="NCHW → NHWC").click()
+    rest(page)
+    assert parameters(page)["chain"] == "permute(0,2,3,1)>contiguous"
+    assert page.evaluate("history.length") == before + 1
+    page.get_by_role("link", name="Gather and scatter").click()
+    rest(page)
+    assert page.get_by_text("There is no cell").count() == 0
 
 
 def test_building_a_chain(page, url):
     open_page(page, f"{url}/layout?shape=3,4&dtype=float32&fill=arange&chain=transpose(0,1)")
-    page.get_by_role("button", name="Add a step").click()
+    page.get_by_role("button", name="Add").click()
     page.locator(".st-key-add-contiguous button").click()
     rest(page)
     assert parameters(page)["chain"] == "transpose(0,1)>contiguous"
-    assert [row[:3] for row in numbers(page, "tensor x2")] == [
-        ["0", "4", "8"],
-        ["1", "5", "9"],
-        ["2", "6", "10"],
-        ["3", "7", "11"],
-    ]
-    page.get_by_role("button", name="1: x.transpose(0, 1)").click()
+    written = page.locator("[data-panel=x2] .digits text").all_text_contents()
+    assert written[:12] == ["0", "4", "8", "1", "5", "9", "2", "6", "10", "3", "7", "11"]
+    page.get_by_role("button", name="transpose(0,1)").click()
     page.get_by_role("button", name="Remove").click()
     rest(page)
     assert parameters(page)["chain"] == "contiguous"
@@ -47,7 +84,7 @@ def test_building_a_chain(page, url):
 def test_a_refused_view_is_explained(page, url):
     open_page(page, f"{url}/layout?shape=3,4&dtype=float32&fill=arange&chain=transpose(0,1)>view(12)")
     assert page.get_by_text("view size is not compatible").count() >= 1
-    assert page.locator(".st-key-refused .js-plotly-plot").count() == 1
+    assert page.locator(".st-key-board-refused .js-plotly-plot").count() == 1
 
 
 def test_writing_through_a_view(page, url):

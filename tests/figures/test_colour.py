@@ -40,6 +40,8 @@ CELLS = {
     "signed": colour.SIGNED,
     "magnitude": colour.MAGNITUDE,
     "identity": colour.IDENTITY,
+    "copied": colour.COPIED,
+    "copied again": colour.COPIED_AGAIN,
     "empty": [colour.EMPTY] * 2,
     "answers": answers.FILLS,
 }
@@ -155,7 +157,14 @@ def test_signs_are_told_apart_and_lightness_grows_towards_0(sight):
 @every_sight
 def test_lightness_alone_orders_magnitudes_and_identities(sight):
     assert all(a > b for a, b in pairwise(lightness(blend(colour.MAGNITUDE), sight)))
-    assert all(a < b for a, b in pairwise(lightness(blend(colour.IDENTITY), sight)))
+    for palette in memory.PALETTES:
+        assert all(a < b for a, b in pairwise(lightness(blend(palette), sight)))
+
+
+@pytest.mark.parametrize("sight", ["full", "protanopia", "deuteranopia"])
+def test_a_copy_has_other_colours_than_its_original(sight):
+    for one, other in combinations(memory.PALETTES, 2):
+        assert np.mean([apart(a, b, sight) for a, b in zip(one, other, strict=True)]) >= APART
 
 
 @every_sight
@@ -167,7 +176,7 @@ def test_a_number_is_readable_on_every_cell(name, sight):
 @every_sight
 @pytest.mark.parametrize("outline", [colour.PICKED, colour.USED])
 def test_an_outline_stands_out_from_every_cell(outline, sight):
-    cells = [cell for name in ("signed", "magnitude", "identity") for cell in blend(CELLS[name])]
+    cells = [cell for name in CELLS if name not in ("empty", "answers") for cell in blend(CELLS[name])]
     assert min(apart(outline, cell, sight) for cell in cells) >= APART
 
 

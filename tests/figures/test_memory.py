@@ -1,28 +1,81 @@
-"""The storage strip and the boxes of dimensions."""
+"""The pictures of a chain and its storages, what of them fits, and the boxes of dimensions."""
 
+import base64
+
+import numpy as np
+import pytest
 import torch
 
-from core.figures.memory import Strip, dimensions, row_length, strip
+from core.figures import memory
+from core.figures.memory import Room, dimensions, draw_chain, plan, row_length, row_of
+from core.ops.chain import PRESETS, parse_chain, run_chain, start_tensor
 from core.ops.layout import Layout, view_refusals
 from tests.figures.checking import valid
 
-
-def test_a_row_of_the_strip_is_a_cache_line():
-    assert row_length(16) == 16  # float32
-    assert row_length(8) == 8  # int64
-    assert row_length(64) == 32  # int8: as far as it can be read
+ROOM = Room(950, 412, 40, 10)
 
 
-def test_the_strip_shows_all_cells_and_greys_those_not_read():
-    wanted = Strip("s", [str(n) for n in range(20)], {n: f"{n}" for n in range(0, 20, 2)}, [4])
-    figure = strip(wanted, 8)
-    drawn = valid(figure)
-    colours, greys = torch.tensor(figure.data[0]["z"]), torch.tensor(figure.data[1]["z"])
-    assert colours.shape == (3, 8)
-    assert int((~colours.isnan()).sum()) == 10
-    assert int((~greys.isnan()).sum()) == 10
-    assert len(drawn["layout"]["shapes"]) == 1
-    assert figure.data[-1]["text"][1] == "address 1: 1, not read by this tensor"
+def stages(shape, chain, dtype=torch.float32):
+    return [s for s in run_chain(start_tensor(shape, dtype), parse_chain(chain)) if s.tensor is not None]
+
+
+def strip_of(drawn, name):
+    return next(panel for panel in drawn.strips if panel.name == name)
+
+
+@pytest.mark.parametrize(("dtype", "cells"), [(torch.float32, 16), (torch.int64, 8), (torch.int8, 32)])
+def test_a_row_of_the_storage_is_a_cache_line_as_far_as_that_can_be_read(dtype, cells):
+    assert row_length(stages((8, 8), "", dtype)[0]) == cells
+
+
+def test_the_storage_shows_all_cells_and_greys_those_not_read():
+    ran = stages((4, 5), "slice(1,None,None,2)")
+    panel = strip_of(draw_chain(ran, ran[-1], ROOM), "A")
+    drawn = [trace["z"] for trace in valid(panel.figure)["data"]]
+    cells, greys = (np.frombuffer(base64.b64decode(z["bdata"]), z["dtype"])[:20] for z in drawn)
+    assert not np.isnan(cells).any()
+    assert np.flatnonzero(~np.isnan(greys)).tolist() == [address for address in range(20) if address % 5 % 2]
+    assert panel.picks[:3] == ["x1 0, 0", "x0 0, 1", "x1 0, 1"]
+
+
+@pytest.mark.parametrize("name", list(PRESETS))
+def test_every_preset_fits_above_the_fold_with_its_digits(name):
+    ran = [s for s in run_chain(PRESETS[name].start(), PRESETS[name].steps) if s.tensor is not None]
+    made = plan(ran, ran[-1].number, ROOM)
+    wide, high = memory.extent(made.stages, made.side, made.beside, made.lines, ROOM.width)
+    assert list(made.stages) == ran
+    assert wide <= ROOM.width
+    assert high <= ROOM.height
+    drawn = draw_chain(ran, ran[-1], ROOM)
+    for panel in [*drawn.tensors, *drawn.strips]:
+        assert "text" in panel.figure.data[0]
+
+
+def test_of_many_stages_the_chosen_one_and_its_neighbours_are_shown():
+    ran = stages((6, 16), "T>clone>T>clone>T>clone>T")
+    shown = [stage.number for stage in plan(ran, 4, ROOM).stages]
+    assert 4 in shown
+    assert 3 in shown
+    assert len(shown) < 8
+
+
+def test_what_cannot_be_read_is_shown_all_the_same():
+    ran = stages((64, 64), "T")
+    made = plan(ran, 1, ROOM)
+    assert made.side >= memory.SMALLEST_OF_ALL
+    assert [stage.number for stage in made.stages][-1] == 1
+
+
+@pytest.mark.parametrize(("shape", "across"), [((12,), 0), ((30,), 8), ((1, 96), 16), ((2, 48), 0), ((4096,), 64)])
+def test_long_vectors_are_broken_into_rows(shape, across):
+    assert row_of(shape) == across
+
+
+def test_a_written_cell_of_a_broken_line_is_outlined_in_its_row():
+    ran = stages((30,), "")
+    panel = memory.tensor(ran[0], {}, 20, 10, [(17,)])
+    (box,) = panel.figure.layout.shapes
+    assert (box["x0"], box["y0"]) == (0.5, 1.5)
 
 
 def test_the_boxes_mark_the_pair_that_breaks_the_rule():

@@ -16,6 +16,7 @@ from core.ops.chain import (
     PRESETS,
     Step,
     default_step,
+    followed,
     format_chain,
     format_step,
     make_step,
@@ -23,6 +24,7 @@ from core.ops.chain import (
     parse_shape,
     parse_step,
     run_chain,
+    sources,
     start_tensor,
     whole_storage,
     write_through,
@@ -618,3 +620,33 @@ def test_claim_permute_is_made_of_transposes():
     swaps = run((2, 3, 4), "transpose(0,2)>transpose(1,2)")[-1]
     assert once.facts.layout == swaps.facts.layout
     assert math.prod(once.tensor.shape) == 24
+
+
+# ---- where a copy's numbers came from --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "steps",
+    ["transpose(0,1)>clone", "transpose(0,1)>reshape(12)", "flip(1)>T>contiguous>flip(0)", "slice(1,1,None,2)>clone"],
+)
+def test_every_copied_cell_names_the_cell_it_came_from(steps):
+    stages = run((3, 4), steps)
+    held = {stage.facts.storage: stage.cells for stage in stages}
+    copies = sources(stages)
+    assert set(copies) == set(held) - {0}
+    for storage, came in copies.items():
+        assert torch.equal(held[storage], held[storage - 1][torch.from_numpy(came)])
+
+
+def test_an_address_is_followed_over_copies_both_ways():
+    stages = run((3, 4), "slice(1,0,2,None)>flip(1)>clone")
+    copies = sources(stages)
+    assert followed(copies, 0, 4, 0) == [4]
+    assert followed(copies, 0, 4, 2) == [3]  # row 1: 4, 5 → 5, 4
+    assert followed(copies, 2, 3, 0) == [4]
+    assert followed(copies, 0, 3, 2) == []  # was never read
+
+
+def test_a_repeated_number_has_all_its_copies():
+    copies = sources(run((1, 2), "expand(3,2)>contiguous"))
+    assert followed(copies, 0, 1, 1) == [1, 3, 5]

@@ -1,11 +1,13 @@
 """The memory page tells what torch's own tensors say, for any chain in the link."""
 
+import numpy as np
 import pytest
 import torch
 
-from core.ops.chain import OPERATIONS, PRESETS, default_step, format_chain, format_step, start_tensor
+from core.ops.chain import OPERATIONS, PRESETS, default_step, format_chain, format_step, run_chain, start_tensor
 from core.ops.layout import Layout
-from tests.pages.opening import charts, control, open_page, ran_alone, sound, words
+from tests import linking
+from tests.pages.opening import boards, charts, control, open_page, panels, ran_alone, sound, words
 
 
 def preset_link(preset):
@@ -54,14 +56,104 @@ def test_every_operation_of_the_menu_runs(op):
     assert not app.error
 
 
-def test_picking_a_cell_spells_its_address():
-    app = open_page("layout", shape="3,4", dtype="float32", fill="arange", chain="transpose(0,1)", cell="3,2")
-    assert "**0 + 3·1 + 2·4 = 11**, byte 44, cache line 0" in words(app)
+def addresses(stage):
+    """Where each element of a stage lies in the machine's memory, by its index."""
+    return {index: stage.tensor[index].data_ptr() for index in np.ndindex(tuple(stage.tensor.shape))}
 
 
-def test_expand_shows_all_cells_that_share_an_address():
+def there(places, address):
+    return {index for index, at in places.items() if at == address}
+
+
+@pytest.mark.parametrize("name", list(PRESETS))
+def test_a_cell_lights_up_all_that_lie_at_its_address(name):
+    preset = PRESETS[name]
+    board = boards(open_page("layout", **preset_link(preset)))["board"]
+    lie = {f"x{s.number}": addresses(s) for s in run_chain(preset.start(), preset.steps) if s.tensor is not None}
+    shown = {panel.name for panel in board.panels} & set(lie)
+    assert len(shown) == len(lie)
+    for picture in shown:
+        for index in list(lie[picture])[:: 1 + len(lie[picture]) // 10]:
+            found = linking.partners(board, picture, index)
+            for other in shown - {picture}:
+                assert found[other] == there(lie[other], lie[picture][index]), (picture, index, other)
+
+
+@pytest.mark.parametrize("chain", ["transpose(0,1)>clone>flip(1)", "transpose(0,1)>contiguous>T>reshape(12)"])
+def test_a_copied_cell_leads_back_to_the_number_it_came_from(chain):
+    app = open_page("layout", shape="3,4", dtype="int64", fill="arange", chain=chain)
+    board = boards(app)["board"]
+    pictures = {panel.name: panel.cells for panel in board.panels}
+    strips = [name for name in pictures if not name.startswith("x")]
+    assert strips == ["A", "B", "C"]
+    last = strips[-1]
+    for cell in range(12):
+        found = linking.partners(board, last, (cell,), "origin")
+        for earlier in strips[:-1]:  # arange: a number stands in a storage once
+            (origin,) = found[earlier]
+            assert pictures[earlier].texts[origin[0]] == pictures[last].texts[cell]
+        (first,) = found["x0"]
+        assert f"{4 * first[0] + first[1]}" == pictures[last].texts[cell]
+        (came,) = found[strips[-2]]
+        assert f"copied from `{strips[-2]}[{came[0]}]`" in pictures[last].notes[cell]
+
+
+def test_a_copy_has_colours_of_its_own():
+    app = open_page("layout", shape="3,4", dtype="float32", fill="arange", chain="clone>flip(1)")
+    scales = {name: charts(app)[panels(app)[name].alt]["data"][0]["colorscale"] for name in ("x0", "x1", "x2", "B")}
+    assert scales["x1"] == scales["B"]
+    assert len({str(scale) for scale in scales.values()}) == 3
+
+
+def test_every_cell_has_its_address_spelled_out():
+    app = open_page("layout", shape="3,4", dtype="float32", fill="arange", chain="transpose(0,1)")
+    cells = panels(app)["x1"].cells
+    assert cells.notes[3 * 3 + 2] == "0 + 3·1 + 2·4 = 11 of A, byte 44, cache line 0"
+    assert "{each:x0}" in boards(app)["board"].spelled["x1"]
+
+
+def test_cells_that_share_an_address_are_one_group():
     app = open_page("layout", **preset_link(PRESETS["expand"]), cell="1,2")
-    assert "The same cell is read by (0, 2), (2, 2), (3, 2)" in words(app)
+    cells = panels(app)["x1"].cells
+    assert cells.group == "A"
+    assert "read by 4 elements of this tensor" in cells.notes[5 + 2]
+    assert panels(app)["x0"].cells.group == ""
+
+
+def test_a_long_vector_stands_in_rows_with_its_digits():
+    app = open_page("layout", chain="flatten(0,-1)")
+    panel = panels(app)["x1"]
+    drawn = charts(app)[panel.alt]["data"][0]["text"]
+    assert panel.cells.wrap == 8
+    assert [text for row in drawn for text in row if text] == [str(n) for n in range(5)] * 6
+
+
+@pytest.mark.parametrize(("chain", "cell", "moved"), [
+    ("transpose(0,1)", "3,2", "2, 3"), ("transpose(0,1)>clone", "3,2", "2, 3"), ("slice(0,1,None,None)", "1,1", "2, 1"),
+])  # fmt: skip
+def test_a_picked_cell_keeps_its_number_from_stage_to_stage(chain, cell, moved):
+    app = open_page("layout", shape="3,4", dtype="float32", fill="arange", chain=chain, cell=cell)
+    last = control(app, "stage").value
+    sound(control(app, "stage").set_value("x0").run())
+    assert control(app, "cell").value == moved
+    sound(control(app, "stage").set_value(last).run())
+    assert control(app, "cell").value.replace(" ", "") == cell
+
+
+def test_a_picked_cell_that_the_stage_does_not_read_is_let_go():
+    app = open_page("layout", shape="3,4", dtype="float32", fill="arange", chain="slice(0,1,None,None)", cell="0,0",
+                    stage="x0")  # fmt: skip
+    sound(control(app, "stage").set_value("x1").run())
+    assert control(app, "cell").value == ""
+    assert "There is no cell" not in words(app)
+
+
+def test_adding_a_step_keeps_the_picked_number():
+    app = open_page("layout", shape="3,4", dtype="float32", fill="arange", chain="transpose(0,1)", cell="3,2")
+    opened(app, "add")
+    sound(app.button(key="add contiguous").click().run())
+    assert control(app, "stage").value == "x2"
+    assert control(app, "cell").value == "3, 2"
 
 
 def test_writing_through_a_view_changes_what_shares_its_cell():
@@ -109,6 +201,32 @@ def test_steps_are_added_edited_moved_and_removed():
     assert control(app, "chain").value == "flip(1)>unsqueeze(0)"
 
 
+def test_a_step_added_after_a_refused_one_goes_before_it():
+    app = open_page("layout", shape="3,4", dtype="float32", fill="arange", chain="transpose(0,1)>view(12)>unsqueeze(0)")
+    opened(app, "add")
+    assert "Step 2 is refused" in words(app)
+    sound(app.button(key="add contiguous").click().run())
+    assert control(app, "chain").value == "transpose(0,1)>contiguous>view(12)>unsqueeze(0)"
+    assert not app.error
+
+
+def test_a_chain_that_cannot_be_read_leaves_the_steps_of_the_last():
+    app = open_page("layout", shape="3,4", dtype="float32", fill="arange", chain="transpose(0,1)>flip(1)")
+    sound(control(app, "chain").set_value("transpose(0;1)").run())
+    assert "can't read" in words(app)
+    sound(opened(app, "step 1").button(key="step 1 Remove").click().run())
+    assert control(app, "chain").value == "transpose(0,1)"
+
+
+def test_a_preset_can_be_chosen_twice():
+    app = open_page("layout", cell="3,4")
+    for _ in range(2):
+        sound(app.selectbox(key="preset").set_value("flip").run())
+        assert control(app, "chain").value == "flip(1)"
+        assert control(app, "cell").value == ""
+        sound(control(app, "chain").set_value("T").run())
+
+
 @pytest.mark.parametrize(
     ("parameter", "value", "said"),
     [
@@ -125,7 +243,7 @@ def test_steps_are_added_edited_moved_and_removed():
 def test_bad_input_gets_a_sentence_and_keeps_a_picture(parameter, value, said):
     app = open_page("layout", **{parameter: value})
     assert said in words(app)
-    assert len(app.get("plotly_chart")) >= 2
+    assert len(panels(app)) >= 3
 
 
 def test_empty_and_single_tensors_are_shown():
