@@ -217,7 +217,7 @@ def test_an_unchanged_picture_is_not_drawn_again(page: Page, url: str):
 def test_a_change_of_theme_reaches_the_pictures(page: Page, url: str):
     page.emulate_media(color_scheme="light")
     open_page(page, url + "/dropout")
-    ink = "getComputedStyle(document.querySelector('[data-panel=x] .gtitle')).fill"
+    ink = "getComputedStyle(document.querySelector('[data-panel=x] .digits text:last-child')).fill"
     light = page.evaluate(ink)
     page.emulate_media(color_scheme="dark")
     page.wait_for_function(f"light => {ink} !== light", arg=light)

@@ -216,19 +216,27 @@ function fitted(panel, { data, layout }, room) {
 
 // ---- digits ----------------------------------------------------------------------------------------------------
 
-// Plotly makes every text of a heatmap anew at each change, a dozen steps each, and most of the time goes there. The
-// digits and the indices on the axes are written over its picture instead, and only those that change are touched.
+// Plotly makes every text of a picture anew at each change, a dozen steps each, and most of the time goes there. The
+// digits, the indices on the axes, the title and the labels of a picture of cells are written over it instead, and only
+// those that change are touched.
 function withoutText({ data, layout }) {
-  const quiet = (axis) => ({ ...axis, showticklabels: false });
+  const quiet = (axis) => (axis?.ticktext ? { ...axis, visible: false } : axis);
   return {
     data: data.map(({ text, texttemplate, ...trace }) => trace),
-    layout: { ...layout, xaxis: quiet(layout.xaxis), yaxis: quiet(layout.yaxis) },
+    layout: {
+      ...layout, xaxis: quiet(layout.xaxis), yaxis: quiet(layout.yaxis), title: plain(layout.title?.text) ? undefined : layout.title,
+      annotations: (layout.annotations ?? []).filter((note) => !isLabel(note)),
+    },
   };
 }
 
+const plain = (text) => !/[<&]/.test(text ?? "");
+const isLabel = ({ text, showarrow, textangle, bgcolor, xref = "x", yref = "y" }) =>
+  showarrow === false && !textangle && !bgcolor && xref === "x" && yref === "y" && plain(text);
+
 function write(panel, { data, layout }, look) {
   const { digits, plot } = panel, { width, height } = plot._fullLayout;
-  const texts = [...digitsOf(panel, data), ...ticksOf(panel, layout, look)];
+  const texts = [...digitsOf(panel, data), ...ticksOf(panel, layout, look), ...labelsOf(panel, layout, look)];
   digits.setAttribute("width", width);
   digits.setAttribute("height", height);
   while (digits.children.length > texts.length) digits.lastChild.remove();
@@ -259,6 +267,25 @@ function ticksOf(panel, { xaxis: across, yaxis: down }, look) {
     ...written(across).map(([text, value]) => ({ text, x: at(xaxis, value), y: top - 8, "font-size": across.tickfont.size, fill: look.muted, "text-anchor": "middle" })),
     ...written(down).map(([text, value]) => ({ text, x: left - 3, y: at(yaxis, value), "font-size": down.tickfont.size, fill: look.muted, "text-anchor": "end" })),
   ];
+}
+
+const ANCHORS = { left: "start", right: "end" }, RISES = { bottom: -0.62, top: 0.62 };
+
+function labelsOf(panel, { title, annotations = [], height, font }, look) {
+  const [xaxis, yaxis] = axesOf(panel), found = [];
+  if (title?.text && plain(title.text)) {
+    const size = title.font?.size ?? font.size;
+    found.push({ text: title.text, x: 0, y: Math.round(0.01 * height + 0.62 * size), "font-size": size, fill: look.text, "text-anchor": "start" });
+  }
+  for (const note of annotations.filter(isLabel)) {
+    const size = note.font?.size ?? font.size;
+    found.push({
+      text: note.text, x: Math.round(xaxis._offset + xaxis.d2p(note.x) + (note.xshift ?? 0)), "font-size": size,
+      y: Math.round(yaxis._offset + yaxis.d2p(note.y) - (note.yshift ?? 0) + size * (RISES[note.yanchor] ?? 0)),
+      fill: note.font?.color ?? look.text, "text-anchor": ANCHORS[note.xanchor] ?? "middle",
+    });
+  }
+  return found;
 }
 
 // ---- cells -----------------------------------------------------------------------------------------------------
