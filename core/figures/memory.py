@@ -89,9 +89,10 @@ def plan(ran: Sequence[Stage], chosen: int, room: Room) -> Plan:
     """
     near = [stage for stage in ran if abs(stage.number - chosen) <= 1]
     choices = (ran, near, [stage for stage in near if stage.number <= chosen])
+    readable = {storage: smallest_readable(stage, room.least) for storage, stage in storages(ran).items()}
     for height in (room.height, HIGHER * room.height):
         for found in (best(shown, replace(room, height=height)) for shown in choices):
-            if found.side >= smallest_readable(found.stages, room.least):
+            if found.side >= max(readable[of(stage).storage] for stage in found.stages):
                 return found
     tried = [best(shown, room) for shown in choices]
     return next((found for found in tried if found.side >= SMALLEST), tried[-1])
@@ -99,22 +100,25 @@ def plan(ran: Sequence[Stage], chosen: int, room: Room) -> Plan:
 
 def best(shown: Sequence[Stage], room: Room) -> Plan:
     """The largest cells with which these stages and their storages fit."""
+    tensors, held = [block(stage) for stage in shown], storages(shown).values()
+    strips = {lines: [strip_block(stage, lines) for stage in held] for lines in LINES_A_ROW}
     for side in range(room.largest, SMALLEST_OF_ALL, -1):
         for lines, beside in product(LINES_A_ROW, (True, False)):
-            wide, high = extent(shown, side, beside, lines, room.width)
+            wide, high = extent(tensors, strips[lines], side, beside, room.width)
             if wide <= room.width and high <= room.height:
                 return Plan(shown, side, beside, lines)
     return Plan(shown, SMALLEST_OF_ALL, False, LINES_A_ROW[-1])
 
 
-def extent(shown: Sequence[Stage], side: int, beside: bool, lines: int, width: int) -> tuple[float, float]:
+def extent(
+    tensors: Sequence[Block], strips: Sequence[Block], side: int, beside: bool, width: int
+) -> tuple[float, float]:  # fmt: skip
     """The pixels that tensors and storages take together."""
-    tensors = [block(stage).size(side) for stage in shown]
-    strips = [strip_block(stage, lines).size(side) for stage in storages(shown).values()]
+    sizes, held = [block.size(side) for block in tensors], [block.size(side) for block in strips]
     if beside:
-        wide = sum(w for w, _ in tensors) + max(w for w, _ in strips)
-        return wide, max(max(h for _, h in tensors), sum(h for _, h in strips) + SPACE_BETWEEN * (len(strips) - 1))
-    packed = [in_lines(sizes, width) for sizes in (tensors, strips)]
+        wide = sum(w for w, _ in sizes) + max(w for w, _ in held)
+        return wide, max(max(h for _, h in sizes), sum(h for _, h in held) + SPACE_BETWEEN * (len(held) - 1))
+    packed = [in_lines(sizes, width), in_lines(held, width)]
     return max(w for w, _ in packed), sum(h for _, h in packed)
 
 
@@ -130,9 +134,9 @@ def in_lines(sizes: Sequence[tuple[float, float]], width: int) -> tuple[float, f
     return widest, sum(lines) + SPACE_BETWEEN * len(lines)
 
 
-def smallest_readable(shown: Sequence[Stage], least: float) -> int:
-    """The side of a cell that holds the longest number of these stages in letters of `least` pixels."""
-    longest = max((len(text) for stage in shown for text in texts_of(stage)), default=1)
+def smallest_readable(stage: Stage, least: float) -> int:
+    """The side of a cell that holds the longest number of a stage's storage in letters of `least` pixels."""
+    longest = max(map(len, storage_texts(stage)), default=1)
     return math.ceil(max(least / 0.58, 0.58 * longest * least / 0.94))
 
 
@@ -230,7 +234,6 @@ def strip(
     reader = chosen if of(chosen).storage == facts.storage else stage
     read = set(layout.reading_order(of(reader).layout))
     texts = storage_texts(stage)
-    said = [cell_note(facts, address, copies, 0) for address in range(held)]
     picture = Picture(
         letter(facts.storage), torch.arange(held, dtype=torch.float32), palette(facts),
         strip_title(stage), texts=texts, muted=[(a,) for a in range(held) if a not in read],
@@ -241,7 +244,7 @@ def strip(
         f"{picture.title}, {across} cells a row, {facts.layout.numel} read by {name_of(reader)}. "
         f"In address order: {', '.join(texts[:24])}{', …' if held > 24 else ''}"
     )
-    cells = Cells(picture.name, (held,), texts=texts, notes=said, wrap=across)
+    cells = Cells(picture.name, (held,), texts=texts, notes=cell_notes(facts, copies), wrap=across)
     return Panel(picture.name, figure, alt, cells if held else None, picks=readers_of(chosen, ran, facts.storage, held))
 
 
@@ -336,23 +339,24 @@ def read_as(readers: Sequence[Stage], how: str) -> str:
 
 def notes(stage: Stage, copies: Mapping[int, np.ndarray]) -> Iterator[str]:
     """For each element its address as a sum, and what is to be said of that cell."""
-    facts = of(stage)
-    where = layout.reading_order(facts.layout)
-    readers = np.bincount(where, minlength=1).tolist() if where else []
-    for address, index in zip(where, product(*map(range, facts.layout.shape)), strict=True):
-        terms = layout.address_terms(facts.layout, index)
-        yield f"{terms} of {letter(facts.storage)}, {cell_note(facts, address, copies, readers[address])}"
+    where, addresses = of(stage).layout, layout.reading_order(of(stage).layout)
+    cells, name = cell_notes(of(stage), copies), letter(of(stage).storage)
+    readers = np.bincount(addresses).tolist() if addresses else []
+    steps = [[f" + {i}·{stride}" for i in range(size)] for size, stride in zip(where.shape, where.stride, strict=True)]
+    for address, terms in zip(addresses, product(*steps), strict=True):
+        shared = f", read by {readers[address]} elements of this tensor" if readers[address] > 1 else ""
+        yield f"{where.storage_offset}{''.join(terms)} = {address} of {name}, {cells[address]}{shared}"
 
 
-def cell_note(facts: Facts, address: int, copies: Mapping[int, np.ndarray], readers: int) -> str:
-    """The byte and line of a cell, what it was copied from, how many elements of a tensor read it."""
-    byte = address * facts.itemsize
-    said = f"byte {byte}, cache line {byte // LINE_BYTES}"
-    if facts.storage in copies and (came := chain.followed(copies, facts.storage, address, facts.storage - 1)):
-        said += f", copied from `{letter(facts.storage - 1)}[{came[0]}]`"
-    if address in facts.uninitialised:
-        said += ", never written to"
-    return said + (f", read by {readers} elements of this tensor" if readers > 1 else "")
+def cell_notes(facts: Facts, copies: Mapping[int, np.ndarray]) -> list[str]:
+    """For each cell of a storage its byte and cache line, and what it was copied from."""
+    came = copies[facts.storage].tolist() if facts.storage in copies else []
+    return [
+        f"byte {address * facts.itemsize}, cache line {address * facts.itemsize // LINE_BYTES}"
+        + (f", copied from `{letter(facts.storage - 1)}[{came[address]}]`" if address < len(came) else "")
+        + (", never written to" if address in facts.uninitialised else "")
+        for address in range(facts.layout.storage_size)
+    ]
 
 
 def tensor_title(stage: Stage) -> str:

@@ -42,7 +42,9 @@ def test_the_storage_shows_all_cells_and_greys_those_not_read():
 def test_every_preset_fits_above_the_fold_with_its_digits(name):
     ran = [s for s in run_chain(PRESETS[name].start(), PRESETS[name].steps) if s.tensor is not None]
     made = plan(ran, ran[-1].number, ROOM)
-    wide, high = memory.extent(made.stages, made.side, made.beside, made.lines, ROOM.width)
+    tensors, held = map(memory.block, ran), memory.storages(ran).values()
+    strips = [memory.strip_block(stage, made.lines) for stage in held]
+    wide, high = memory.extent(list(tensors), strips, made.side, made.beside, ROOM.width)
     assert list(made.stages) == ran
     assert wide <= ROOM.width
     assert high <= ROOM.height
