@@ -2,19 +2,21 @@
 
 import random
 
+import numpy as np
 import streamlit as st
 import torch
 from torch import Tensor
 
 from core.figures import arrows, colour
-from core.figures.heatmap import Index, Outline, Picture, number
+from core.figures.board import Cells, Panel, Relation
+from core.figures.heatmap import Index, Picture, number
 from core.figures.walk import record
 from core.ops import normalize as ops
 from core.ops.operator import Call
 from core.tensors.limits import Limits
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import check, controls, frame, pictures, tensor_input, walk
+from core.ui import board, check, controls, frame, tensor_input, walk
 from core.ui.frame import Pitfall
 from core.ui.predict import Question
 from core.ui.take_away import TakeAway
@@ -26,21 +28,27 @@ EPS = ("1e-12", "1e-3", "0.1", "1", "3")
 
 def lesson(topic: Topic) -> None:
     """The page between its title and its tabs."""
-    with controls.row():
+    row = controls.main()
+    with row:
         p = float(controls.stops("p", "p", POWERS, "2"))
+        eps = float(controls.stops("eps", "eps", EPS, "1e-12"))
         dim = controls.choice(
             "dim", "dim", (0, 1), 1, help="The dimension along which the vectors lie: 1 takes the rows."
         )
-        eps = float(controls.stops("eps", "eps", EPS, "1e-12"))
         numbers = controls.choice("numbers", "Numbers a vector", (2, 3, 4), 2)
+    with controls.more():
         seed = controls.seed()
-    example = (2 * torch.randn(5, numbers, generator=torch.Generator().manual_seed(seed))).round(decimals=1)
-    with controls.row("input"):
-        x = tensor_input.tensor("x", "Input", example, LIMITS).float()
-        cell = controls.cell("cell", "Picked cell", x.shape) or (0, 0)
+        example = (2 * torch.randn(5, numbers, generator=torch.Generator().manual_seed(seed))).round(decimals=1)
+        given = tensor_input.tensor("x", "Input", example, LIMITS)
+        cell = controls.cell("cell", "Picked cell", given.shape) or (0, 0)
+    x = given if given.is_floating_point() else given.float()
+    if x.dtype != given.dtype:
+        st.caption(f"torch normalises no {str(given.dtype).removeprefix('torch.')}: these numbers are float32 here.")
+    with row:
+        space = x.shape[dim] == 3
+        turn = controls.slider("turn", "Seen from, in degrees", 0, 350, 50, step=10) if space else 0
     steps = ops.normalize_steps(x, p, dim, eps)
-    draw(x, steps, p, dim, cell)
-    st.markdown(spelled(x, steps, p, dim, cell))
+    draw(x, steps, p, dim, cell, turn)
     check.show(topic.operators[0], Call((x,), {"p": p, "dim": dim, "eps": eps}))
     frame.below(
         topic,
@@ -51,39 +59,48 @@ def lesson(topic: Topic) -> None:
     )
 
 
-def vector(x: Tensor, dim: int, cell: Index) -> list[Index]:
-    """The cells of the vector that holds this one."""
-    return [(cell[0], j) for j in range(x.shape[1])] if dim == 1 else [(i, cell[1]) for i in range(len(x))]
+# ---- the pictures ----------------------------------------------------------------------------------------------
 
 
-def draw(x: Tensor, steps: ops.NormalizeSteps, p: float, dim: int, cell: Index) -> None:
-    """input ÷ norm = output, and the vectors as arrows where they have two or three numbers."""
-    scale, together = colour.signed(x, steps.output), vector(x, dim, cell)
-    outlines = [Outline(together, colour.USED), Outline([cell])]
-    one = (cell[0], 0) if dim == 1 else (0, cell[1])
-    with st.container(horizontal=True, gap="small"):
-        with st.container(width=590):
-            pictures.equation(
-                Picture("input", x, scale, "input", outlines, pickable=True), "÷",
-                Picture("norm", steps.clamped, colour.magnitude(steps.clamped), "max(norm, eps)", [Outline([one], colour.USED)]), "=",
-                Picture("output", steps.output, scale, "output", outlines, pickable=True),
-                picks={"input": "cell", "output": "cell"}, cell=34 if x.numel() <= 40 else 22,
-            )  # fmt: skip
-        show_arrows(*(x, steps.output) if dim == 1 else (x.T, steps.output.T), p)
+def draw(x: Tensor, steps: ops.NormalizeSteps, p: float, dim: int, cell: Index, turn: int) -> None:
+    """input ÷ norm = output, and the vectors as arrows where they have two or three numbers.
+
+    A number of the output is made from its whole vector ("v"); the relation tells its own number from the others'.
+    """
+    scale = colour.signed(x, steps.output)
+    words = "{v} {k}" if dim == 1 else "{k} {v}"
+    own = np.arange(x.shape[dim]).repeat(2).reshape(-1, 2)
+    firsts = [f"{v}, 0" if dim == 1 else f"0, {v}" for v in range(steps.norm.numel())]
+    arrows_ = arrows_of(*(x, steps.output) if dim == 1 else (x.T, steps.output.T), p, turn)
+    board.show(
+        Picture("input", x, scale, "input", axes=words.format(v="v", k="k")), "÷",
+        Picture(
+            "norm", steps.clamped, colour.magnitude(steps.clamped), "max(norm, eps)",
+            axes=words.format(v="v", k="one"), notes=norms(x, steps, p, dim), picks=firsts,
+        ), "=",
+        Picture("output", steps.output, scale, "output", axes=words.format(v="v", k="e"), notes=quotients(x, steps)),
+        *([arrows_] if arrows_ else []),
+        links=[Relation("k e", own, "winner")],
+        spelled={
+            "output": "`{at:output}` = {note:output} = **{output}**; its vector's norm is {note:norm}.",
+            "norm": "`{at:norm}` = {note:norm}.",
+            "input": "`{at:input}` = **{input}** is in the norm {note:norm}, and so in every number of `{at:output}`: {list:output}.",
+            "arrows": "({list:input}) ÷ {norm} = (**{list:output}**); the norm is {note:norm}.",
+        },
+        picks=dict.fromkeys(("input", "norm", "output", "arrows"), "cell"), pinned=("output", cell), height=330,
+    )  # fmt: skip
 
 
-def show_arrows(rows: Tensor, scaled: Tensor, p: float) -> None:
+def arrows_of(rows: Tensor, scaled: Tensor, p: float, turn: int) -> Panel | None:
     """Vectors of two numbers in the plane, of three in space, where a slider turns them as the mouse does."""
-    if rows.shape[1] not in (2, 3):
-        return
-    with st.container(width="content", gap="xxsmall"):
-        if rows.shape[1] == 2:
-            figure = arrows.flat_arrows(rows, scaled, p)
-        else:
-            turn = controls.slider("turn", "Seen from, in degrees", 0, 350, 50, step=10)
-            figure = arrows.deep_arrows(rows, scaled, p, turn)
-        ends = "; ".join(f"{a} to {b}" for a, b in zip(said(rows), said(scaled), strict=True))
-        pictures.show(figure, f"Each vector scaled onto the unit ball: {ends}", key="arrows")
+    ends = "; ".join(f"{a} to {b}" for a, b in zip(said(rows), said(scaled), strict=True))
+    alt = f"Each vector scaled onto the unit ball: {ends}"
+    if rows.shape[1] == 3:
+        return Panel("arrows", arrows.deep_arrows(rows, scaled, p, turn), alt)
+    if rows.shape[1] != 2:
+        return None
+    cells = Cells("v", (len(rows),), spots=arrows.ends(scaled), texts=said(scaled))
+    return Panel("arrows", arrows.flat_arrows(rows, scaled, p), alt, cells)
 
 
 def said(rows: Tensor) -> list[str]:
@@ -91,23 +108,31 @@ def said(rows: Tensor) -> list[str]:
     return ["(" + ", ".join(number(value) for value in row) + ")" for row in rows.tolist()]
 
 
-def spelled(x: Tensor, steps: ops.NormalizeSteps, p: float, dim: int, cell: Index) -> str:
-    """The norm of the picked vector in numbers, and the picked cell over it."""
-    values = [x[index].item() for index in vector(x, dim, cell)]
-    norm, by = (t[(cell[0], 0) if dim == 1 else (0, cell[1])].item() for t in (steps.norm, steps.clamped))
-    inside = ", ".join(number(abs(value)) for value in values)
+def norms(x: Tensor, steps: ops.NormalizeSteps, p: float, dim: int) -> list[str]:
+    """The norm of each vector in numbers, and whether eps raised it."""
+    vectors = (x if dim == 1 else x.T).tolist()
+    pairs = zip(vectors, steps.norm.flatten().tolist(), steps.clamped.flatten().tolist(), strict=True)
+    return [norm_said(vector, norm, by, p) for vector, norm, by in pairs]
+
+
+def norm_said(vector: list[float], norm: float, by: float, p: float) -> str:
+    """One norm: its formula with the numbers, and what it is divided by."""
+    inside = ", ".join(number(abs(value)) for value in vector)
     formulas = {
         0.0: f"how many of {inside} are not 0",
         torch.inf: f"the largest of {inside}",
         -torch.inf: f"the smallest of {inside}",
     }
-    total = " + ".join(f"{number(abs(value))}^{p:g}" for value in values)
-    norm_said = formulas.get(p, f"({total})^(1/{p:g})")
+    power = f"^{p:g}" if p > 0 else f"^({p:g})"
+    total = " + ".join(f"{number(abs(value))}{power}" for value in vector)
     raised = "" if norm == by else f", raised to eps = {number(by)}"
-    return (
-        f"norm = {norm_said} = **{number(norm)}**{raised}; output{list(cell)} = {number(x[cell].item())} / {number(by)} "
-        f"= **{number(steps.output[cell].item())}**"
-    )
+    return f"{formulas.get(p, f'({total})^(1/{p:g})')} = **{number(norm)}**{raised}"
+
+
+def quotients(x: Tensor, steps: ops.NormalizeSteps) -> list[str]:
+    """Each number of the output as the quotient that it is."""
+    pairs = zip(x.flatten().tolist(), steps.clamped.expand_as(x).flatten().tolist(), strict=True)
+    return [f"{number(value)} / {number(by)}" for value, by in pairs]
 
 
 # ---- pitfalls --------------------------------------------------------------------------------------------------
@@ -127,11 +152,16 @@ def pitfalls(x: Tensor, p: float, dim: int) -> list[Pitfall]:
 
 def signs_stay(x: Tensor, p: float, dim: int) -> None:
     """The range of the output."""
-    output = ops.normalize(x, p, dim)
+    told = []
+    for name, given in (("input", x), ("same numbers with their signs turned", -x)):
+        output = ops.normalize(given, p, dim)
+        told.append(
+            f"from **{number(output.min().item())}** to **{number(output.max().item())}** for the {name}, with "
+            f"{int((output < 0).sum())} of {output.numel()} negative"
+        )
     st.markdown(
-        f"The output here runs from **{number(output.min().item())}** to **{number(output.max().item())}**: signs stay, and "
-        f"the length becomes 1, not the range. {int((output < 0).sum())} of {output.numel()} numbers are negative. Mapping to "
-        "0…1 is min-max scaling."
+        f"The output runs {' and '.join(told)}: signs stay, and the length becomes 1, not the range. "
+        "Mapping to 0…1 is min-max scaling."
     )
 
 
@@ -198,8 +228,9 @@ def textbook_walk(x: Tensor, p: float) -> None:
     if p == 0:
         st.caption("The tutorial's form has no p = 0: it would take the root 1/0. Showing p = 2.")
         p = 2.0
-    steps = record(ops.l2norm, x, p, panels=("x", "norm"))
-    walk.show(steps, {"x": colour.signed(x), "norm": colour.signed(steps.steps[-1].values["norm"])}, key="walk")
+    steps = record(ops.l2norm, x, p, panels=("x", "norm", "return"))
+    end = steps.steps[-1].values
+    walk.show(steps, {name: colour.signed(end[name]) for name in ("x", "norm", "return")}, key="walk")
 
 
 def questions(x: Tensor, p: float, dim: int, eps: float, steps: ops.NormalizeSteps) -> list:

@@ -52,6 +52,11 @@ def flat_arrows(rows: Tensor, scaled: Tensor, p: float) -> go.Figure:
     return unchecked(traces, _layout() | {"xaxis": axis, "yaxis": axis | {"scaleanchor": "x"}})
 
 
+def ends(rows: Tensor) -> list[tuple[float, float]]:
+    """Where the arrows of rows of two numbers end."""
+    return [(round(a, 4), round(b, 4)) for a, b in rows.double().nan_to_num(0, 0, 0).tolist()]
+
+
 def _ball_line(edge: Tensor, p: float) -> dict:
     x, y = (column.round(decimals=3).tolist() for column in edge.unbind(1))
     line = {"color": BALL, "dash": "dot", "width": 2}
@@ -62,9 +67,9 @@ def _arrows(rows: Tensor, name: str, hue: str, width: int) -> dict:
     """One line from the origin to each row, a dot at its end, all in one trace."""
     x: list[float | None] = []
     y: list[float | None] = []
-    for a, b in rows.double().nan_to_num(0, 0, 0).tolist():
-        x += [0, round(a, 4), None]
-        y += [0, round(b, 4), None]
+    for a, b in ends(rows):
+        x += [0, a, None]
+        y += [0, b, None]
     dots = {"size": [0, 9, 0] * len(rows), "color": hue}
     line = {"color": hue, "width": width}
     return {
@@ -74,7 +79,7 @@ def _arrows(rows: Tensor, name: str, hue: str, width: int) -> dict:
 
 def deep_arrows(rows: Tensor, scaled: Tensor, p: float, turn: int = 50) -> go.Figure:
     """Rows of three numbers and the ball they land on, seen from `turn` degrees about the last axis."""
-    x, y, z = sphere(p).float().round(decimals=3).unbind(-1)
+    x, y, z = sphere(p).float().round(decimals=3).movedim(-1, 0).contiguous()
     surface = {
         "type": "surface", "x": x.numpy(), "y": y.numpy(), "z": z.numpy(), "opacity": 0.35, "showscale": False,
         "colorscale": [[0, colour.EMPTY], [1, colour.EMPTY]], "hoverinfo": "skip",
@@ -83,7 +88,7 @@ def deep_arrows(rows: Tensor, scaled: Tensor, p: float, turn: int = 50) -> go.Fi
     for values, name, hue in ((rows, "before", BEFORE), (scaled, "after", AFTER)):
         points = values.double().nan_to_num(0, 0, 0)
         line = torch.stack([torch.zeros_like(points), points, torch.full_like(points, torch.nan)], 1).reshape(-1, 3)
-        a, b, c = line.round(decimals=4).unbind(-1)
+        a, b, c = line.round(decimals=4).T.contiguous()
         traces.append(
             {"type": "scatter3d", "mode": "lines+markers", "name": name, "x": a.numpy(), "y": b.numpy(), "z": c.numpy(),
              "line": {"color": hue, "width": 5}, "marker": {"size": 3, "color": hue}}
