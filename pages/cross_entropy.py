@@ -1,8 +1,8 @@
 """Cross entropy: from logits to one number in four linked pictures, all the ways to it, its gradient and its shape."""
 
 import random
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from core.data import digit
 from core.figures import colour, curves
+from core.figures.board import Panel, Relation
 from core.figures.heatmap import Outline, Picture, cell_size, number
 from core.figures.loss_surface import contours
 from core.figures.walk import Moment, record
@@ -22,7 +23,7 @@ from core.ops.softmax import log_softmax, sigmoid, softmax
 from core.tensors.limits import Limits
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import check, controls, frame, pictures, tensor_input, walk
+from core.ui import board, check, controls, frame, tensor_input, walk
 from core.ui.frame import Pitfall
 from core.ui.predict import Question
 from core.ui.take_away import TakeAway
@@ -45,24 +46,46 @@ class Run:
     x: Tensor
     y: Tensor
     settings: Mapping[str, Any]
-    cell: Index
+    picked: Index | None
     steps: ops.CrossEntropySteps
 
     @property
-    def plain(self) -> bool:
-        """Whether nothing but the reduction is set."""
-        s = self.settings
-        return s["weight"] is None and s["ignore_index"] == -100 and not s["label_smoothing"]
+    def cell(self) -> Index:
+        """The picked cell, the first sample's target if none is."""
+        return self.picked or (0, int(self.y[0]))
+
+    @property
+    def smooth(self) -> float:
+        """The share of the target that is spread over all classes."""
+        return float(self.settings["label_smoothing"])
+
+    @property
+    def counts(self) -> bool:
+        """Whether samples count differently: a weight or an ignored class is set."""
+        return self.settings["weight"] is not None or self.settings["ignore_index"] >= 0
 
     def loss(self, x: Tensor, **other: Any) -> Tensor:
         """The loss of these logits, with the settings on screen unless others are given."""
         return ops.cross_entropy(x, self.y, **{**self.settings, **other})
 
     @property
+    def weights(self) -> Tensor:
+        """What each sample counts in the mean: its class's weight, 0 if ignored: (N,)."""
+        weight = self.settings["weight"]
+        of_class = torch.ones(self.x.shape[1]) if weight is None else weight
+        return of_class[self.y] * (self.y != self.settings["ignore_index"])
+
+    @property
     def aim(self) -> Tensor:
-        """What the probabilities should be: one-hot, smoothed if asked for."""
-        smooth = self.settings["label_smoothing"]
-        return (1 - smooth) * ops.one_hot(self.y, self.x.shape[1]) + smooth / self.x.shape[1]
+        """What stands before −log p: one-hot, smoothed, weighted class by class, 0 for ignored samples: (N, C)."""
+        weight, c = self.settings["weight"], self.x.shape[1]
+        spread = (1 - self.smooth) * ops.one_hot(self.y, c) + self.smooth / c
+        return spread * (1 if weight is None else weight) * (self.y != self.settings["ignore_index"])[:, None]
+
+    @property
+    def divisor(self) -> float:
+        """What the sum of the losses, and the gradient, are divided by: 1 unless the reduction is the mean."""
+        return self.weights.sum().item() if self.settings["reduction"] == "mean" else 1.0
 
 
 def gradient(loss: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
@@ -75,29 +98,22 @@ def gradient(loss: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
 def lesson(topic: Topic) -> None:
     """The page between its title and its tabs."""
-    with controls.row("kind"):
-        kind = controls.choice("kind", "What is predicted", tuple(KINDS), format=KINDS.__getitem__)
-        seed = controls.seed()
-    if kind == "classes":
-        classes(topic, seed)
-    elif kind == "images":
-        pixels(topic, seed)
-    else:
-        yes_or_no(topic, kind, seed)
+    main, more = controls.main(), controls.more()
+    with main:
+        kind = controls.choice("kind", "What is predicted", KINDS)
+    {"classes": classes, "binary": yes_or_no, "labels": yes_or_no, "images": pixels}[kind](topic, kind, main, more)
 
 
 # ---- one of C classes ------------------------------------------------------------------------------------------
 
 
-def classes(topic: Topic, seed: int) -> None:
+def classes(topic: Topic, _: str, main: Any, more: Any) -> None:
     """Logits → softmax → log → the target's → one number; and the gradient."""
-    run = choose_run(seed)
+    run = choose_run(main, more)
     losses = run.loss(run.x, reduction="none")
     loss = run.loss(run.x)
-    grad = gradient(run.loss, run.x)
-    four_pictures(run, losses, loss)
-    gradient_pictures(run, grad)
-    st.markdown(arithmetic(run, losses, loss, grad))
+    equation(run, losses, loss, gradient(run.loss, run.x))
+    st.markdown(total(run, losses, loss))
     check.show(topic.operators[CROSS_ENTROPY], Call((run.x, run.y), dict(run.settings)))
     frame.below(
         topic,
@@ -109,26 +125,26 @@ def classes(topic: Topic, seed: int) -> None:
     )
 
 
-def choose_run(seed: int) -> Run:
+def choose_run(main: Any, more: Any) -> Run:
     """Logits, targets and settings."""
-    with controls.row("input"):
+    with more:
         n, c = 3, 4
         if tensor_input.source("x") == "example":
             n = controls.slider("N", "Samples N", 1, 6, 3, width=NARROW)
             c = controls.slider("C", "Classes C", 2, 6, 4, width=NARROW)
+        seed = controls.seed()
         generator = torch.Generator().manual_seed(seed)
         example = (torch.randn(n, c, generator=generator) * 2).round(decimals=1)
         x = tensor_input.tensor("x", "Logits", example, LIMITS).float()
-        y = choose_targets(x, seed)
-        cell = controls.cell("cell", "Picked cell", x.shape) or (0, int(y[0]))
-    with controls.row("loss"):
+        y, weight = choose_targets(x, seed), choose_weight(x.shape[1])
+        cell = controls.cell("cell", "Picked cell", x.shape)
+    with main:
         smoothing = controls.slider("label_smoothing", "label_smoothing", 0.0, 1.0, 0.0, step=0.05, width=NARROW)
         ignored = controls.stops(
             "ignore_index", "ignore_index", (-100, *range(x.shape[1])), format=lambda i: "none" if i < 0 else str(i),
             width=NARROW,
         )  # fmt: skip
         reduction = controls.choice("reduction", "reduction", REDUCTIONS)
-        weight = choose_weight(x.shape[1])
     settings = {
         "weight": weight, "ignore_index": ignored, "reduction": reduction, "label_smoothing": smoothing,
     }  # fmt: skip
@@ -177,26 +193,51 @@ def numbers(text: str) -> list[float] | None:
         return None
 
 
-def four_pictures(run: Run, losses: Tensor, loss: Tensor) -> None:
-    """logits → softmax → log → pick → mean."""
-    steps, picked = run.steps, Outline([run.cell])
-    row = [(run.cell[0], j) for j in range(run.x.shape[1])]
-    target = Outline([(i, int(c)) for i, c in enumerate(run.y)], colour.USED)
-    each = losses[:, None]
-    pictures.equation(
-        Picture("x", run.x, colour.signed(run.x), "1 logits", [picked], pickable=True), "→",
-        Picture("p", steps.probabilities, ONES, "2 softmax", [Outline(row, colour.USED), picked], pickable=True), "→",
-        Picture("log", steps.log_probabilities, colour.signed(steps.log_probabilities), "3 log", [target, picked],
-                pickable=True), "→",
-        Picture("loss", each, colour.magnitude(each), "4 −target's", [Outline([(run.cell[0], 0)], colour.USED)],
-                muted=not_numbers(each)), *ending(loss, run.settings["reduction"]),
-        picks=dict.fromkeys(("x", "p", "log"), "cell"), cell=min(33, cell_size([run.x.shape] * 3, 630, 260)),
+def equation(run: Run, losses: Tensor, loss: Tensor, grad: Tensor) -> None:
+    """logits → softmax → log → the target's → one number; below it softmax − target → gradient."""
+    steps, targets = run.steps, list(enumerate(run.y.tolist()))
+    each, rows = losses[:, None], [f"{i}, {c}" for i, c in targets]
+    framed = [Outline(targets, colour.INK, 2)]
+    takers: dict[str, board.Pick] = dict.fromkeys(("x", "p", "log", "loss", "target", "w", "grad"), "cell")
+    board.show(
+        Picture("x", run.x, colour.signed(run.x), "1 logits", axes="i j", group="i"), "→",
+        Picture("p", steps.probabilities, ONES, "2 softmax", axes="i j", group="i", notes=sums_of_exp(run.x)), "→",
+        Picture("log", steps.log_probabilities, colour.signed(steps.log_probabilities), "3 log, the target's framed",
+                framed, axes="i t", notes=logs_spelled(run)), "→",
+        Picture("loss", each, colour.magnitude(each), "4 loss", muted=not_numbers(each), axes="i one", picks=rows,
+                notes=losses_spelled(run, losses)), *ending(loss, run),
+        board.BREAK, *gradient_pictures(run, grad, rows),
+        links=[relation("j t", [(j, j) for j in range(run.x.shape[1])]), relation("i t", targets, "winner")],
+        spelled=spelled(run), picks=takers, pinned=("p", run.picked) if run.picked else None,
+        cell=min(33, cell_size([run.x.shape] * 3 + [each.shape], 800, 230)),
     )  # fmt: skip
 
 
-def ending(loss: Tensor, reduction: str) -> list[Picture | str]:
+def gradient_pictures(run: Run, grad: Tensor, rows: list[str]) -> list[board.Part]:
+    """(softmax − target) ÷ divisor = gradient; with each sample's weight where samples count differently."""
+    aim = Picture("target", run.aim, ONES if run.aim.max() <= 1 else colour.magnitude(run.aim), aim_title(run),
+                  axes="i j", notes=aims_spelled(run))  # fmt: skip
+    slope = Picture("grad", grad, colour.signed(grad), "gradient at the logits", muted=not_numbers(grad), axes="i j")
+    divided = f") ÷ {number(run.divisor)} =" if run.settings["reduction"] == "mean" else ") ="
+    if not run.counts:
+        return ["(softmax −", aim, divided, slope]
+    whole = run.aim.sum(1, keepdim=True)
+    weight = Picture("w", whole, colour.magnitude(whole), "sum of target's row" if run.smooth else "weight",
+                     axes="i one", picks=rows)  # fmt: skip
+    return ["(", weight, "· softmax −", aim, divided, slope]
+
+
+def aim_title(run: Run) -> str:
+    """What the target is, with what is set."""
+    parts = ["smoothed"] * bool(run.smooth) + ["weighted"] * run.counts
+    return "target, " + " and ".join(parts) if parts else "target, one-hot"
+
+
+def ending(loss: Tensor, run: Run) -> list[str]:
     """The sign that ends the equation: how the losses become one number."""
-    return [] if reduction == "none" else [{"mean": "mean", "sum": "Σ"}[reduction] + f" = {number(loss.item())}"]
+    how = run.settings["reduction"]
+    divided = f"Σ ÷ {number(run.divisor)}" if how == "mean" else "Σ"
+    return [] if how == "none" else [f"{divided} = {number(loss.item())}"]
 
 
 def not_numbers(values: Tensor) -> list[Index]:
@@ -204,56 +245,82 @@ def not_numbers(values: Tensor) -> list[Index]:
     return [tuple(index) for index in values.isnan().nonzero().tolist()]
 
 
-def gradient_pictures(run: Run, grad: Tensor) -> None:
-    """softmax − one-hot, divided by N, is the gradient."""
-    outline = [Outline([run.cell])]
-    mean = run.settings["reduction"] == "mean"
-    sign = (f"÷ {len(run.x)} =" if mean else "=") if run.plain else "→"
-    pictures.equation(
-        Picture("p", run.steps.probabilities, ONES, "softmax", outline, pickable=True), "−",
-        Picture("aim", run.aim, ONES, "one-hot" if run.plain else "target, smoothed", outline, pickable=True), sign,
-        Picture("grad", grad, colour.signed(grad), "gradient at the logits", outline,
-                muted=not_numbers(grad), pickable=True),
-        picks=dict.fromkeys(("p", "aim", "grad"), "cell"), cell=min(38, cell_size([run.x.shape] * 3, 800, 260)),
-        name="gradient",
-    )  # fmt: skip
+def relation(axes: str, rows: Sequence[tuple[int, ...]], role: str = "used") -> Relation:
+    """Indices that hang together, one combination a row."""
+    return Relation(axes, torch.tensor(rows).numpy(), role)
 
 
-def arithmetic(run: Run, losses: Tensor, loss: Tensor, grad: Tensor) -> str:
-    """The picked sample, spelt out."""
-    (i, j), c = run.cell, int(run.y[run.cell[0]])
-    p, log_p = run.steps.probabilities, run.steps.log_probabilities
-    said = (
-        f"Sample {i}: target **{c}**, p = {number(p[i, c].item())}, −log p = **{number(-log_p[i, c].item())}**; "
-        f"gradient[{i}, {j}] = **{number(grad[i, j].item())}**"
-    )
-    if run.plain:
-        factor = f" / {len(run.x)}" if run.settings["reduction"] == "mean" else ""
-        hot = "1" if j == c else "0"
-        return f"{said} = ({number(p[i, j].item())} − {hot}){factor}. {total(run, losses, loss)}"
-    apart = [f"ignored, since its target is {c}"] if c == run.settings["ignore_index"] else []
-    if run.settings["weight"] is not None:
-        apart.append(f"weight {number(run.settings['weight'][c].item())}")
-    if smooth := run.settings["label_smoothing"]:
-        apart.append(f"(1 − {smooth:g}) of it and {smooth:g} of the mean over all classes")
-    with_all = "; ".join(apart) or "as it is"
-    return f"{said}. Its loss here: {with_all} → **{number(losses[i].item())}**. {total(run, losses, loss)}"
+# ---- the sentence under the pictures ---------------------------------------------------------------------------
+
+
+def spelled(run: Run) -> dict[str, str]:
+    """The arithmetic of a cell, by the picture it stands in."""
+    divided = f" / {number(run.divisor)}" if run.settings["reduction"] == "mean" else ""
+    over = "{w} · {p}" if run.counts else "{p}"
+    return {
+        "x": "`{at:x}` = **{x}** has the probability {p}; the loss's slope along it is **{grad}**",
+        "p": "`{at:p}` = e^{x} / ({note:p}) = **{p}**",
+        "log": "`{at:log}` = {note:log} = **{log}**",
+        "loss": "{note:loss}",
+        "target": "`{at:target}` = {note:target} = **{target}**",
+        "w": "`{at:w}` = **{w}**: what softmax's row is multiplied by",
+        "grad": f"`{{at:grad}}` = ({over} − {{target}}){divided} = **{{grad}}**",
+    }
+
+
+def sums_of_exp(x: Tensor) -> list[str]:
+    """For each logit what its softmax divides by."""
+    rows = [" + ".join(f"e^{number(value, 4)}" for value in row) for row in x.tolist()]
+    return [row for row in rows for _ in range(x.shape[1])]
+
+
+def logs_spelled(run: Run) -> list[str]:
+    """For each log probability where it is from; a probability that became 0 has none."""
+    p = run.steps.probabilities.flatten().tolist()
+    return [f"log {number(value, 4)}" if value else "logit − log of the sum of exp (p is 0 in float32)" for value in p]
+
+
+def losses_spelled(run: Run, losses: Tensor) -> list[str]:
+    """For each sample the sum that its loss is."""
+    terms = zip(run.aim.tolist(), run.steps.log_probabilities.tolist(), strict=True)
+    said = []
+    for i, (aims, logs) in enumerate(terms):
+        if run.y[i] == run.settings["ignore_index"]:
+            said.append(f"`loss[{i}]` = **0**: its target {int(run.y[i])} is ignored")
+            continue
+        parts = [(aim, log) for aim, log in zip(aims, logs, strict=True) if aim]
+        one = len(parts) == 1 and parts[0][0] == 1
+        summed = f"−({number(parts[0][1], 4)})" if one else " + ".join(
+            f"{number(aim, 4)}·{number(-log, 4)}" for aim, log in parts
+        )  # fmt: skip
+        said.append(f"`loss[{i}]` = {summed or 0} = **{number(losses[i].item(), 4)}**")
+    return said
+
+
+def aims_spelled(run: Run) -> list[str]:
+    """For each sample and class what its target is made of."""
+    weight, c, smooth = run.settings["weight"], run.x.shape[1], run.smooth
+    said = []
+    for true in run.y.tolist():
+        for j in range(c):
+            share = ("1" if j == true else "0") + (f" (the target is {true})" if not smooth else "")
+            if smooth:
+                share = f"(1 − {smooth:g})·{int(j == true)} + {smooth:g}/{c}"
+            weighted = share if weight is None else f"{number(weight[j].item())} · ({share})"
+            said.append("0 (ignored)" if true == run.settings["ignore_index"] else weighted)
+    return said
 
 
 def total(run: Run, losses: Tensor, loss: Tensor) -> str:
     """How the losses become one number."""
-    how = run.settings["reduction"]
+    how, summed = run.settings["reduction"], number(losses.sum().item(), 5)
     if how == "none":
-        return "With `reduction='none'` they stay as they are."
+        return "With `reduction='none'` the losses stay as they are; the gradient is that of their sum."
     if how == "sum":
-        return f"Their sum is **{number(loss.item(), 5)}**."
-    weight = run.settings["weight"]
-    counted = run.y != run.settings["ignore_index"]
-    divisor = float(counted.sum()) if weight is None else weight[run.y][counted].sum().item()
-    by = f"{number(divisor)}" + (
-        "" if run.plain else ", the targets that count" if weight is None else ", their weights"
-    )
-    return f"Loss = {number(losses.sum().item(), 5)} / {by} = **{number(loss.item(), 5)}**."
+        return f"The sum of the losses is **{number(loss.item(), 5)}**."
+    weights = " + ".join(map(number, run.weights.tolist()))
+    by = f"({weights}), the weights of the targets" if run.counts else f"{len(run.x)} samples"
+    return f"Loss = {summed} / {by} = **{number(loss.item(), 5)}**."
 
 
 # ---- the tabs of one of C classes ------------------------------------------------------------------------------
@@ -265,18 +332,19 @@ def curve_and_surface(run: Run) -> None:
     other = j if j != c else (c + 1) % run.x.shape[1]
     p = torch.linspace(0.005, 1, 100)
     mine = run.steps.probabilities[i, c].item()
-    with st.container(horizontal=True, gap="small"):
-        pictures.show(
+    board.show(
+        Panel(
+            "minus log",
             curves.lines(
                 {"−log p": (p, -p.log()), "1 − p": (p, 1 - p), "this sample": ([mine, mine], [0, 5])},
                 curves.Axis("probability of the target"), curves.Axis("loss", range=(0, 5.3)),
                 title=f"Sample {i}: −log p", height=360,
             ),
             f"Minus log p: {number(-run.steps.log_probabilities[i, c].item())} at this sample's p of {number(mine)}.",
-            key="minus log", width=290,
-        )  # fmt: skip
-        over_one_logit(run, i, c)
-        over_two_logits(run, i, c, other)
+            stretch=290,
+        ),
+        over_one_logit(run, i, c), over_two_logits(run, i, c, other), name="curves",
+    )  # fmt: skip
     st.markdown(convexity(run))
 
 
@@ -286,7 +354,7 @@ def sample_loss(run: Run, i: int, logits: Tensor) -> Tensor:
     return ops.cross_entropy(logits, run.y[i].expand(len(logits)), **settings)
 
 
-def over_one_logit(run: Run, i: int, c: int) -> None:
+def over_one_logit(run: Run, i: int, c: int) -> Panel:
     """The loss and its slope over the target's logit, all others as they are."""
     z = torch.linspace(-8, 8, 81)
     logits = run.x[i].repeat(len(z), 1)
@@ -294,18 +362,19 @@ def over_one_logit(run: Run, i: int, c: int) -> None:
     loss = sample_loss(run, i, logits)
     slope = gradient(lambda x: sample_loss(run, i, x), logits)[:, c]
     now = run.x[i, c].item()
-    pictures.show(
+    return Panel(
+        "one logit",
         curves.lines(
             {"loss": (z, loss), "slope": (z, slope), "now": ([now, now], [-1, float(loss.max())])},
             curves.Axis(f"logit of the target, class {c}"), curves.Axis(), title="Over one logit", height=360,
         ),
         f"Loss from {number(loss[0].item())} at logit -8 to {number(loss[-1].item())} at 8; slope between "
         f"{number(slope.min().item())} and {number(slope.max().item())}.",
-        key="one logit", width=290,
+        stretch=290,
     )  # fmt: skip
 
 
-def over_two_logits(run: Run, i: int, c: int, other: int) -> None:
+def over_two_logits(run: Run, i: int, c: int, other: int) -> Panel:
     """The loss over the target's logit and another's, as contours."""
     z = torch.linspace(-6, 6, 41)
     logits = run.x[i].repeat(len(z) * len(z), 1)
@@ -313,11 +382,12 @@ def over_two_logits(run: Run, i: int, c: int, other: int) -> None:
     loss = sample_loss(run, i, logits).view(len(z), len(z))  # (other, target)
     now = (run.x[i, c].item(), run.x[i, other].item())
     here = {"now": now} if max(map(abs, now)) <= 6 else {}
-    pictures.show(
+    return Panel(
+        "surface",
         contours(z, z, loss, (f"logit {c} (target)", f"logit {other}"), title="Over two logits", points=here),
         f"Loss over the logits of class {c}, the target, and {other}: from {number(loss.min().item())} to "
         f"{number(loss.max().item())}.",
-        key="surface", width=330,
+        stretch=330,
     )  # fmt: skip
 
 
@@ -373,18 +443,24 @@ class Labels:
     x: Tensor
     y: Tensor
     settings: Mapping[str, Any]
-    cell: Index
+    picked: Index | None
     p: Tensor
     losses: Tensor
     loss: Tensor
     grad: Tensor
 
+    @property
+    def weights(self) -> Tensor:
+        """What each answer counts: pos_weight where it is a yes: (N, L)."""
+        factor = self.settings["pos_weight"]
+        return torch.ones_like(self.y) if factor is None else torch.where(self.y == 1, factor, torch.ones(()))
 
-def yes_or_no(topic: Topic, kind: str, seed: int) -> None:
+
+def yes_or_no(topic: Topic, kind: str, main: Any, more: Any) -> None:
     """Logits → sigmoid → −[y·log p + (1 − y)·log(1 − p)] → one number."""
-    run = choose_labels(kind, seed)
+    run = choose_labels(kind, main, more)
     label_pictures(run)
-    st.markdown(label_arithmetic(run))
+    st.markdown(label_sums(run))
     check.show(topic.operators[BCE_LOGITS], Call((run.x, run.y), run.settings))
     check.show(topic.operators[BCE], Call((run.p, run.y), {"reduction": run.settings["reduction"]}))
     frame.below(
@@ -396,17 +472,19 @@ def yes_or_no(topic: Topic, kind: str, seed: int) -> None:
     )
 
 
-def choose_labels(kind: str, seed: int) -> Labels:
+def choose_labels(kind: str, main: Any, more: Any) -> Labels:
     """Logits, answers of 0 and 1, and settings; and what the loss makes of them."""
-    with controls.row("labels"):
+    with main:
+        factor = controls.slider("pos_weight", "pos_weight", 0.5, 5.0, 1.0, step=0.5, width=NARROW)
+        reduction = controls.choice("reduction", "reduction", REDUCTIONS)
+    with more:
         n = controls.slider("N", "Samples N", 1, 6, 3, width=NARROW)
         labels = 1 if kind == "binary" else controls.slider("L", "Labels", 1, 6, 4, width=NARROW)
+        seed = controls.seed()
         generator = torch.Generator().manual_seed(seed)
         example = (torch.randn(n, labels, generator=generator) * 2).round(decimals=1)
         x = tensor_input.tensor("x", "Logits", example, LIMITS).float()
-        factor = controls.slider("pos_weight", "pos_weight", 0.5, 5.0, 1.0, step=0.5, width=NARROW)
-        reduction = controls.choice("reduction", "reduction", REDUCTIONS)
-        cell = controls.cell("cell", "Picked cell", x.shape) or (0, 0)
+        cell = controls.cell("cell", "Picked cell", x.shape)
     y = torch.randint(2, x.shape, generator=torch.Generator().manual_seed(seed + 1)).float()
     settings = {"reduction": reduction, "pos_weight": None if factor == 1 else torch.tensor(factor)}
 
@@ -418,36 +496,51 @@ def choose_labels(kind: str, seed: int) -> Labels:
 
 def label_pictures(run: Labels) -> None:
     """Logits, sigmoid, answers, losses, one number; then the gradient."""
-    outline, side = [Outline([run.cell])], min(38, cell_size([run.x.shape] * 4, 740, 260))
-    p = Picture("p", run.p, ONES, "2 sigmoid", outline, pickable=True)
-    y = Picture("y", run.y, ONES, "targets", outline, pickable=True)
-    pictures.equation(
-        Picture("x", run.x, colour.signed(run.x), "1 logits", outline, pickable=True), "→", p, "", y, "→",
-        Picture("loss", run.losses, colour.magnitude(run.losses), "3, 4 −log of the answer's", outline, pickable=True),
-        *ending(run.loss, run.settings["reduction"]),
-        picks=dict.fromkeys(("x", "p", "y", "loss"), "cell"), cell=side,
-    )  # fmt: skip
-    factor = f"÷ {run.x.numel()} =" if run.settings["reduction"] == "mean" else "="
-    pictures.equation(
-        replace(p, title="sigmoid"), "−", y, factor if run.settings["pos_weight"] is None else "→",
-        Picture("grad", run.grad, colour.signed(run.grad), "gradient at the logits", outline, pickable=True),
-        picks=dict.fromkeys(("p", "y", "grad"), "cell"), cell=side, name="gradient",
+    how, n = run.settings["reduction"], run.x.numel()
+    weight = Picture("w", run.weights, colour.magnitude(run.weights), "weight", axes="i j")
+    weighted: list[board.Part] = [weight, "·"] if run.settings["pos_weight"] is not None else []
+    ends = {"mean": f"Σ ÷ {n} = {number(run.loss.mean().item())}", "sum": f"Σ = {number(run.loss.sum().item())}"}
+    divided = f" ÷ {n}" if how == "mean" else ""
+    takers: dict[str, board.Pick] = dict.fromkeys(("x", "p", "y", "loss", "w", "grad"), "cell")
+    board.show(
+        Picture("x", run.x, colour.signed(run.x), "1 logits", axes="i j"), "→",
+        Picture("p", run.p, ONES, "2 sigmoid", axes="i j"), "",
+        Picture("y", run.y, ONES, "targets", axes="i j"), "→",
+        Picture("loss", run.losses, colour.magnitude(run.losses), "3, 4 −log of the answer's", axes="i j",
+                notes=answers_spelled(run)), *([ends[how]] if how in ends else []),
+        board.BREAK, *weighted, f"(sigmoid − target){divided} =",
+        Picture("grad", run.grad, colour.signed(run.grad), "gradient at the logits", axes="i j"),
+        spelled={
+            "x": "`{at:x}` = **{x}** has the probability {p}; the loss's slope along it is **{grad}**",
+            "p": "`{at:p}` = 1 / (1 + e^−({x})) = **{p}**",
+            "y": "`{at:y}` = **{y}**: the loss is {note:loss} = {loss}",
+            "loss": "`{at:loss}` = {note:loss} = **{loss}**",
+            "w": "`{at:w}` = **{w}** where the target is {y}",
+            "grad": "`{at:grad}` = " + ("{w} · " if weighted else "") + "({p} − {y})"
+            + (f" / {n}" if divided else "") + " = **{grad}**",
+        },
+        picks=takers, pinned=("p", run.picked) if run.picked else None,
+        cell=min(36, cell_size([run.x.shape] * 4, 740, 230)),
     )  # fmt: skip
 
 
-def label_arithmetic(run: Labels) -> str:
-    """The picked answer, spelt out."""
-    cell, factor = run.cell, run.settings["pos_weight"]
-    yes = "log p" if run.y[cell] else "log(1 − p)"
-    weighted = f"pos_weight {number(factor.item())} · " if factor is not None and run.y[cell] else ""
-    row, labels = run.p[cell[0]], run.x.shape[1]
-    sums = f" The {labels} probabilities of row {cell[0]} sum to {number(row.sum().item(), 4)}: nothing made them 1."
-    whole = f" All together: **{number(run.loss.item(), 5)}**." if run.settings["reduction"] != "none" else ""
-    return (
-        f"Cell {cell}: p = sigmoid({number(run.x[cell].item())}) = {number(run.p[cell].item())}, target "
-        f"{int(run.y[cell])}, {weighted}(−{yes}) = **{number(run.losses[cell].item())}**; gradient "
-        f"**{number(run.grad[cell].item())}**.{whole}{sums if labels > 1 else ''}"
-    )
+def answers_spelled(run: Labels) -> list[str]:
+    """For each answer the logarithm that its loss is, taken of the logit, so that it holds where p rounds to 0 or 1."""
+    said = []
+    for x, y, weight in zip(*(t.flatten().tolist() for t in (run.x, run.y, run.weights)), strict=True):
+        times = "" if weight == 1 else f"{number(weight)} · "
+        which, sign = ("−log p", "−") if y else ("−log(1 − p)", "")
+        said.append(f"{times}({which}) = {times}log(1 + e^{sign}({number(x, 4)}))")
+    return said
+
+
+def label_sums(run: Labels) -> str:
+    """The one number, and what the probabilities of a row sum to."""
+    whole = f"All together: **{number(run.loss.item(), 5)}**." if run.settings["reduction"] != "none" else (
+        "With `reduction='none'` the losses stay as they are; the gradient is that of their sum."
+    )  # fmt: skip
+    labels, rows = run.x.shape[1], ", ".join(number(v, 4) for v in run.p.sum(1).tolist())
+    return whole if labels == 1 else f"{whole} The {labels} probabilities of a row sum to {rows}: nothing made them 1."
 
 
 def equal_label_ways(topic: Topic, x: Tensor, y: Tensor) -> None:
@@ -475,41 +568,32 @@ def equal_label_ways(topic: Topic, x: Tensor, y: Tensor) -> None:
 # ---- every pixel of an image -----------------------------------------------------------------------------------
 
 
-def pixels(topic: Topic, seed: int) -> None:
+def pixels(topic: Topic, _: str, main: Any, more: Any) -> None:
     """Logits (1, C, H, W), classes (1, H, W): a loss for each pixel."""
-    with controls.row("pixels"):
-        which = controls.number("digit", "Which digit", 0, 7999, 0)
-        sure = controls.slider("sure", "How sure the model is", 0.0, 20.0, 6.0, step=1.0)
+    with main:
+        sure = controls.slider("sure", "How sure the model is", 0.0, 20.0, 6.0, step=1.0, width=160)
         ignored = controls.stops("ignore_index", "ignore_index", (-100, 0, 1, 2),
                                  format=lambda i: "none" if i < 0 else str(i), width=NARROW)  # fmt: skip
-        cell = controls.cell("cell", "Picked pixel", (SIDE, SIDE)) or (5, 5)
+    with more:
+        which = controls.number("digit", "Which digit", 0, 7999, 0)
+        seed = controls.seed()
+        cell = controls.cell("cell", "Picked pixel", (SIDE, SIDE))
     image = F.avg_pool2d(digit(which)[None], 2)[0]  # (14, 14)
     x, y = views.segmentation(image, sure, torch.Generator().manual_seed(seed))
     settings: dict[str, Any] = {"ignore_index": ignored}
-    log_p, losses = log_softmax(x, 1), ops.cross_entropy(x, y, reduction="none", **settings)
-    loss = ops.cross_entropy(x, y, **settings)
-    outline = [Outline([cell])]
-    picks = [f"{a},{b}" for _ in range(3) for a in range(SIDE) for b in range(SIDE)]
-    over = [Outline([(c, *cell)]) for c in range(3)]
-    pictures.equation(
-        Picture("x", x[0], colour.signed(x), "logits of 3 classes", over, pickable=True, picks=picks), "→",
-        Picture("log", log_p[0], colour.signed(log_p), "log softmax", over, pickable=True, picks=picks), "",
-        Picture("y", y[0], colour.identity(3), "targets (H, W)", outline, pickable=True), "→",
-        Picture("loss", losses[0], colour.magnitude(losses), "−target's log", outline, pickable=True),
-        picks=dict.fromkeys(("x", "log", "y", "loss"), "cell"), cell=9,
-    )  # fmt: skip
-    c = int(y[0][cell])
-    listed = ", ".join(number(v) for v in x[0, :, cell[0], cell[1]].tolist())
+    losses, loss = ops.cross_entropy(x, y, reduction="none", **settings), ops.cross_entropy(x, y, **settings)
+    pixel_pictures(x, y, losses, ignored, cell)
     st.markdown(
-        f"Pixel {cell}: logits ({listed}), target **{c}**, loss **{number(losses[0][cell].item())}**. The classes are "
-        f"dimension 1 of {tuple(x.shape)}, the targets have shape {tuple(y.shape)}: background 0, edge 1, ink 2. The "
-        f"mean over {int((y != ignored).sum())} pixels is **{number(loss.item(), 5)}**."
+        f"The classes are dimension 1 of {tuple(x.shape)}, the targets have shape {tuple(y.shape)}: 0 is background, "
+        f"1 edge, 2 ink. The mean over "
+        f"{int((y != ignored).sum())} pixels is **{number(loss.item(), 5)}**."
     )
     check.show(topic.operators[CROSS_ENTROPY], Call((x, y), settings))
+    at = cell or (SIDE // 2, SIDE // 2)
+    logits = x.permute(0, 2, 3, 1).reshape(-1, 3)
     flat = Run(
-        x.permute(0, 2, 3, 1).reshape(-1, 3), y.flatten(), {"weight": None, "ignore_index": ignored,
-        "reduction": "mean", "label_smoothing": 0.0}, (cell[0] * SIDE + cell[1], c),
-        ops.cross_entropy_steps(x.permute(0, 2, 3, 1).reshape(-1, 3), y.flatten()),
+        logits, y.flatten(), {"weight": None, "ignore_index": ignored, "reduction": "mean", "label_smoothing": 0.0},
+        (at[0] * SIDE + at[1], int(y[0][at])), ops.cross_entropy_steps(logits, y.flatten()),
     )  # fmt: skip
     st.markdown(
         f"As a list of {len(flat.y)} samples, `x.permute(0, 2, 3, 1).reshape(-1, 3)`: "
@@ -518,6 +602,41 @@ def pixels(topic: Topic, seed: int) -> None:
     frame.below(
         topic, pitfalls=pitfalls(flat), questions=questions(flat), take=lambda: take_pixels(x, y, ignored, loss)
     )
+
+
+REGIONS = ("background", "edge", "ink")  # the classes of a pixel
+
+
+def pixel_pictures(x: Tensor, y: Tensor, losses: Tensor, ignored: int, cell: Index | None) -> None:
+    """The logits' three planes, softmax's, the targets and the losses."""
+    p, named = softmax(x, 1), ("n", "c")
+    places = [f"{a}, {b}" for a in range(SIDE) for b in range(SIDE)]
+    where = [(0, *map(int, place.split(", ")), c) for place, c in zip(places, y.flatten().tolist(), strict=True)]
+    chances = p.gather(1, y[:, None]).flatten().tolist()
+    said = [
+        f"**0**: its target {c} is ignored" if c == ignored else f"−log {number(chance, 4)} = **{number(loss, 4)}**"
+        for c, chance, loss in zip(y.flatten().tolist(), chances, losses.flatten().tolist(), strict=True)
+    ]
+    takers: dict[str, board.Pick] = dict.fromkeys(("x", "p", "y", "loss"), "cell")
+    board.show(
+        Picture("x", x, colour.signed(x), "logits of 3 classes", leading_names=named, axes="n c h w", group="n h w",
+                picks=places * 3, across=True), "→",
+        Picture("p", p, ONES, "softmax", leading_names=named, axes="n k h w", group="n h w", picks=places * 3,
+                across=True), board.BREAK,
+        Picture("y", y, colour.identity(3), "targets: violet 0, green 1, cream 2", leading_names=("n",), axes="n h w",
+                picks=places,
+                notes=[REGIONS[c] for c in y.flatten().tolist()]), "→",
+        Picture("loss", losses, colour.magnitude(losses), "−log of the target's", leading_names=("n",), axes="n h w",
+                picks=places, notes=said),
+        links=[relation("c k", [(c, c) for c in range(3)]), relation("n h w k", where, "winner")],
+        spelled={
+            "x": "`{at:x}` = **{x}**; softmax makes it {p}, over the three classes of this pixel",
+            "p": "`{at:p}` = e^{x} / the sum over the three classes of this pixel = **{p}**",
+            "y": "`{at:y}` = **{y}**, {note:y}: the loss is {note:loss}",
+            "loss": "`{at:loss}` = {note:loss}",
+        },
+        picks=takers, pinned=("y", (0, *cell)) if cell else None, cell=9,
+    )  # fmt: skip
 
 
 # ---- pitfalls --------------------------------------------------------------------------------------------------

@@ -6,7 +6,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tests.pages.opening import charts, control, open_page, ran_alone, sound, words
+from core.figures import board as figures
+from core.figures.board import Board
+from tests.linking import partners
+from tests.pages.opening import boards, charts, control, open_page, panels, ran_alone, readable, sound, words
 
 LABELS, PIXELS, BINARY = "several labels", "every pixel", "yes or no"
 
@@ -43,20 +46,73 @@ def test_the_loss_is_torchs(reduction, extra):
     )  # fmt: skip
     if reduction != "none":
         assert f"**{expected.item():.5g}**" in words(app)
-        assert f"{'mean' if reduction == 'mean' else 'Σ'} = {expected.item():.3g}" in words(app)
+        assert any(part.get("sign", "").endswith(f" = {expected.item():.3g}") for part in boards(app)["board"].flow)
     else:
-        assert drawn(app, "4 −target's")["data"][0]["text"] == [[f"{v:.3g}"] for v in expected.tolist()]
+        assert drawn(app, "4 loss")["data"][0]["z"] == [pytest.approx([v]) for v in expected.tolist()]
 
 
-def test_the_gradient_picture_is_autograds():
-    app = open_page("cross_entropy", seed="4", N="2", C="3", cell="1,2")
-    x, y = example(4, 2, 3)
+SETTINGS = [
+    {},
+    {"label_smoothing": "0.3"},
+    {"weight": "1, 2, 3, 0.5"},
+    {"ignore_index": "1"},
+    {"label_smoothing": "0.1", "weight": "1 2 3 4", "ignore_index": "0", "reduction": "sum"},
+]
+
+
+@pytest.mark.parametrize("extra", SETTINGS)
+def test_the_gradient_is_softmax_less_target_by_the_divisor_on_screen(extra):
+    app = open_page("cross_entropy", seed="4", **extra)
+    x, y = example(4)
     x.requires_grad_()
-    F.cross_entropy(x, y).backward()
-    texts = drawn(app, "gradient at the logits")["data"][1]["text"]
-    said = [float(text.split("= ")[1]) for text in texts]
-    assert said == pytest.approx(x.grad.flatten().tolist(), rel=1e-4, abs=1e-7)
-    assert f"gradient[1, 2] = **{x.grad[1, 2].item():.3g}**" in words(app)
+    weight = torch.tensor([float(w) for w in extra["weight"].replace(",", " ").split()]) if "weight" in extra else None
+    F.cross_entropy(
+        x, y, weight, ignore_index=int(extra.get("ignore_index", -100)),
+        label_smoothing=float(extra.get("label_smoothing", 0)), reduction=extra.get("reduction", "mean"),
+    ).backward()  # fmt: skip
+    shown = {name: torch.tensor(panel_numbers(panel)) for name, panel in panels(app).items()}
+    torch.testing.assert_close(shown["grad"], x.grad, rtol=1e-4, atol=1e-7)
+    signs = " ".join(part.get("sign", "") for part in boards(app)["board"].flow)
+    divisor = float(signs.split(") ÷ ")[1].split(" =")[0]) if ") ÷ " in signs else 1.0
+    equation = (shown.get("w", torch.ones(1)) * shown["p"] - shown["target"]) / divisor
+    torch.testing.assert_close(equation, x.grad, rtol=1e-3, atol=1e-4)
+    assert ("w" in shown) == ("weight" in extra or "ignore_index" in extra)
+
+
+def panel_numbers(panel):
+    """What the cells hold: the heatmap's own numbers, or those beside it."""
+    if panel.cells.values is not None:
+        return panel.cells.values.tolist()
+    drawn = json.loads(figures.packed(Board([panel], [])))["panels"][0]["figure"]
+    return readable(drawn)["data"][0]["z"]
+
+
+@pytest.mark.parametrize("extra", [{}, {"weight": "1, 2, 3, 0.5"}, {"ignore_index": "1"}])
+def test_a_loss_hangs_together_with_its_row_and_its_target(extra):
+    shown = boards(open_page("cross_entropy", **extra))["board"]
+    x, y = example()
+    leaf = x.clone().requires_grad_()
+    log_p = F.log_softmax(leaf, 1)
+    for i in range(3):
+        found = partners(shown, "loss", (i, 0))
+        (grad,) = torch.autograd.grad(log_p[i, y[i]], leaf, retain_graph=True)
+        assert found["x"] == set(map(tuple, grad.nonzero().tolist())), "the loss depends on all logits of its row"
+        assert partners(shown, "loss", (i, 0), "winner")["log"] == {(i, int(y[i]))}
+    assert partners(shown, "p", (1, 2))["grad"] == partners(shown, "p", (1, 2))["log"] == {(1, 2)}
+    assert partners(shown, "grad", (2, 0))["loss"] == {(2, 0)}
+    assert partners(shown, "p", (0, 3), "winner")["log"] == {(0, int(y[0]))}
+
+
+@pytest.mark.parametrize("extra", SETTINGS)
+def test_each_loss_is_the_sum_that_its_sentence_spells(extra):
+    app = open_page("cross_entropy", **extra)
+    for i, note in enumerate(panels(app)["loss"].cells.notes):
+        said = note.split("**")[1]
+        assert float(said) == pytest.approx(panel_numbers(panels(app)["loss"])[i][0], rel=1e-3)
+        terms = note.split(" = ")[1].split(" + ")
+        if "·" in note:
+            summed = sum(float(a) * float(b) for a, b in (term.split("·") for term in terms))
+            assert summed == pytest.approx(float(said), rel=2e-3)
 
 
 def test_targets_and_weights_can_be_typed_and_bad_ones_are_refused():
@@ -92,13 +148,17 @@ def test_yes_or_no_is_torchs(kind, reduction, pos_weight):
     expected = F.binary_cross_entropy_with_logits(x, y, reduction=reduction, pos_weight=torch.tensor(pos_weight))
     assert "manual binary_cross_entropy_with_logits agrees with torch" in words(app)
     assert "manual binary_cross_entropy agrees with torch" in words(app)
-    assert ("pos_weight" in words(app).split("Cell (0, 0)")[1].split("gradient")[0]) == (
-        pos_weight != 1 and y[0, 0] == 1
-    )
-    if reduction == "none":
-        assert f"**{expected[0, 0].item():.3g}**" in words(app)
-    else:
+    if reduction != "none":
         assert f"All together: **{expected.item():.5g}**" in words(app)
+    leaf = x.clone().requires_grad_()
+    factor = torch.tensor(pos_weight)
+    each = F.binary_cross_entropy_with_logits(leaf, y, reduction="none", pos_weight=factor)
+    (each.mean() if reduction == "mean" else each.sum()).backward()
+    shown = {name: torch.tensor(panel_numbers(panel)) for name, panel in panels(app).items()}
+    torch.testing.assert_close(shown["loss"], each.detach(), rtol=1e-4, atol=1e-5)
+    equation = shown.get("w", torch.ones(1)) * (shown["p"] - shown["y"]) / (x.numel() if reduction == "mean" else 1)
+    torch.testing.assert_close(equation, leaf.grad, rtol=1e-4, atol=1e-6)
+    assert ("w" in shown) == (pos_weight != 1)
 
 
 def test_every_pixel_has_a_loss_and_a_list_of_pixels_gives_the_same():
@@ -107,7 +167,12 @@ def test_every_pixel_has_a_loss_and_a_list_of_pixels_gives_the_same():
     whole = said.split("pixels is **")[1].split("**")[0]
     assert said.split("reshape(-1, 3)`: **")[1].split("**")[0] == whole
     assert "manual cross_entropy agrees with torch" in said
-    assert "Pixel (3, 4)" in said
+    shown = boards(app)["board"]
+    assert shown.pinned == ("y", (0, 3, 4))
+    y = panel_numbers(panels(app)["y"])[0][3][4]
+    assert partners(shown, "y", (0, 3, 4))["p"] == {(0, c, 3, 4) for c in range(3)}
+    assert partners(shown, "loss", (0, 3, 4), "winner")["p"] == {(0, int(y), 3, 4)}
+    assert partners(shown, "x", (0, 1, 3, 4))["p"] == {(0, 1, 3, 4)}
     ignoring = words(open_page("cross_entropy", kind=PIXELS, ignore_index="0"))
     assert ignoring.split("pixels is **")[1].split("**")[0] != whole
 
