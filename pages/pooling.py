@@ -339,7 +339,7 @@ def first_wins(run: Run) -> None:
     (whole,) = torch.autograd.grad(ops.max_pool2d(equal, k).sum(), equal)  # type: ignore[union-attr]
     (torchs,) = torch.autograd.grad(torch.nn.functional.max_pool2d(equal, k).sum(), equal)
     (shared,) = torch.autograd.grad(equal.amax((-2, -1)).sum(), equal)
-    tied = sum(ties(run, out) > 1 for out in windows_of(run.max))
+    tied = int((pools.ties(run) > 1).sum())
     st.markdown(
         f"In **{tied} of {run.max.output.numel()}** windows on screen the maximum occurs more than once. The first in reading order takes "
         f"all: on {k}×{k} equal numbers torch's `max_pool2d` gives {said_rows(torchs[0])}, the manual version {said_rows(whole[0])}. "
@@ -355,11 +355,6 @@ def said_rows(matrix: Tensor) -> str:
 def windows_of(pool: Pool) -> list[Index]:
     """All output cells."""
     return [(y, x) for y in range(pool.output.shape[0]) for x in range(pool.output.shape[1])]
-
-
-def ties(run: Run, out: Index) -> int:
-    """How often a window's maximum occurs in it."""
-    return sum(run.x[cell].item() == run.max.output[out].item() for cell in pools.window_cells(run, run.max, out))
 
 
 def not_invariant(run: Run) -> None:

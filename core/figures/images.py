@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import plotly.graph_objects as go
-import torch
 from torch import Tensor
 
 from core.figures import colour
@@ -39,8 +39,8 @@ def shades(image: Tensor) -> Scale:
     The scale ends at the 98th percentile of the absolute values, so that a few very large ones, such as those at a
     border of padding, leave the rest its contrast.
     """
-    sizes = image.detach().double().abs().flatten()
-    reach = (sizes.quantile(SHARE) or sizes.max()).item() or 1.0
+    sizes = np.abs(image.detach().double().numpy())
+    reach = float(np.quantile(sizes, SHARE) or sizes.max()) or 1.0
     return Scale(GREY, 0.0, reach) if (image >= 0).all() else Scale(colour.SIGNED, -reach, reach)
 
 
@@ -113,8 +113,8 @@ def image(
     height, width = values.shape[-2:]
     (top, bottom), (left, right) = pads
     montage = laid_out(values.shape, pads, across, cell)
-    share = (values.detach().double() - scale.low) / (scale.high - scale.low)
-    z = (share.clamp(0, 1) * LEVELS).round().to(torch.uint8).reshape(-1, height, width).numpy()
+    share = (values.detach().double().numpy() - scale.low) / (scale.high - scale.low)
+    z = (share.clip(0, 1) * LEVELS).round().astype(np.uint8).reshape(-1, height, width)
     corners = [(int(y), int(x)) for y, x in zip(*montage.corners, strict=True)]
     look = {
         "type": "heatmap", "zmin": 0, "zmax": LEVELS, "showscale": False, "hoverinfo": "skip",

@@ -228,32 +228,57 @@ def input_notes(run: Run) -> list[str]:
 
 def max_notes(run: Run) -> list[str]:
     """For each maximum where in the input it stands, and how many are equal to it."""
-    cells = [tuple(cell) for cell in np.argwhere(np.ones(run.max.output.shape, bool)).tolist()]
-    return [f"`x[{y}, {x}]`{tie(run, (p, q))}" for (p, q), (*_, y, x) in zip(cells, winners(run).tolist(), strict=True)]
+    return [
+        f"`x[{y}, {x}]`" + (f", the first of {tied} equal ones" if tied > 1 else "")
+        for (_, _, y, x), tied in zip(winners(run).tolist(), ties(run).ravel().tolist(), strict=True)
+    ]
 
 
-def tie(run: Run, out: Index) -> str:
-    """Says that a maximum occurs more than once in its window."""
-    tied = sum(run.x[cell].item() == run.max.output[out].item() for cell in window_cells(run, run.max, out))
-    return f", the first of {tied} equal ones" if tied > 1 else ""
+def ties(run: Run) -> np.ndarray:
+    """How often each window's maximum occurs in it: (h, w)."""
+    windows = run.max.windows
+    lowest = np.pad(run.x.numpy(), windows.pads, constant_values=-np.inf)
+    rows, columns = (
+        windows.reads(axis)[:, 1].reshape(-1, windows.kernel_size[axis]) + windows.pads[axis][0] for axis in (0, 1)
+    )
+    held = lowest[rows[:, None, :, None], columns[None, :, None, :]]  # (h, w, kh, kw)
+    return (held == run.max.output.numpy()[..., None, None]).sum((2, 3))
 
 
 def divisors(run: Run) -> list[str] | None:
     """For each average what it is divided by; None for an image all of whose windows are divided by one number."""
     by = run.average.divisors
     assert by is not None
+    if even(run):
+        return None
     if run.as_image:
-        return None if by.unique().numel() == 1 else [str(int(n)) for n in by.flatten().tolist()]
-    cells = np.argwhere(np.ones(run.average.output.shape, bool)).tolist()
-    return [division(run, tuple(cell)) for cell in cells]
+        return [str(int(n)) for n in by.flatten().tolist()]
+    windows = run.average.windows
+    found = zip(by.flatten().tolist(), inside(run).ravel().tolist(), strict=True)
+    return [said_division(n, within, windows.kernel_size[0] * windows.kernel_size[1]) for n, within in found]
+
+
+def even(run: Run) -> bool:
+    """Whether this is an image all of whose windows are divided by one number."""
+    assert run.average.divisors is not None
+    return run.as_image and run.average.divisors.unique().numel() == 1
+
+
+def inside(run: Run) -> np.ndarray:
+    """How many cells of the input each window of the average holds: (h, w)."""
+    windows = run.average.windows
+    counts = []
+    for axis, size in enumerate(run.x.shape):
+        output, cell = windows.reads(axis).T
+        counts.append(np.bincount(output[(cell >= 0) & (cell < size)], minlength=windows.outputs[axis]))
+    return np.outer(*counts)
 
 
 def sentences(run: Run) -> dict[str, str]:
     """What is said of the cell under the pointer, by its picture."""
     source = DENSE if apart(run) else "x"
-    by = divisors(run)
     assert run.average.divisors is not None
-    divided = "{note:average}" if by else str(int(run.average.divisors[0, 0]))
+    divided = str(int(run.average.divisors[0, 0])) if even(run) else "{note:average}"
     place = "" if run.as_image else ", at {note:max}"
     read = "Windows that read it: {count:max}."
     return {
@@ -357,10 +382,16 @@ def spelled(run: Run, cells: Sequence[Index], sign: str) -> str:
 
 
 def division(run: Run, out: Index) -> str:
-    """The divisor of one average, and what it counts: `9 (4 cells of the input + 5 of padding)`."""
+    """The divisor of one average, and what it counts."""
     pool = run.average
     assert pool.divisors is not None
-    by, inside, whole = int(pool.divisors[out]), len(window_cells(run, pool, out)), len(pool.windows.read_by(out))
+    return said_division(
+        int(pool.divisors[out]), len(window_cells(run, pool, out)), len(pool.windows.read_by(out))
+    )  # fmt: skip
+
+
+def said_division(by: int, inside: int, whole: int) -> str:
+    """A divisor of a window of `whole` cells, `inside` of them within the input: `9 (4 of the input, 5 of padding)`."""
     if inside == whole:
         return f"{by}"
     parts = [f"{inside} of the input"]
