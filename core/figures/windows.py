@@ -195,8 +195,8 @@ def input_picture(run: Run) -> Picture:
     (top, _), (left, _) = run.windows.pads
     padded = run.steps.padded[0]
     outside = padding_cells(padded.shape, run.windows.pads)
-    notes = np.full(padded.shape, "", dtype=object)
-    notes[tuple(zip(*outside, strict=True))] = " (padding)"
+    within = np.full(run.x.shape, "", dtype=object)
+    notes = np.pad(within, ((0, 0), *run.windows.pads), constant_values=" (padding)")
     return Picture(
         "x", padded[0] if run.flat else padded, colour.signed(run.x), f"x: input {times(run.x.shape)}",
         muted=[index[1:] for index in outside] if run.flat else outside, origin=(-top, -left), leading_names=("c",),

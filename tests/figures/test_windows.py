@@ -1,4 +1,4 @@
-"""Which cells a convolution reads and writes, proven by runs: by gradients, and by torch's own outputs."""
+"""Which cells of a convolution hang together, proven by runs: by gradients, and by torch's own outputs."""
 
 import base64
 import re
@@ -10,24 +10,34 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import conv2d
 
-from core.figures import colour
+from core.figures import board
+from core.figures.board import Board
+from core.figures.heatmap import Montage, cell_size
 from core.figures.images import image, shades
 from core.figures.slide import corr2d_walk, slide, slide_walk
 from core.figures.windows import (
-    Picked,
     Run,
-    arithmetic,
+    bias_picture,
     convolve,
     costs,
+    equation,
+    image_panels,
     input_picture,
     kernel_picture,
+    links,
+    nearest,
+    output_arithmetic,
     output_picture,
     padding_cells,
+    sentences,
     sizes,
     spelled,
+    turned,
+    unroll,
 )
 from core.ops.convolution import corr2d
 from tests.figures.checking import valid
+from tests.linking import partners
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same'")
 small = st.integers(1, 3)
@@ -51,27 +61,24 @@ def runs(draw: st.DrawFn) -> Run:
     return convolve(x, weight, bias, {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups})
 
 
-@st.composite
-def runs_with_an_output(draw: st.DrawFn) -> tuple[Run, Picked]:
-    run = draw(runs())
-    o, y, x = (draw(st.integers(0, n - 1)) for n in run.output.shape)
-    return run, Picked(o, (y, x), None)
+def board_of(run: Run) -> Board:
+    pictures = [input_picture(run), kernel_picture(run), output_picture(run)]
+    pictures += [bias_picture(run)] if run.bias is not None else []
+    return Board([board.panel(picture, 20) for picture in pictures], [], links(run), sentences(run))
 
 
-@st.composite
-def runs_with_an_input(draw: st.DrawFn) -> tuple[Run, Picked]:
-    run = draw(runs())
-    cell = tuple(draw(st.integers(0, n - 1)) for n in run.x.shape)
-    return run, Picked(draw(st.integers(0, len(run.output) - 1)), None, cell)
+def a_cell(draw: st.DrawFn, *ranges: int) -> tuple[int, ...]:
+    return tuple(draw(st.integers(0, n - 1)) for n in ranges)
 
 
-def full_index(channels: int, cell: tuple[int, ...]) -> tuple[int, ...]:
-    """An index (c, y, x) again, where a picture of a single channel leaves the channel out."""
-    return cell if len(cell) == 3 else (0, *cell)
+def full(run: Run, index: tuple[int, ...]) -> tuple[int, ...]:
+    """An index with its channels again, where the pictures are matrices."""
+    return (0,) * (4 - len(index)) + index
 
 
-def outlined(picture, hue: str, channels: int) -> set[tuple[int, ...]]:
-    return {full_index(channels, cell) for line in picture.outlines if line.colour == hue for cell in line.cells}
+def of(run: Run, name: str, index: tuple[int, ...]) -> tuple[int, ...]:
+    """The index as the picture `name` counts it: without channels where there is one of each."""
+    return index[-2:] if run.flat else index
 
 
 @settings(max_examples=100, deadline=None)
@@ -82,80 +89,187 @@ def test_the_run_is_torchs(run):
     assert run.windows.outputs == expected.shape[1:]
 
 
-@settings(max_examples=100, deadline=None)
-@given(runs_with_an_output())
-def test_the_window_outlined_is_what_the_gradient_reaches(drawn):
-    run, picked = drawn
-    padded = run.steps.padded[0].clone().requires_grad_()
-    bare = run.settings | {"padding": 0}
-    conv2d(padded, run.weight, run.bias, **bare)[(picked.channel, *picked.output)].backward()
-    reached = {tuple(index) for index in padded.grad.nonzero().tolist()}  # no weight is 0
-    assert outlined(input_picture(run, picked), colour.USED, len(padded)) == reached
-    assert outlined(output_picture(run, picked), colour.PICKED, len(run.output)) == {(picked.channel, *picked.output)}
+def reached(grad: torch.Tensor, before: tuple[int, ...] = ()) -> set[tuple[int, ...]]:
+    """Where a gradient is not 0, counted from this origin."""
+    before = (0,) * (grad.dim() - len(before)) + before
+    return {tuple(i + b for i, b in zip(index, before, strict=True)) for index in grad.nonzero().tolist()}
 
 
-@settings(max_examples=100, deadline=None)
-@given(runs_with_an_input())
-def test_the_outputs_outlined_are_those_that_a_change_of_the_input_changes(drawn):
-    run, picked = drawn
-    changed = run.x.clone()
-    changed[picked.input] += 1
-    after = conv2d(changed, run.weight, run.bias, **run.settings)
-    assert outlined(output_picture(run, picked), colour.USED, len(after)) == {
-        tuple(index) for index in (after != run.output).nonzero().tolist()
-    }
-    (top, _), (left, _) = run.windows.pads
-    c, y, x = picked.input
-    assert outlined(input_picture(run, picked), colour.PICKED, len(run.x)) == {(c, y + top, x + left)}
-
-
-@settings(max_examples=100, deadline=None)
-@given(runs_with_an_input())
-def test_the_kernel_cells_outlined_are_the_weights_whose_gradient_the_input_feeds(drawn):
-    run, picked = drawn
-    lone = torch.zeros_like(run.x)
-    lone[picked.input] = 1
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_an_output_lights_what_its_gradient_reaches_and_its_sum_is_the_output(data):
+    run = data.draw(runs())
+    cell = a_cell(data.draw, *run.output.shape)
+    padded = torch.ones_like(run.steps.padded[0]).requires_grad_()
     weight = run.weight.clone().requires_grad_()
-    conv2d(lone, weight, **run.settings)[picked.channel].sum().backward()
-    fed = {tuple(index) for index in weight.grad[picked.channel].nonzero().tolist()}
-    assert outlined(kernel_picture(run, picked), colour.USED, weight.shape[1]) == fed
+    conv2d(padded, weight, None, **run.settings | {"padding": 0})[cell].backward()
+    shown, index = board_of(run), of(run, "y", cell)
+    found = partners(shown, "y", index)
+    (top, _), (left, _) = run.windows.pads
+    assert {full(run, i)[1:] for i in found["x"]} == reached(padded.grad, (-top, -left))
+    assert {full(run, i) for i in found["w"]} == reached(weight.grad)
+    x, w = (board.panel(picture, 20) for picture in (input_picture(run), kernel_picture(run)))
+    pairs = [(at, tap) for at in found["x"] for tap in found["w"] if meets(run, cell, at, tap)]
+    terms = [number_at(x, at) * number_at(w, tap) for at, tap in pairs]
+    assert len(terms) == run.weight[0].numel()
+    assert sum(terms) + (0 if run.bias is None else run.bias[cell[0]].item()) == run.output[cell].item()
+    if run.bias is not None:
+        assert found["b"] == {() if run.flat else cell[:1]}
 
 
-@settings(max_examples=100, deadline=None)
-@given(runs_with_an_output())
-def test_an_outputs_arithmetic_adds_up(drawn):
-    run, picked = drawn
-    said = arithmetic(run, picked)
-    value = run.output[(picked.channel, *picked.output)].item()
+def meets(run: Run, output: tuple[int, ...], at: tuple[int, ...], tap: tuple[int, ...]) -> bool:
+    """Whether the tables tie this output, weight and input together, as {sum:x*w} pairs them."""
+    (o, p, q), (c, y, x), (_, g, u, v) = output, full(run, at)[1:], full(run, tap)
+    tables = [set(map(tuple, relation.rows.tolist())) for relation in links(run)]
+    return all(row in table for row, table in zip([(o, g, c), (p, u, y), (q, v, x)], tables, strict=True))
+
+
+def number_at(panel: board.Panel, index: tuple[int, ...]) -> float:
+    picture = panel.cells
+    values = input_values(panel)
+    return values[board.place_of(picture, index)]
+
+
+def input_values(panel: board.Panel) -> list[float]:
+    """All numbers of a heatmap in reading order, from what travels to the browser."""
+    drawn = unpacked(panel.figure.data[0]["z"]) if panel.cells.values is None else panel.cells.values
+    if panel.cells.values is not None:
+        return drawn.flatten().tolist()
+    rows, columns = Montage(panel.cells.shape, panel.cells.across).places
+    return drawn[rows, columns].tolist()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_an_input_lights_the_outputs_that_it_changes_and_the_weights_that_it_feeds(data):
+    run = data.draw(runs())
+    cell = a_cell(data.draw, *run.x.shape)
+    changed, lone = run.x.clone(), torch.zeros_like(run.x)
+    changed[cell] += 1
+    lone[cell] = 1
+    weight = run.weight.clone().requires_grad_()
+    conv2d(lone, weight, **run.settings).sum().backward()
+    after = conv2d(changed, run.weight, run.bias, **run.settings)
+    found = partners(board_of(run), "x", of(run, "x", cell))
+    assert {full(run, i)[1:] for i in found["y"]} == reached(after - run.output)
+    assert {full(run, i) for i in found["w"]} == reached(weight.grad)
+    leaf = run.x.clone().requires_grad_()
+    conv2d(leaf, run.weight, **run.settings).sum().backward()
+    weights = sum(run.weight[full(run, i)].item() for i in found["w"])
+    assert weights == leaf.grad[cell].item(), "the weights' sum is the gradient, as the sentence says"
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_a_weight_lights_the_inputs_it_meets_and_their_sum_is_its_gradient(data):
+    run = data.draw(runs())
+    cell = a_cell(data.draw, *run.weight.shape)
+    weight = run.weight.clone().requires_grad_()
+    conv2d(run.x, weight, **run.settings).sum().backward()
+    found = partners(board_of(run), "w", of(run, "w", cell))
+    x = board.panel(input_picture(run), 20)
+    assert sum(number_at(x, i) for i in found["x"]) == weight.grad[cell].item()
+    assert {full(run, i)[1:] for i in found["y"]} == {
+        (cell[0], p, q) for p in range(run.windows.outputs[0]) for q in range(run.windows.outputs[1])
+    }
+
+
+def test_images_hang_together_like_numbers_without_the_padding():
+    x = torch.rand(2, 20, 18)
+    run = convolve(x, torch.ones(4, 1, 3, 3), None, {"stride": 2, "padding": 1, "dilation": 2, "groups": 2})
+    left, right = image_panels(run, 3, 600, 400)
+    shown = Board([left, board.panel(kernel_picture(run, 3), 30), right], [], links(run))
+    leaf = x.clone().requires_grad_()
+    conv2d(leaf, run.weight, **run.settings)[3, 0, 4].backward()
+    assert partners(shown, "y", (3, 0, 4))["x"] == reached(leaf.grad)
+    assert partners(shown, "y", (3, 0, 4))["w"] == {(3, 0, u, v) for u in range(3) for v in range(3)}
+    assert partners(shown, "x", (0, 5, 5))["y"] == set(), "channel 0 is read by the other group"
+    for panel in (left, right):
+        valid(panel.figure)
+        assert torch.equal(panel.cells.values.reshape(panel.cells.shape), (x if panel is left else run.output[3:]))
+
+
+@settings(max_examples=30, deadline=None)
+@given(runs())
+def test_the_layout_gives_the_largest_cells(run):
+    def fit(way):
+        return cell_size([picture.montage for picture in way])
+
+    parts = [part for part in equation(run, fit) if not isinstance(part, str)]
+    as_they_come = [input_picture(run), kernel_picture(run), output_picture(run)]
+    as_they_come += [bias_picture(run)] if run.bias is not None else []
+    assert fit(parts) >= fit(as_they_come)
+
+
+def test_many_channels_keep_their_digits_within_the_screen():
+    settings_ = {"stride": 1, "padding": 1, "dilation": 1, "groups": 4}
+    run = convolve(torch.ones(4, 5, 5), torch.ones(4, 1, 3, 3), None, settings_)
+    shown = equation(run, lambda way: cell_size([picture.montage for picture in way]))
+    parts = [part for part in shown if not isinstance(part, str)]
+    cell = cell_size([part.montage for part in parts])
+    for part in parts:
+        drawn = board.panel(part, cell).figure
+        assert drawn.layout["height"] <= 400
+        assert drawn.data[0]["text"] is not None
+    assert sum(board.panel(part, cell).figure.layout["width"] for part in parts) <= 890
+
+
+@settings(max_examples=30, deadline=None)
+@given(runs())
+def test_an_outputs_arithmetic_adds_up(run):
+    o = len(run.output) - 1
+    said = output_arithmetic(run, o, (0, 0))
+    value = run.output[o, 0, 0].item()
     assert said.endswith(f"**{value:g}**")
     if "more" not in said:
         terms = [float(a) * float(b) for a, b in re.findall(r"\(?(-?[\d.]+)\)?·\(?(-?[\d.]+)\)?", said)]
         assert len(terms) == run.weight[0].numel()
-        assert sum(terms) + (0 if run.bias is None else run.bias[picked.channel].item()) == value
+        assert sum(terms) + (0 if run.bias is None else run.bias[o].item()) == value
 
 
-@settings(max_examples=50, deadline=None)
-@given(runs_with_an_input())
-def test_an_inputs_arithmetic_gives_its_gradient(drawn):
-    run, picked = drawn
-    leaf = run.x.clone().requires_grad_()
-    conv2d(leaf, run.weight, run.bias, **run.settings).sum().backward()
-    said = arithmetic(run, picked)
-    grad = leaf.grad[picked.input].item()
-    assert (f"**{grad:g}** arrives here" in said) if grad else "**no output**" in said
-
-
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(runs())
-def test_a_click_on_the_padded_input_names_the_input_cell(run):
-    picture = input_picture(run, Picked(0, (0, 0), None))
-    named = [pick for pick in picture.picks if pick]
-    assert len(named) == run.x.numel()
-    values = picture.values.flatten().tolist()
-    for value, pick in zip(values, picture.picks, strict=True):
-        if pick:
-            assert run.x[full_index(len(run.x), tuple(map(int, pick.split(", "))))].item() == value
-    assert len(set(padding_cells(run.steps.padded[0].shape, run.windows.pads))) == len(values) - len(named)
+def test_the_padding_is_muted_and_noted(run):
+    picture = input_picture(run)
+    assert len(set(padding_cells(run.steps.padded[0].shape, run.windows.pads))) == picture.notes.count(" (padding)")
+    assert len(picture.notes) - picture.notes.count(" (padding)") == run.x.numel()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_a_column_hangs_together_with_its_window_its_output_and_the_kernel(data):
+    run = data.draw(runs())
+    o, p, q = a_cell(data.draw, *run.output.shape)
+    length = run.windows.outputs[0] * run.windows.outputs[1]
+    unrolled = unroll(run, o, range(length), run.weight[0].numel())
+    pictures = [unrolled.kernel, unrolled.columns, unrolled.outputs, input_picture(run)]
+    shown = Board([board.panel(picture, 20) for picture in pictures], [], unrolled.links)
+    at = p * run.windows.outputs[1] + q
+    found = partners(shown, "product", (o, at))
+    assert {at} == {column for _, column in found["columns"]}
+    assert len(found["columns"]) == len(found["kernel"]) == run.weight[0].numel()
+    assert found["x"] == partners(board_of(run), "y", of(run, "y", (o, p, q)))["x"]
+    x = board.panel(input_picture(run), 20)
+    for k in range(run.weight[0].numel()):
+        (copied,) = partners(shown, "columns", (k, at))["x"]
+        assert number_at(x, copied) == unrolled.columns.values[k, at].item()
+    (back,) = [index for name, index in [unrolled.pinned(run, o, ("y", of(run, "y", (o, p, q))))] if name == "product"]
+    assert back == (o, at)
+    assert unrolled.columns.picks[at] == ", ".join(map(str, of(run, "y", (o, p, q))))
+
+
+def test_a_place_of_the_kernel_hangs_together_with_its_turned_place():
+    settings_ = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+    run = convolve(torch.ones(1, 5, 5), torch.ones(1, 1, 2, 3), None, settings_)
+    down, across = (dict(map(tuple, relation.rows.tolist())) for relation in turned(run))
+    numbers = torch.arange(6).reshape(2, 3)
+    for u, v in numbers.flip(-2, -1).argwhere().tolist():
+        assert numbers.flip(-2, -1)[down[u], across[v]] == numbers[u, v]
+
+
+def test_the_nearest_run_goes_with_every_input_and_kernel():
+    settings_ = {"stride": 4, "padding": "same", "dilation": 3, "groups": 1}
+    assert nearest(torch.ones(1, 1, 1), torch.ones(1, 1, 7, 7), None, settings_, ()).output.shape == (1, 1, 1)
 
 
 @settings(max_examples=50, deadline=None)
@@ -220,13 +334,19 @@ def unpacked(packed):
 
 def test_an_image_has_a_shade_a_cell_and_its_padding_around_it():
     values = torch.tensor([[0.0, 0.5, 1.0], [1.0, 0.25, 0.0]])
-    figure = image(values, shades(values), 10, pads=((1, 0), (2, 1)), title="x", pickable=True)
+    figure = image(values, shades(values), 10, pads=((1, 0), (2, 1)), title="x")
     valid(figure)
     assert unpacked(figure.data[0].z).tolist() == [[0, 128, 255], [255, 64, 0]]
     assert list(figure.layout.xaxis.range) == [-2.5, 3.5]
     assert list(figure.layout.yaxis.range) == [1.5, -1.5]
-    places = zip(unpacked(figure.data[1].y).tolist(), unpacked(figure.data[1].x).tolist(), strict=True)
-    assert list(places) == [(y, x) for y in range(2) for x in range(3)]
+
+
+def test_the_channels_of_an_image_stand_where_their_cells_are():
+    values = torch.rand(3, 4, 5)
+    figure = image(values, shades(values), 8, pads=((1, 1), (2, 2)), across=2)
+    montage = Montage((3, 4, 5), 2, 4 + 2)  # the widest padding, and room for a label of 16 pixels
+    for c, trace in enumerate(figure.data):
+        assert (trace.y0, trace.x0) == montage.place((c, 0, 0))
 
 
 def test_shades_are_grey_for_images_and_diverge_for_signed_maps():
