@@ -263,7 +263,7 @@ def equation(x: Tensor, s: Setup, cell: Index, steps: ops.BatchNormSteps) -> Non
     scaled = colour.signed(steps.standardized, steps.output)
     axes, group = axes_of(x), GROUP[s.kind]
     names = ("n", "c") if x.dim() == 4 else ()
-    high = [
+    high: list[board.Part] = [
         Picture("x", x, colour.signed(x), "input x", axes=axes, group=group, leading_names=names), "→",
         Picture("standardized", steps.standardized, scaled, "standardized", axes=axes, group=group), "→",
         Picture("output", steps.output, scaled, "output", axes=axes, group=group),

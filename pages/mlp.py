@@ -14,7 +14,7 @@ from core.figures import colour, curves
 from core.figures.board import Cells, Panel
 from core.figures.colour import Scale
 from core.figures.gallery import gallery, panel, signed_bytes
-from core.figures.heatmap import Outline, Picture, number
+from core.figures.heatmap import PROJECTED, Outline, Picture, number
 from core.figures.walk import record
 from core.ops import init, mlp
 from core.ops.mlp import Parameters
@@ -23,7 +23,7 @@ from core.tensors.digits import as_shares, centred, padded
 from core.tensors.limits import Limits
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import board, check, controls, drawing, frame, tensor_input, training, walk
+from core.ui import board, check, controls, drawing, frame, link, tensor_input, training, walk
 from core.ui.board import At
 from core.ui.frame import Pitfall
 from core.ui.predict import Question
@@ -230,7 +230,8 @@ def how_equal(run: Run) -> str:
 
 def pixels(name: str, values: Tensor, shown: Tensor, title: str, colours: Sequence[str], says: str) -> Panel:
     """Numbers for each pixel (28, 28), drawn as an image of bytes."""
-    figure = gallery(shown[None], [], [], across=1, pixel=PIXEL, title=title, colours=colours)
+    side = PIXEL * (PROJECTED if link.projector() else 1)
+    figure = gallery(shown[None], [], [], across=1, pixel=side, title=title, colours=colours)
     return Panel(name, figure, says, Cells("i j", (SIDE, SIDE), values))
 
 

@@ -228,8 +228,7 @@ def _watch(run: Run, show: Callable[[Run], None]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(run.step / run.setup.steps, said(run, state))
         st.button("Stop", icon=":material/stop:", on_click=run.stop, disabled=run.stopping)
-    if run.step:
-        show(run)
+    show(run)
 
 
 def said(run: Run, state: State[Pair]) -> str:

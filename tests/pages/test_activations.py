@@ -1,12 +1,14 @@
 """The activations page shows what torch computes, for the settings in the link."""
 
-import json
-
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
-from tests.pages.opening import charts, control, open_page, ran_alone, sound, words
+from core.figures.board import packed, place_of
+from core.ops.depth import through_depth
+from tests.linking import partners
+from tests.pages.opening import boards, charts, control, held, open_page, panels, ran_alone, sound, words
 
 TORCHS = {
     "relu": F.relu, "leaky_relu": F.leaky_relu, "elu": F.elu, "gelu": F.gelu, "silu": F.silu, "softplus": F.softplus,
@@ -22,10 +24,6 @@ def drawn(app, start):
     return next(spec for alt, spec in charts(app).items() if alt.startswith(start))
 
 
-def numbers(app, title):
-    return [float(text.split("= ")[1]) for text in drawn(app, title)["data"][1]["text"]]
-
-
 @pytest.mark.parametrize(
     ("name", "settings"),
     [(name, {}) for name in TORCHS]
@@ -38,15 +36,29 @@ def test_values_and_gradients_are_torchs(name, settings):
     x = example(3).requires_grad_()
     y = TORCHS[name](x, **settings)
     y.sum().backward()
-    assert numbers(app, f"{name}(x)") == pytest.approx(y.flatten().tolist(), rel=1e-4, abs=1e-5)
-    assert numbers(app, "gradient at the input") == pytest.approx(x.grad.flatten().tolist(), rel=1e-4, abs=1e-5)
+    torch.testing.assert_close(held(app, "y"), y.detach())
+    torch.testing.assert_close(held(app, "slope"), x.grad)
 
 
-def test_the_picked_cell_is_spelt_out():
-    app = open_page("activations", f="tanh", cell="2,3")
-    x = example()[2, 3]
-    assert f"At {x.item():.3g}: **{torch.tanh(x).item():.3g}**" in words(app)
-    assert f"slope **{1 - torch.tanh(x).item() ** 2:.3g}**" in words(app)
+@pytest.mark.parametrize("x", ["[[0.5, -1], [3, 0]]", "[-7, 2, 30]"])
+def test_a_number_lights_its_points_on_both_curves(x):
+    app = open_page("activations", f="tanh", x_from="typed", x=x)
+    board, cells = boards(app)["board"], panels(app)["curve"].cells
+    numbers = held(app, "x")
+    for index in np.ndindex(*numbers.shape):
+        found = partners(board, "x", index)
+        assert found["y"] == found["slope"] == {index}
+        points = [cells.spots[place_of(cells, i)] for i in sorted(found["curve"])]
+        at, y = numbers[index].item(), torch.tanh(numbers[index]).item()
+        assert points == [pytest.approx((at, y)), pytest.approx((at, 1 - y**2), abs=1e-6)]
+    low, high = panels(app)["curve"].figure.to_dict()["layout"]["xaxis"]["range"]
+    assert low <= numbers.min() <= numbers.max() <= high  # no point lies outside the picture
+
+
+def test_a_point_of_a_curve_pins_its_number():
+    panel = panels(open_page("activations"))["curve"]
+    for place, index in enumerate(np.ndindex(*panel.cells.shape)):
+        assert panel.picks[place] == f"{index[0]}, {index[1]}"
 
 
 def test_the_curve_has_the_tangent_and_the_function_beside_it():
@@ -62,6 +74,22 @@ def test_through_depth_tells_who_dies():
     for key, value in (("depth", 30), ("gain", 2.0), ("bias", 1.0)):
         sound(control(app, key).set_value(value).run())
     sound(control(app, "against").set_value("tanh").run())
+
+
+def test_what_a_logarithmic_axis_leaves_out_is_said():
+    app = open_page("activations", tab="Through depth", bias="-1", depth="10")
+    layers = through_depth(F.relu, 10, bias=-1.0)
+    dead = [k for k, layer in enumerate(layers, 1) if layer.std == 0]
+    assert len(dead) == dead[-1] - dead[0] + 1 > 1
+    assert f"relu is exactly 0 in {len(dead)} of 10 layers, {dead[0]}–{dead[-1]}" in words(app)
+    spots = panels(app)["std"].cells.spots[:10]
+    assert [k for k, spot in enumerate(spots, 1) if spot is None] == dead
+    assert "exactly 0" not in words(open_page("activations", tab="Through depth", bias="0", against="tanh", depth="3"))
+
+
+def test_a_layer_lights_up_in_all_charts():
+    found = partners(boards(open_page("activations", tab="Through depth"))["depth"], "std", (1, 4))
+    assert found == {"dead": {(1, 4)}, "std": {(1, 4)}, "gradient": {(1, 4)}}
 
 
 def test_the_slopes_at_0_are_torchs_and_the_tutorials_is_one_half():
@@ -122,4 +150,4 @@ def test_the_script_reproduces_the_numbers(tmp_path, name, settings):
 
 
 def test_a_rerun_is_small():
-    assert sum(len(json.dumps(spec)) for spec in charts(open_page("activations")).values()) < 150_000
+    assert sum(len(packed(board)) for board in boards(open_page("activations")).values()) < 60_000

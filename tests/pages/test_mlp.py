@@ -1,7 +1,6 @@
 """The MLP page against torch: the network on screen, its training beside torch.nn's, and what stops and resumes it."""
 
 import base64
-import json
 import threading
 import time
 
@@ -10,12 +9,14 @@ import torch
 from torch import nn
 
 from core.data import mnist
+from core.figures.board import packed
 from core.ops import mlp
 from core.timing.job import Job
 from core.timing.turns import TURNS
 from core.ui import drawing, training
 from core.ui.training import Setup
-from tests.pages.opening import charts, control, open_page, ran_alone, sound, words
+from tests.linking import partners
+from tests.pages.opening import boards, charts, control, held, open_page, panels, ran_alone, sound, words
 
 SMALL = {"train": "500", "epochs": "2", "batch_size": "64"}  # 16 steps
 
@@ -46,6 +47,11 @@ def trained(**parameters):
 
 def drawn(app, start):
     return next(spec for alt, spec in charts(app).items() if alt.startswith(start))
+
+
+def verdict(app):
+    """The words of the first board: what the network says of the image."""
+    return " ".join(part["words"] for part in boards(app)["network"].flow if "words" in part)
 
 
 def image(i):
@@ -82,18 +88,23 @@ def test_the_untrained_network_says_what_torchs_says(i, seed):
     logits = module(seed)(x[None])[0]
     p = logits.softmax(0)
     predicted = int(p.argmax())
-    assert f"Predicted **{predicted}** with probability {p[predicted].item():.3g}" in words(app)
     loss = nn.functional.cross_entropy(logits[None], torch.tensor([label])).item()
-    assert f"= **{loss:.3g}**" in words(app)
+    assert verdict(app).startswith(f"Predicted {predicted} ({p[predicted].item():.3g}): ")
+    assert verdict(app).endswith(f"loss {loss:.3g}")
+    torch.testing.assert_close(held(app, "logits"), logits.detach(), atol=1e-6, rtol=1e-4)
+    torch.testing.assert_close(held(app, "p"), p.detach())
     assert "manual network and its gradients agrees with torch" in words(app)
 
 
-def test_a_picked_unit_is_spelt_out():
+def test_the_picked_units_weights_are_shown():
     app = open_page("mlp", unit="3,5")
-    x, _ = image(0)
     net = module()
-    pre = net[1](x.flatten())[3 * 16 + 5].item()
-    assert f"Unit 53: Σ x·w + b = {pre:.4g} + 0 = **{pre:.4g}**, max(·, 0) = **{max(pre, 0):.4g}**" in words(app)
+    torch.testing.assert_close(held(app, "W1"), net[1].weight[53].detach().view(28, 28))
+    assert boards(app)["network"].pinned == ("hidden", (3, 5))
+    x, _ = image(0)
+    pre = net[1](x.flatten())
+    assert [float(note) for note in panels(app)["hidden"].cells.notes] == pytest.approx(pre.tolist(), rel=1e-3)
+    torch.testing.assert_close(held(app, "hidden"), pre.relu().view(16, 16).detach(), atol=1e-6, rtol=1e-4)
 
 
 def test_the_first_unit_shown_is_the_strongest():
@@ -101,7 +112,44 @@ def test_the_first_unit_shown_is_the_strongest():
     net = module()
     hidden = net[2](net[1](x.flatten()))
     strongest = int((hidden * net[3].weight[net(x[None]).argmax()]).argmax())
-    assert f"Unit {strongest}:" in words(open_page("mlp"))
+    assert boards(open_page("mlp"))["network"].pinned == ("hidden", divmod(strongest, 16))
+
+
+def test_a_unit_lights_its_weights_and_a_class_its_own():
+    app = open_page("mlp")
+    board, W2 = boards(app)["network"], held(app, "W2")
+    torch.testing.assert_close(W2, module()[3].weight.detach().view(10, 16, 16))
+    assert partners(board, "hidden", (5, 6))["W2"] == {(c, 5, 6) for c in range(10)}
+    of_class = partners(board, "p", (3,))
+    assert of_class["W2"] == {(3, r, s) for r in range(16) for s in range(16)}
+    assert of_class["logits"] == {(3,)}
+    assert partners(board, "W2", (3, 5, 6)) | {"x": set(), "W1": set()} == {
+        "x": set(), "W1": set(), "hidden": {(5, 6)}, "W2": {(3, 5, 6)}, "logits": {(3,)}, "p": {(3,)},
+    }  # fmt: skip
+    assert partners(board, "x", (9, 20))["W1"] == {(9, 20)}
+
+
+def test_the_sum_of_a_logit_is_the_logit():
+    app = open_page("mlp", scheme="kaiming normal")
+    board, hidden, W2 = boards(app)["network"], held(app, "hidden"), held(app, "W2")
+    for c in range(10):
+        weights = partners(board, "logits", (c,))["W2"]
+        assert len(weights) == 256
+        total = sum(hidden[w[1:]].item() * W2[w].item() for w in weights)
+        sign, bias = panels(app)["logits"].cells.notes[c].split()
+        total += float(bias) * (-1 if sign == "−" else 1)
+        assert held(app, "logits")[c].item() == pytest.approx(total, abs=1e-4)
+
+
+def test_the_strongest_units_hang_together_with_their_rows():
+    app = open_page("mlp")
+    board = boards(app)["first layer"]
+    found = partners(board, "units", (4,))
+    assert found["unit"] == {(4, 0)}
+    assert found["weights"] == {(4, c) for c in range(10)}
+    unit = int(panels(app)["units"].cells.notes[4].split()[1])
+    assert panels(app)["units"].picks[4] == f"{unit // 16}, {unit % 16}"
+    torch.testing.assert_close(held(app, "weights")[4], module()[3].weight[:, unit].detach())
 
 
 @pytest.mark.parametrize("scheme", ["zeros", "normal 1", "orthogonal", "truncated normal"])
@@ -119,8 +167,9 @@ def test_the_backward_tab_is_autograds():
     logits = net[3](hidden)
     loss = nn.functional.cross_entropy(logits, torch.tensor([label]))
     (d_logits, d_hidden, d_weight) = torch.autograd.grad(loss, (logits, hidden, net[1].weight))
-    texts = drawn(app, f"d logits = softmax − onehot({label})")["data"][0]["text"]
-    assert [float(t) for t in texts[0]] == pytest.approx(d_logits[0].tolist(), abs=0.006)
+    torch.testing.assert_close(held(app, "dlogits"), d_logits[0], atol=1e-6, rtol=1e-4)
+    torch.testing.assert_close(held(app, "dhidden"), d_hidden.view(16, 16), atol=1e-6, rtol=1e-4)
+    torch.testing.assert_close(held(app, "dW1"), d_weight[119].view(28, 28), atol=1e-6, rtol=1e-4)
     assert f"{d_hidden[0, 119].item():.3g} arrives" in words(app).replace("e-0", "e-")
     assert f"at most {d_weight[119].abs().max().item():.3g}" in " ".join(charts(app))
 
@@ -130,7 +179,7 @@ def test_mistakes_are_the_images_that_torch_gets_wrong():
     X, y = mnist().test_images.float() / 255, mnist().test_labels.long()
     wrong = (module()(X).argmax(1) != y).nonzero().flatten().tolist()
     assert f"**{len(wrong)} of 2000** test images" in words(app)
-    assert drawn(app, "mistakes")["data"][1]["customdata"] == [str(i) for i in wrong[:12]]
+    assert panels(app)["mistakes"].picks == [str(i) for i in wrong[:24]]
 
 
 # ---- training --------------------------------------------------------------------------------------------------
@@ -169,16 +218,16 @@ def test_the_network_on_screen_is_the_trained_one_and_each_set_up_keeps_its_own(
     net = app.session_state[training.RUNS][Setup("normal 0.01", 0.5, 64, 2, 500, 0)].ours
     x, _ = image(0)
     p = mlp.forward(net, x[None]).logits.softmax(1)
-    said = f"with probability {p.max().item():.3g}"
-    assert said in words(app)
+    said = f"({p.max().item():.3g})"
+    assert said in verdict(app)
     sound(control(app, "scheme").set_value("kaiming normal").run())
-    assert said not in words(app)
+    assert said not in verdict(app)
     assert "Train" in labels(app)
     sound(button(app, "Train").click().run())
     poll(app, lambda app: "Train again" in labels(app))
     assert len(app.session_state[training.RUNS]) == 2
     sound(control(app, "scheme").set_value("normal 0.01").run())
-    assert said in words(app)
+    assert said in verdict(app)
 
 
 def test_starts_lays_the_trainings_over_each_other():
@@ -278,10 +327,10 @@ def test_an_own_digit_is_centred_as_mnists_were():
     spelt = str((shifted * 255).long().tolist())
     app = open_page("mlp", x_from="typed or pasted", x=spelt)
     p = module()(x[None]).softmax(1)
-    assert f"with probability {p.max().item():.3g}" in words(app)
+    assert verdict(app) == f"Predicted {int(p.argmax())} ({p.max().item():.3g})"
     assert control(app, "centre").value is True
     sound(control(app, "centre").set_value(False).run())
-    assert f"with probability {module()(shifted[None]).softmax(1).max().item():.3g}" in words(app)
+    assert f"({module()(shifted[None]).softmax(1).max().item():.3g})" in verdict(app)
 
 
 def test_a_drawing_is_read_from_784_bytes_and_nothing_else():
@@ -294,7 +343,7 @@ def test_a_drawing_is_read_from_784_bytes_and_nothing_else():
 @pytest.mark.parametrize("own", ["[[1]]", "[[0, 0], [0, 0]]", "[[255, 0, 255]]", "nan"])
 @pytest.mark.parametrize("tab", ["Backward", "Mistakes", "Take away"])
 def test_any_own_image_opens_every_tab(own, tab):
-    assert "Predicted **" in words(open_page("mlp", x_from="typed or pasted", x=own, tab=tab))
+    assert "Predicted " in verdict(open_page("mlp", x_from="typed or pasted", x=own, tab=tab))
 
 
 # ---- tabs ------------------------------------------------------------------------------------------------------
@@ -351,4 +400,4 @@ def test_the_script_gives_the_first_loss_of_the_training(tmp_path):
 
 def test_a_rerun_is_small():
     app = trained(**SMALL)
-    assert sum(len(json.dumps(spec)) for spec in charts(app).values()) < 150_000
+    assert sum(len(packed(board)) for board in boards(app).values()) < 200_000
