@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from core.data import mnist
-from core.figures import colour, curves
-from core.figures.gallery import gallery
-from core.figures.heatmap import Outline, Picture, number
+from core.figures import colour, curves, gallery
+from core.figures.board import Cells, Panel, Relation
+from core.figures.heatmap import MARGIN_BOTTOM, MARGIN_TOP, PROJECTED, Outline, Picture, number
 from core.figures.walk import Moment, record
 from core.ops import metrics as ops
 from core.ops.losses import cross_entropy
@@ -20,7 +20,7 @@ from core.ops.softmax import softmax
 from core.ops.softmax_regression import Model, logits, train
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import check, controls, frame, pictures, walk
+from core.ui import board, check, controls, frame, link, walk
 from core.ui.frame import Pitfall
 from core.ui.predict import Question
 from core.ui.take_away import TakeAway
@@ -31,8 +31,9 @@ SAMPLES = (20, 100, 200, 500, 1000, 2000)
 BATCHES = (10, 16, 32, 50, 64, 100, 128, 200, 256, 500)
 RATES = (0.01, 0.05, 0.2, 0.5, 1.0)
 TRAINING = (50, 200, 1000, 8000)
-SHOWN = 18  # images of a cell of the matrix
-NARROW = 112  # pixels of a slider
+SHOWN = 10  # images of a cell of the matrix
+SIDE = 33  # pixels of a cell, and of an image with the gap below it
+WIDTH = 160  # pixels of a slider: two in a row on a phone
 
 Batch = tuple[Tensor, Tensor]
 Index = tuple[int, ...]
@@ -92,15 +93,15 @@ def training_curves(samples: int, lr: float, seed: int) -> dict[str, list[float]
 
 def lesson(topic: Topic) -> None:
     """The page between its title and its tabs."""
-    with controls.row("model"):
-        epochs = controls.slider("epochs", "Epochs trained", 0, EPOCHS, 2, width=NARROW)
-        samples = controls.stops("train", "Training images", TRAINING, 8000, width=NARROW)
-        lr = controls.stops("lr", "Learning rate", RATES, 0.2, format=lambda v: f"{v:g}", width=NARROW)
+    with controls.main():
+        epochs = controls.slider("epochs", "Epochs trained", 0, EPOCHS, 2, width=WIDTH)
+        count = controls.stops("N", "Test images N", SAMPLES, 500, width=WIDTH)
+        batch_size = controls.stops("batch_size", "Batch size", BATCHES, 128, width=WIDTH)
+        topk = controls.slider("topk", "Among the k best", 1, CLASSES, 1, width=WIDTH)
+    with controls.more():
+        samples = controls.stops("train", "Training images", TRAINING, 8000, width=WIDTH)
+        lr = controls.stops("lr", "Learning rate", RATES, 0.2, format=lambda v: f"{v:g}", width=WIDTH)
         seed = controls.seed()
-    with controls.row("count"):
-        count = controls.stops("N", "Test images N", SAMPLES, 500, width=NARROW)
-        batch_size = controls.stops("batch_size", "Batch size", BATCHES, 128, width=NARROW)
-        topk = controls.slider("topk", "Among the k best", 1, CLASSES, 1, width=NARROW)
         cell = controls.cell("cell", "Picked: true, predicted", (CLASSES, CLASSES))
         image = controls.cell("image", "Picked image", (count,))
     data = mnist()
@@ -109,14 +110,8 @@ def lesson(topic: Topic) -> None:
     model = trained(samples, lr, seed, epochs)[-1]
     run = Run(model, images, X, y, logits(model, X), batch_size, topk)
     confusion = ops.confusion_matrix(run.scores, y)
-    picked = choose_cell(run, confusion, cell, image)
-    st.markdown(counted(run))
-    with st.container(horizontal=True, gap="medium"):
-        matrix(confusion, picked)
-        with st.container(width=430):
-            at = cell_images(run, picked, image[0] if image else None)
-            if at is not None:
-                one_image(run, at)
+    matrix_and_images(run, confusion, cell, image[0] if image else None)
+    st.markdown(counted(run, confusion))
     check.show(topic.operators[0], Call((run.scores, run.y), {"topk": topk}))
     by_batches(run)
     frame.below(
@@ -132,11 +127,11 @@ def lesson(topic: Topic) -> None:
     )
 
 
-def choose_cell(run: Run, confusion: Tensor, cell: Index | None, image: Index | None) -> tuple[int, int]:
+def choose_cell(run: Run, confusion: Tensor, cell: Index | None, image: int | None) -> tuple[int, int]:
     """The picked cell of the matrix; without one that of the picked image, else the most frequent mistake."""
     if cell:
         return cell[0], cell[1]
-    return (int(run.y[image[0]]), int(run.scores[image[0]].argmax())) if image else worst(confusion)
+    return worst(confusion) if image is None else (int(run.y[image]), int(run.scores[image].argmax()))
 
 
 def worst(confusion: Tensor) -> tuple[int, int]:
@@ -148,15 +143,16 @@ def worst(confusion: Tensor) -> tuple[int, int]:
 # ---- the pictures ----------------------------------------------------------------------------------------------
 
 
-def counted(run: Run) -> str:
+def counted(run: Run, confusion: Tensor) -> str:
     """Right over all, batch by batch."""
     right = [int(ops.correct(run.predict(X), y, run.topk).sum()) for X, y in run.batches]
     sizes = [len(y) for _, y in run.batches]
     outcome = ops.evaluate(run.batches, run.predict, run.topk)
     among = "" if run.topk == 1 else f" (true class among the {run.topk} best)"
+    diagonal = f" The matrix counts the best class alone: {int(confusion.diagonal().sum())} on its diagonal."
     return (
         f"Right{among}, batch by batch: ({sum_of(right)}) / ({sum_of(sizes)}) = {outcome.right} / {outcome.samples} = "
-        f"**{outcome.accuracy:.4g}**"
+        f"**{outcome.accuracy:.4g}**.{diagonal if run.topk > 1 else ''}"
     )
 
 
@@ -166,54 +162,86 @@ def sum_of(values: list[int]) -> str:
     return " + ".join(said if len(said) <= 8 else [*said[:4], "…", *said[-2:]])
 
 
-def matrix(confusion: Tensor, cell: tuple[int, int]) -> None:
+def matrix_and_images(run: Run, confusion: Tensor, cell: Index | None, image: int | None) -> None:
+    """The confusion matrix, the images counted in one of its cells, and for each of them the classes from the best."""
+    picked = choose_cell(run, confusion, cell, image)
+    inside = ((run.y == picked[0]) & (run.scores.argmax(1) == picked[1])).nonzero().flatten().tolist()
+    shown = inside[:SHOWN] if image not in inside[SHOWN:] else [*inside[: SHOWN - 1], image]
+    parts: list[board.Part] = [matrix(confusion, picked)]
+    if shown:
+        parts += [small_images(run, shown), ranks(run, shown, len(inside))]
+    board.show(
+        *parts,
+        links=[Relation("n t p", torch.tensor([(n, *picked) for n in range(len(shown))]).view(-1, 3).numpy())],
+        spelled={"confusion": "`{at:confusion}`: {note:confusion}", "images": "{note:images}", "ranks": "{note:ranks}"},
+        picks={"confusion": "cell", "images": "image", "ranks": "image"}, pinned=("images", (shown.index(image),)) if image in shown else None, cell=SIDE,
+    )  # fmt: skip
+
+
+def matrix(confusion: Tensor, picked: tuple[int, int]) -> Picture:
     """Which class is taken for which; the colour is the square root of the share of the row."""
+    of_class = confusion.sum(1).tolist()
     share = (confusion / confusion.sum(1, keepdim=True).clamp(min=1)).sqrt()
-    right = int(confusion.diagonal().sum())
-    texts = [str(int(n)) if n else "" for n in confusion.flatten()]
-    picture = Picture(
-        "true, predicted", share, colour.Scale(colour.MAGNITUDE, 0.0, 1.0), "true class ↓, predicted class →",
-        [Outline([cell])], texts, pickable=True,
+    places = [(t, p, int(n)) for t, row in enumerate(confusion.tolist()) for p, n in enumerate(row)]
+    return Picture(
+        "confusion", share, colour.Scale(colour.MAGNITUDE, 0.0, 1.0), "true class ↓, predicted class →",
+        [Outline([picked])], [str(n) if n else "" for _, _, n in places], axes="t p",
+        notes=[taken_for(t, p, n, of_class[t], (t, p) == picked) for t, p, n in places],
     )  # fmt: skip
-    with st.container(width="content"):
-        pictures.one(picture, 32, "cell", "confusion")
-        st.caption(f"Diagonal: {right} right. Colour: √ of the row's share, so that rare mistakes show.")
 
 
-def cell_images(run: Run, cell: tuple[int, int], image: int | None) -> int | None:
-    """The images counted in the picked cell; gives the one that is looked at, the first unless another is picked."""
-    true, predicted = cell
-    inside = ((run.y == true) & (run.scores.argmax(1) == predicted)).nonzero().flatten().tolist()
-    if not inside:
-        st.markdown(f"No {true} was taken for a {predicted}.")
-        return None
-    chosen = image if image in inside else inside[0]
-    shown = inside[:SHOWN]
-    what = f"{true} taken for {predicted}" if true != predicted else f"{true}, recognised"
-    title = f"{what}: {len(inside)}" + (f", the first {SHOWN}" if len(inside) > SHOWN else "")
-    figure = gallery(
-        run.images[shown], [f"image {i}" for i in shown], [str(i) for i in shown], across=6, pixel=2.2, title=title,
-        picked=shown.index(chosen) if chosen in shown else None,
+def taken_for(true: int, predicted: int, count: int, of_class: int, shown: bool) -> str:
+    """What a cell of the matrix counts."""
+    what = (
+        f"images of a {true} are recognised" if true == predicted else f"images of a {true} are taken for a {predicted}"
+    )
+    share = f", {count / of_class:.1%} of that class" if of_class else ""
+    here = "; they stand on the right" if shown and count else "; a click shows them" if count else ""
+    return f"**{count}** of {of_class} {what}{share}{here}."
+
+
+def small_images(run: Run, shown: list[int]) -> Panel:
+    """The images in a column, each level with its row of classes."""
+    side = SIDE * (PROJECTED if link.projector() else 1)
+    return gallery.panel(
+        "images", run.images[shown], [placed(run, i) for i in shown], [str(i) for i in shown], axes="n", across=1,
+        pixel=side / (run.images.shape[-1] + gallery.GAP), margins=(MARGIN_TOP, MARGIN_BOTTOM),
     )  # fmt: skip
-    pictures.pickable(figure, f"{title}. Images {', '.join(map(str, shown))}.", key="images", cell_key="image")
-    return chosen
 
 
-def one_image(run: Run, i: int) -> None:
-    """One image's probabilities: where its true class stands among them."""
-    p = softmax(run.scores[i], 0)
-    true, predicted = int(run.y[i]), int(run.scores[i].argmax())
-    place = int((run.scores[i].argsort(descending=True, stable=True) == true).nonzero()) + 1
-    outlines = [Outline([(true,)], colour.USED), Outline([(predicted,)])]
-    pictures.one(
-        Picture("p", p, colour.Scale(colour.MAGNITUDE, 0.0, 1.0), f"image {i}: probability of each class", outlines),
-        37, None, "one image",
-    )  # fmt: skip
-    st.markdown(
-        f"Image {i}: true class **{true}**, predicted **{predicted}**. The true class stands in place **{place}**: "
-        f"the image counts as right from k = {place} on, so {'right' if place <= run.topk else 'wrong'} for k = "
+def placed(run: Run, i: int) -> str:
+    """Where an image's true class stands among all."""
+    place = order(run, i).index(int(run.y[i])) + 1
+    return (
+        f"Image {i}: true class **{int(run.y[i])}**, predicted **{int(run.scores[i].argmax())}**. The true class stands "
+        f"in place **{place}**: right from k = {place} on, so {'right' if place <= run.topk else 'wrong'} for k = "
         f"{run.topk}."
     )
+
+
+def order(run: Run, i: int) -> list[int]:
+    """The classes of an image, the most probable first."""
+    return run.scores[i].argsort(descending=True, stable=True).tolist()
+
+
+def ranks(run: Run, shown: list[int], count: int) -> Picture:
+    """For each image the classes from the best to the worst, coloured by their probability."""
+    p = softmax(run.scores[shown], 1)
+    orders = [order(run, i) for i in shown]
+    places = [(n, i, r, c) for n, i in enumerate(shown) for r, c in enumerate(orders[n])]
+    trues = [(n, orders[n].index(int(run.y[i]))) for n, i in enumerate(shown)]
+    best = [(n, r) for n in range(len(shown)) for r in range(run.topk)]
+    first = f"; the first {len(shown)} of {count} images" if count > len(shown) else ""
+    return Picture(
+        "ranks", p.gather(1, torch.tensor(orders)), colour.Scale(colour.MAGNITUDE, 0.0, 1.0),
+        f"classes from the best, the true one framed{first}",
+        [Outline(best, colour.MUTED, 2), Outline(trues, colour.INK, 2)], [str(c) for _, _, _, c in places],
+        axes="n r", origin=(0, 1), picks=[str(i) for _, i, _, _ in places],
+        notes=[
+            f"Image {i}: class **{c}** stands in place {r + 1} with probability **{number(p[n, c].item())}**"
+            + (", and is the true one." if c == run.y[i] else ".") for n, i, r, c in places
+        ],
+    )  # fmt: skip
 
 
 def by_batches(run: Run) -> None:
@@ -221,18 +249,24 @@ def by_batches(run: Run) -> None:
     each = [ops.accuracy(run.predict(X), y, run.topk).item() for X, y in run.batches]
     whole = ops.evaluate(run.batches, run.predict, run.topk).accuracy
     mean = sum(each) / len(each)
-    last = len(run.batches[-1][1])
-    pictures.show(
-        curves.lines(
-            {"one batch": (range(len(each)), each)},
-            curves.Axis(f"batch (the last one has {last} samples)", step=max(1, len(each) // 10)),
-            curves.Axis("accuracy"), title="Batch by batch", markers=True, height=260,
-            targets={f"right / all: {number(whole, 5)}": whole, f"mean of the batches: {number(mean, 5)}": mean},
-        ),
-        f"Accuracy of {len(each)} batches, from {number(min(each))} to {number(max(each))}; over all samples "
-        f"{number(whole, 5)}, mean of the batches {number(mean, 5)}.",
-        key="batches", width=760,
+    sizes = [len(y) for _, y in run.batches]
+    figure = curves.lines(
+        {"one batch": (range(len(each)), each)},
+        curves.Axis(f"batch (the last one has {sizes[-1]} samples)", step=max(1, len(each) // 10)),
+        curves.Axis("accuracy"), title="Batch by batch", markers=True, height=260,
+        targets={f"right / all: {number(whole, 5)}": whole, f"mean of the batches: {number(mean, 5)}": mean},
     )  # fmt: skip
+    cells = Cells(
+        "batch", (len(each),), torch.tensor(each, dtype=torch.float64), spots=list(enumerate(each)),
+        notes=[f"batch {b}: {round(share * n)} of {n} right" for b, (share, n) in enumerate(zip(each, sizes, strict=True))],
+    )  # fmt: skip
+    alt = (
+        f"Accuracy of {len(each)} batches, from {number(min(each))} to {number(max(each))}; over all samples "
+        f"{number(whole, 5)}, mean of the batches {number(mean, 5)}."
+    )
+    board.show(
+        Panel("batches", figure, alt, cells, stretch=760), spelled="{note:batches}, **{batches}**", name="batches"
+    )
 
 
 def best_and_classes(run: Run, confusion: Tensor) -> None:
@@ -240,22 +274,23 @@ def best_and_classes(run: Run, confusion: Tensor) -> None:
     ks = range(1, CLASSES + 1)
     among = [value.item() for value in ops.topk_accuracy(run.scores, run.y, ks).values()]
     own = ops.per_class_accuracy(run.scores, run.y)
-    with st.container(horizontal=True, gap="medium"):
-        pictures.show(
-            curves.lines(
-                {"true class among the k best": (ks, among), f"k = {run.topk}": ([run.topk] * 2, [0, 1])},
-                curves.Axis("k"), curves.Axis("accuracy", range=(0, 1.03)), title="The larger k, the more is right",
-                targets={"guessing, k = 1: 1/10": 0.1},
-            ),
-            f"Accuracy among the k best: {', '.join(number(v) for v in among)}.", key="k best", width=440,
-        )  # fmt: skip
-        pictures.show(
-            curves.bars(
-                {"share recognised": (list(range(CLASSES)), own.nan_to_num(0))}, curves.Axis("true class"),
-                curves.Axis(range=(0, 1)), title="Class by class",
-            ),
-            f"Share of each class recognised: {', '.join(number(v) for v in own.tolist())}.", key="by class", width=440,
-        )  # fmt: skip
+    best = curves.lines(
+        {"true class among the k best": (ks, among), f"k = {run.topk}": ([run.topk] * 2, [0, 1])},
+        curves.Axis("k"), curves.Axis("accuracy", range=(0, 1.03)), title="The larger k, the more is right",
+        targets={"guessing, k = 1: 1/10": 0.1},
+    )  # fmt: skip
+    classes = curves.bars(
+        {"share recognised": (list(range(CLASSES)), own.nan_to_num(0))}, curves.Axis("true class"),
+        curves.Axis(range=(0, 1)), title="Class by class",
+    )  # fmt: skip
+    board.show(
+        Panel("k best", best, f"Accuracy among the k best: {', '.join(number(v) for v in among)}.", stretch=440),
+        Panel(
+            "by class", classes, f"Share of each class recognised: {', '.join(number(v) for v in own.tolist())}.",
+            stretch=440,
+        ),
+        name="best and classes",
+    )  # fmt: skip
     frequent = int(confusion.sum(1).argmax())
     known = own[~own.isnan()]
     st.markdown(
@@ -268,7 +303,7 @@ def best_and_classes(run: Run, confusion: Tensor) -> None:
 def training(samples: int, lr: float, seed: int, epochs: int) -> None:
     """Accuracy over the epochs."""
     found = training_curves(samples, lr, seed)
-    pictures.show(
+    board.alone(
         curves.lines(
             {name: (range(EPOCHS + 1), values) for name, values in found.items()}
             | {"on this page": ([epochs] * 2, [0, 1])},
@@ -276,7 +311,7 @@ def training(samples: int, lr: float, seed: int, epochs: int) -> None:
             title="Softmax regression on MNIST, trained by hand-written SGD",
         ),
         "; ".join(f"{name}: {number(v[0])} before, {number(v[-1])} after" for name, v in found.items()),
-        key="over epochs", width=640,
+        name="over epochs", width=640,
     )  # fmt: skip
     st.markdown(
         f"784 × 10 weights and 10 biases, from N(0, 0.01²) and 0; batches of 128; {samples} training images, 2,000 "

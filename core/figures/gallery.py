@@ -45,10 +45,11 @@ def gallery(
     title: str = "",
     picked: int | None = None,
     colours: Sequence[str] = GREY,
+    margins: tuple[int, int] | None = None,
 ) -> go.Figure:
     """Images (N, H, W) of bytes, at least one. A pick reports the image's text of `picks`, a hover that of `says`.
 
-    `colours` run from byte 0 to byte 255.
+    `colours` run from byte 0 to byte 255; `margins` are the pixels above and below, to stand level with a heatmap.
     """
     n, height, width = images.shape
     across = min(n, across)
@@ -64,7 +65,7 @@ def gallery(
         ),
     ]  # fmt: skip
     box = [] if picked is None else [_box(*places[picked], height, width)]
-    return unchecked(traces, _layout(canvas.shape, pixel, title) | {"shapes": box})
+    return unchecked(traces, _layout(canvas.shape, pixel, title, margins) | {"shapes": box})
 
 
 def panel(
@@ -78,10 +79,11 @@ def panel(
     pixel: float = 2,
     title: str = "",
     colours: Sequence[str] = GREY,
+    margins: tuple[int, int] | None = None,
 ) -> Panel:
     """The gallery as a picture of a board; each image is a cell, of which a sentence says {note:name}."""
     n, height, width = images.shape
-    figure = gallery(images, [], [], across=across, pixel=pixel, title=title, colours=colours)
+    figure = gallery(images, [], [], across=across, pixel=pixel, title=title, colours=colours, margins=margins)
     cells = Cells(axes, (n,), texts=says, notes=says, boxes=boxes(n, min(n, across), height, width))
     return Panel(name, figure, f"{title or name}: {'; '.join(says)}", cells, picks=picks)
 
@@ -103,16 +105,16 @@ def _box(top: int, left: int, height: int, width: int) -> dict:
     return {"type": "rect", **corners, "line": {"color": colour.PICKED, "width": 3}}
 
 
-def _layout(shape: tuple[int, ...], pixel: float, title: str) -> dict:
+def _layout(shape: tuple[int, ...], pixel: float, title: str, margins: tuple[int, int] | None) -> dict:
     down, across = shape
     axis = {"visible": False, "fixedrange": True, "constrain": "domain"}
     width = max(across * pixel + 8, 8 * len(title) + 8)
-    top = TITLE if title else PLAIN
+    top, bottom = margins or (TITLE if title else PLAIN, PLAIN)
     return {
         "template": None,
         "width": width,
-        "height": down * pixel + top + 4,
-        "margin": {"l": 4, "t": top, "r": width - across * pixel - 4, "b": 4, "pad": 0},
+        "height": down * pixel + top + bottom,
+        "margin": {"l": 4, "t": top, "r": width - across * pixel - 4, "b": bottom, "pad": 0},
         "title": {"text": title, "font": {"size": 14}, "x": 0, "xref": "container", "y": 0.99, "yanchor": "top"},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",

@@ -5,32 +5,44 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.driving import chart, click_cell, drawn, move_slider, open_page, rest
+from tests.browser.driving import move_slider, open_page, rest
+from tests.browser.test_board import cell, outlined
 
 pytestmark = pytest.mark.browser
 
 
-def test_a_cell_of_the_matrix_shows_its_images_and_one_of_them_its_probabilities(page: Page, url: str):
-    open_page(page, f"{url}/accuracy")
-    before = drawn(page, "confusion")
-    move_slider(page, "epochs", 3)
-    expect(page).to_have_url(re.compile("epochs=5"))
-    assert drawn(page, "confusion") != before
+def digits(page: Page, panel: str) -> list[str]:
+    """What stands in the cells of a picture."""
+    return page.locator(f"[data-panel='{panel}'] .digits text").all_text_contents()
 
-    click_cell(page, "confusion", 7, 7)
-    expect(page).to_have_url(re.compile("cell=7%2C7"))
-    expect(page.get_by_text("predicted 7").first).to_be_visible()
 
-    probabilities = drawn(page, "one image")
-    place = chart(page, "images").evaluate(
-        """plot => {
+def image(page: Page, number: int) -> list[float]:
+    """Where on the screen an image of the column is."""
+    return page.locator("[data-panel='images'] .js-plotly-plot").evaluate(
+        """(plot, number) => {
             plot.scrollIntoView({block: 'center'});
             const {xaxis, yaxis} = plot._fullLayout, box = plot.getBoundingClientRect();
-            return [box.x + xaxis._offset + xaxis.l2p(44), box.y + yaxis._offset + yaxis.l2p(14)];
-        }"""
+            return [box.x + xaxis._offset + xaxis.l2p(14), box.y + yaxis._offset + yaxis.l2p(30 * number + 14)];
+        }""",
+        number,
     )
-    page.mouse.move(*place)
-    page.mouse.click(*place)
+
+
+def test_a_cell_of_the_matrix_shows_its_images_and_each_of_them_its_classes(page: Page, url: str):
+    open_page(page, f"{url}/accuracy")
+    before = digits(page, "confusion")
+    move_slider(page, "epochs", 3)
+    expect(page).to_have_url(re.compile("epochs=5"))
+    assert digits(page, "confusion") != before
+
+    page.mouse.click(*cell(page, "confusion", 7, 7))
+    rest(page)
+    expect(page).to_have_url(re.compile("cell=7%2C"))
+    page.mouse.move(*image(page, 2))
+    assert [outlined(page, name) for name in ("images", "ranks", "confusion")] == [1, 1, 1]
+    assert "true class 7, predicted 7" in page.locator(".st-key-board-board .line").inner_text()
+
+    page.mouse.click(*image(page, 2))
     rest(page)
     expect(page).to_have_url(re.compile(r"image=\d+"))
-    assert drawn(page, "one image") != probabilities
+    assert outlined(page, "images", "pinned") == outlined(page, "ranks", "pinned") == 1

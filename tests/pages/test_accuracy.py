@@ -1,14 +1,14 @@
 """The accuracy page counts as torch does, on a model trained for the settings in the link."""
 
 import json
-import re
 
 import pytest
 import torch
 
 from core.data import mnist
 from core.ops.softmax_regression import logits, train
-from tests.pages.opening import charts, control, open_page, ran_alone, sound, words
+from tests.linking import partners
+from tests.pages.opening import boards, charts, control, held, open_page, panels, ran_alone, sound, words
 
 
 def scores(n=500, epochs=2, samples=8000, lr=0.2, seed=0):
@@ -50,26 +50,60 @@ def test_the_matrix_counts_who_is_taken_for_whom_and_shows_the_images():
     texts = drawn(app, "true class ↓")["data"][0]["text"]
     assert [[int(t or 0) for t in row] for row in texts] == expected.tolist()
     inside = ((y == 4) & (s.argmax(1) == 9)).nonzero().flatten().tolist()
-    assert drawn(app, f"4 taken for 9: {len(inside)}")["data"][1]["customdata"] == [str(i) for i in inside]
-    assert f"Image {inside[0]}: true class **4**, predicted **9**" in words(app)
+    shown = panels(app)
+    assert shown["images"].picks == [str(i) for i in inside]
+    assert shown["images"].cells.notes[0].startswith(f"Image {inside[0]}: true class **4**, predicted **9**")
+    for n in range(len(inside)):
+        assert partners(boards(app)["board"], "images", (n,))["confusion"] == {(4, 9)}
+        assert partners(boards(app)["board"], "images", (n,))["ranks"] == {(n, r) for r in range(1, 11)}
+    assert partners(boards(app)["board"], "confusion", (4, 9))["images"] == {(n,) for n in range(len(inside))}
+    assert partners(boards(app)["board"], "confusion", (4, 4))["images"] == set()
+
+
+def test_the_ranks_are_topks():
+    app = open_page("accuracy", cell="4,9")
+    s, _ = scores()
+    shown = [int(i) for i in panels(app)["images"].picks]
+    best = s[shown].topk(10, 1).indices
+    assert panels(app)["ranks"].cells.texts == [str(c) for c in best.flatten().tolist()]
+    torch.testing.assert_close(held(app, "ranks"), s[shown].softmax(1).sort(1, descending=True).values)
 
 
 def test_the_first_cell_is_the_most_frequent_mistake():
     s, y = scores()
     wrong = [(int(a), int(b)) for a, b in zip(y, s.argmax(1), strict=True) if a != b]
     most = max(wrong.count(pair) for pair in wrong)
-    alt = next(alt for alt in charts(open_page("accuracy")) if "taken for" in alt)
-    true, predicted, count = map(int, re.match(r"(\d) taken for (\d): (\d+)", alt).groups())
-    assert (count, wrong.count((true, predicted))) == (most, most)
+    app = open_page("accuracy")
+    (pair,) = partners(boards(app)["board"], "images", (0,))["confusion"]
+    assert len(panels(app)["images"].picks) == wrong.count(pair) == most
 
 
 def test_a_picked_image_shows_its_place():
     s, y = scores()
     app = open_page("accuracy", image="77")
     place = int((s[77] > s[77, y[77]]).sum()) + 1
-    assert f"Image 77: true class **{int(y[77])}**, predicted **{int(s[77].argmax())}**" in words(app)
-    assert f"place **{place}**" in words(app)
-    assert "No 0 was taken for a 1." in words(open_page("accuracy", cell="0,1", image="77", N="20"))
+    at = panels(app)["images"].picks.index("77")
+    assert boards(app)["board"].pinned == ("images", (at,))
+    said = panels(app)["images"].cells.notes[at]
+    assert said.startswith(f"Image 77: true class **{int(y[77])}**, predicted **{int(s[77].argmax())}**")
+    assert f"place **{place}**" in said
+    assert panels(app)["ranks"].cells.texts[10 * at + place - 1] == str(int(y[77]))
+    empty = open_page("accuracy", cell="0,1", image="77", N="20")
+    assert "confusion" in panels(empty)
+    assert "images" not in panels(empty)
+
+
+def test_an_image_far_down_a_full_cell_is_among_those_shown():
+    s, y = scores()
+    last = int(((y == 1) & (s.argmax(1) == 1)).nonzero()[-1])
+    app = open_page("accuracy", cell="1,1", image=str(last))
+    assert panels(app)["images"].picks[-1] == str(last)
+    assert len(panels(app)["images"].picks) == 10
+
+
+def test_the_k_best_speak_of_the_diagonal():
+    s, y = scores()
+    assert f"{int(topk(s, y).sum())} on its diagonal" in words(open_page("accuracy", topk="10"))
 
 
 def test_the_mean_of_the_batches_is_not_the_accuracy():
