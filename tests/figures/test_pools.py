@@ -1,13 +1,16 @@
 """What is drawn and said of a pooling: windows, winners and divisors are those of torch's own runs."""
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from core.figures import colour, pools
+from core.figures import board, pools
+from core.figures.board import Board
 from core.ops.pooling import change, shifted
+from tests.linking import partners
 
 
 def settings_of(kernel=3, stride=2, padding=1, dilation=1, ceil=False, counted=True) -> dict:
@@ -60,26 +63,112 @@ def test_an_input_wins_as_many_windows_as_its_gradient_says(given_, seed):
         assert len(pools.won_by(run, run.max, at)) == grad[at]
 
 
-def test_outlines_mark_the_window_and_its_winner():
-    x = torch.arange(36.0).reshape(6, 6)
+def board_of(run: pools.Run) -> Board:
+    parts = pools.equation(run, 800, 400)
+    panels = [part if isinstance(part, board.Panel) else board.panel(part, 20) for part in parts]
+    return Board(panels, [], pools.links(run), pools.sentences(run))
+
+
+def reached(output: torch.Tensor, leaf: torch.Tensor) -> set[tuple[int, ...]]:
+    (grad,) = torch.autograd.grad(output, leaf, retain_graph=True)
+    return {tuple(index) for index in grad.nonzero().tolist()}
+
+
+def within(cells: set, x: torch.Tensor) -> set:
+    """The cells that are not padding."""
+    return {cell for cell in cells if all(0 <= i < n for i, n in zip(cell, x.shape, strict=True))}
+
+
+@settings(max_examples=40, deadline=None)
+@given(some_settings, st.integers(2, 7), st.integers(2, 7), st.integers(0, 99))
+def test_outputs_light_their_windows_and_winners_both_ways(given_, height, width, seed):
+    x = torch.randperm(height * width, generator=torch.Generator().manual_seed(seed)).reshape(height, width).float()
+    run = pooled(x, given_)
+    leaf = x.clone().requires_grad_()
+    highest = F.max_pool2d(leaf[None], **pools.settings_of("max", given_))[0]
+    mean = F.avg_pool2d(leaf[None], **pools.settings_of("average", given_))[0]
+    shown, source = board_of(run), pools.DENSE if pools.apart(run) else "x"
+    for out in np.ndindex(*mean.shape):
+        assert within(partners(shown, "average", out)[source], x) == reached(mean[out], leaf)
+    wins: dict[tuple[int, ...], set] = {}
+    for out in np.ndindex(*highest.shape):
+        (winner,) = partners(shown, "max", out, "winner")["x"]
+        assert {winner} == reached(highest[out], leaf)
+        assert winner in partners(shown, "max", out)["x"]
+        assert partners(shown, "max", out)["x"] == set(run_window(run, out))
+        wins.setdefault(winner, set()).add(out)
+    for at in np.ndindex(*x.shape):
+        read = {out for out in np.ndindex(*highest.shape) if at in run_window(run, out)}
+        assert partners(shown, "x", at)["max"] == read
+        assert partners(shown, "x", at, "winner")["max"] == wins.get(at, set())
+
+
+def run_window(run: pools.Run, out: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """The window of a maximum by torch's definition, padding included."""
+    k, p, d = (run.settings[name] for name in ("kernel_size", "padding", "dilation"))
+    s = run.settings["stride"] or k
+    return [(out[0] * s - p + a * d, out[1] * s - p + b * d) for a in range(k) for b in range(k)]
+
+
+@settings(max_examples=30, deadline=None)
+@given(some_settings, st.integers(0, 99))
+def test_a_gradient_lights_where_it_goes(given_, seed):
+    x = torch.randint(0, 9, (5, 6), generator=torch.Generator().manual_seed(seed)).float()
+    run = pooled(x, given_)
+    came = {pool.kind: torch.rand_like(pool.output) for pool in run.pools}
+    went = {kind: pools.gradient(kind, run, came[kind]) for kind in came}
+    parts = pools.backward(run, came, went, 800, 400)
+    shown = Board([board.panel(part, 20) for part in parts], [], pools.backward_links(run))
+    for at in np.ndindex(*x.shape):
+        from_max = sum(came["max"][out].item() for out in partners(shown, "dx_max", at)["dmax"])
+        assert from_max == pytest.approx(went["max"][at].item(), abs=1e-5)
+        shares = (
+            came["average"][out].item() / int(run.average.divisors[out])
+            for out in partners(shown, "dx_average", at)["daverage"]
+        )
+        assert sum(shares) == pytest.approx(went["average"][at].item(), abs=1e-5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(some_settings, st.integers(0, 99))
+def test_ties_and_divisors_are_counted_for_all_windows_at_once(given_, seed):
+    x = torch.randint(0, 3, (5, 6), generator=torch.Generator().manual_seed(seed)).float()
+    run = pooled(x, given_)
+    for out in np.ndindex(*run.max.output.shape):
+        held = [x[cell].item() for cell in run_window(run, out) if within({cell}, x)]
+        assert pools.ties(run)[out] == held.count(max(held))
+    said = pools.divisors(run)
+    for place, out in enumerate(np.ndindex(*run.average.output.shape)):
+        assert said[place] == pools.division(run, out)
+
+
+@pytest.mark.parametrize("given_", [settings_of(), settings_of(stride=3), settings_of(ceil=True), settings_of(2, 2, 1)])
+def test_padding_is_drawn_on_all_four_sides_and_blank(given_):
+    run = pools.pool(torch.ones(6, 6), given_)
+    x = pools.equation(run, 800, 400)[0]
+    edges = [x.values.shape[d] - 1 for d in (0, 1)]
+    for corner in [(0, 0), (0, edges[1]), (edges[0], 0), tuple(edges)]:
+        assert corner in x.muted
+        assert x.texts[corner[0] * x.values.shape[1] + corner[1]] == ""
+    assert len(x.texts) - x.texts.count("") == 36
+
+
+def test_an_image_lights_its_windows_and_winners():
+    x = torch.rand(20, 24)
     run = pools.pool(x, settings_of())
-    window, winner = pools.input_outlines(run, run.max, (1, 1), None)
-    assert (window.colour, winner.colour) == (colour.USED, colour.PICKED)
-    assert len(window.cells) == 9
-    assert list(winner.cells) == [(4, 4)]  # input[3, 3] is the largest; the padding comes first
-    (inside,) = pools.input_outlines(run, run.average, (1, 1), None, padded=False)
-    assert (3, 3) in inside.cells
-    assert pools.output_outlines(run, run.max, None, (3, 3))[0].colour == colour.PICKED
+    shown = board_of(run)
+    leaf = x.clone().requires_grad_()
+    highest = F.max_pool2d(leaf[None], 3, 2, 1)[0]
+    assert partners(shown, "max", (4, 5), "winner")["x"] == reached(highest[4, 5], leaf)
+    assert len(partners(shown, "max", (0, 0))["x"]) == 4, "padding is no cell of an image"
+    assert partners(shown, "max", (4, 5))["average"] == {(4, 5)}
 
 
-def test_padding_is_written_as_what_it_counts_for():
-    x = torch.ones(6, 6)
-    run = pools.pool(x, settings_of(ceil=True))
-    texts = pools.input_picture(run, run.average, (0, 0), None).texts
-    assert (texts[0], texts[-1]) == ("0", "–")
-    assert pools.input_picture(run, run.max, (0, 0), None).texts[0] == "-∞"
-    without = pools.pool(x, settings_of(counted=False))
-    assert pools.input_picture(without, without.average, (0, 0), None).texts[0] == "–"
+def test_the_nearest_run_goes_with_every_input_and_kernel():
+    for k in range(1, 9):
+        for stride in (None, 1, 4):
+            run = pools.nearest(torch.ones(1, 1), settings_of(k, stride, 0, 3, True))
+            assert run.max.output.numel() >= 1
 
 
 def test_a_window_of_padding_alone_is_refused():
