@@ -95,7 +95,7 @@ def outlined(page: Page, panel: str, kind: str = "hovered", role: str = "used") 
 
 def line(page: Page, board: str = "board") -> str:
     """What the line under a board says."""
-    return page.locator(f".st-key-board-{board.replace(' ', '-')} .line").inner_text()
+    return page.locator(f".st-key-board-{board.replace(' ', '-')} p.line").inner_text()
 
 
 def drawn(page: Page, key: str) -> str:
