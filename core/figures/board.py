@@ -124,7 +124,7 @@ def packed(board: Board, plotly: str = "") -> bytes:
 
 
 def _packed_panel(panel: Panel) -> dict[str, Any]:
-    figure = orjson.dumps(panel.figure.to_dict(), option=AS_NUMPY)
+    figure = orjson.dumps(panel.figure.to_dict(), default=np.ascontiguousarray, option=AS_NUMPY)
     return {
         "name": panel.name,
         "alt": panel.alt,
