@@ -10,14 +10,14 @@ from torch import Tensor
 
 from core.figures import answers, colour, sharing
 from core.figures.answers import Answer
-from core.figures.heatmap import number
+from core.figures.heatmap import PROJECTED, number
 from core.figures.walk import record
 from core.ops import memory
 from core.ops.memory import WAYS, Numbers, Seen, Trial, Way
 from core.tensors.limits import Limits
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import controls, frame, pictures, tensor_input, walk
+from core.ui import board, controls, frame, link, tensor_input, walk
 from core.ui.frame import Pitfall
 from core.ui.predict import Question
 from core.ui.take_away import TakeAway
@@ -30,12 +30,12 @@ QUESTIONS = ("shares<br>memory", "shares<br>version", "passes<br>grad", "kept<br
 
 def lesson(topic: Topic) -> None:
     """The page between its title and its tabs."""
-    with controls.row():
-        way = WAYS[controls.choice("way", "b =", list(WAYS), "a.detach()", width=300)]
+    with controls.main():
+        way = WAYS[controls.choice("way", "b =", list(WAYS), "a.detach()", width=260)]
         to = controls.choice("to", "Write to", ("b", "a"))
         value = controls.number("value", "the number", -999, 999, 99)
         requires_grad = controls.toggle("grad", "a requires a gradient", True)
-    with controls.row("input"):
+    with controls.more():
         values = two_or_more(tensor_input.tensor("x", "a", EXAMPLE, LIMITS).float())
         untouched = memory.try_out(way, values, requires_grad, to=None)
         target = untouched.a if to == "a" or untouched.b is None else untouched.b
@@ -46,7 +46,7 @@ def lesson(topic: Topic) -> None:
             if trial.b is None:
                 st.error(f"`b = {way.code}` is refused: {trial.making_error}", icon=":material/block:")
             draw(trial, to, cell)
-            what_happened(trial, way, values, f"{to}[{cell[0]}] = {value}" if cell else None)
+            what_happened(trial, way, values, requires_grad, f"{to}[{cell[0]}] = {value}" if cell else None)
         every_way(way, requires_grad)
     frame.below(
         topic,
@@ -71,18 +71,72 @@ def two_or_more(a: Tensor) -> Numbers:
 
 def draw(trial: Trial, to: str, cell: tuple[int, ...] | None) -> None:
     """Who reads which cells, who has a graph, and what a write changed."""
-    a, b = trial.a, trial.b
-    above = sharing.Name("a and b: one object" if trial.same_object else "a", about(a), 0, 0, len(a.after))
-    storages = [storage("storage of a", a, picks(trial, to, 0, len(a.after)), written(trial, to, 0, cell))]
-    below = None
+    names, storages = [read_by_a(trial)], [storage("a", trial.a)]
+    b = trial.b
     if b is not None and not trial.same_object:
-        own = trial.first is None
-        if own:
-            storages.append(storage("storage of b", b, picks(trial, to, 1, len(b.after)), written(trial, to, 1, cell)))
-        lines = about(b, memory.facts(WAYS[trial.code], a.requires_grad or False).shares_version)
-        below = sharing.Name(f"b = {trial.code}", lines, int(own), trial.first or 0, len(b.after))
-    figure = sharing.draw(above, below, storages, b.grad_fn if b is not None else None)
-    pictures.pickable(figure, spoken(trial), key="sharing", cell_key="cell")
+        names.append(read_by_b(trial, b))
+        storages += [storage("b", b)] if trial.first is None else []
+    found = sharing.cells(names, storages)
+    picture, tie = sharing.panel(
+        names, storages, spoken(trial), b.grad_fn if b is not None else None,
+        [pick(cell, to, trial) for cell in found], [note(cell, found, storages) for cell in found],
+        PROJECTED if link.projector() else 1.0,
+    )  # fmt: skip
+    written = [i for i, c in enumerate(found) if cell and c.name and pick(c, to, trial) == f"{to} {cell[0]}"]
+    board.show(
+        picture, links=[tie], spelled="{note:sharing}", picks={"sharing": write_there}, name="sharing",
+        pinned=("sharing", (written[0],)) if written else None,
+    )  # fmt: skip
+
+
+def read_by_a(trial: Trial) -> sharing.Name:
+    """a and all its cells, which is b as well where they are one object."""
+    title = "a and b: one object" if trial.same_object else "a"
+    return sharing.Name("a", title, about(trial.a), 0, 0, len(trial.a.after))
+
+
+def read_by_b(trial: Trial, b: Seen) -> sharing.Name:
+    """b and the cells it reads: a's own, or those of its own storage."""
+    lines = about(b, memory.facts(WAYS[trial.code], trial.a.requires_grad or False).shares_version)
+    return sharing.Name("b", f"b = {trial.code}", lines, int(trial.first is None), trial.first or 0, len(b.after))
+
+
+def pick(cell: sharing.Cell, to: str, trial: Trial) -> str:
+    """What a click on a cell writes to: an element of its own name, a storage's cell through the one written to."""
+    if trial.same_object or trial.b is None:
+        return f"{to} {cell.index}"
+    if cell.name:
+        return f"{cell.name} {cell.index}"
+    places = dict(readers(cell.storage, cell.address, trial))
+    reader = to if to in places else next(iter(places), "")
+    return f"{reader} {places[reader]}" if reader else ""
+
+
+def readers(storage: int, address: int, trial: Trial) -> list[tuple[str, int]]:
+    """The elements that read a cell."""
+    found = [("a", address)] if storage == 0 else []
+    place = address - (trial.first or 0)
+    if trial.b is not None and storage == int(trial.first is None) and 0 <= place < len(trial.b.after):
+        found.append(("b", place))
+    return found
+
+
+def note(cell: sharing.Cell, found: list[sharing.Cell], storages: list[sharing.Storage]) -> str:
+    """The line of a cell: who reads it, what it holds, and what it held before the write."""
+    owner = "ab"[cell.storage]
+    there = [c for c in found if c.name and (c.storage, c.address) == (cell.storage, cell.address)]
+    who = " and ".join(f"`{c.name}[{c.index}]`" for c in there)
+    held, before = (texts[cell.address] for texts in (storages[cell.storage].texts, storages[cell.storage].before))
+    was = f", {before} before the write" if held != before else ""
+    return (
+        f"{who} {'read' if len(there) > 1 else 'reads'} cell {cell.address} of the storage of {owner}: **{held}**{was}."
+    )
+
+
+def write_there(picked: str) -> None:
+    """Write to the cell that was clicked, through the name that was clicked."""
+    if picked:
+        st.session_state["to"], st.session_state["cell"] = picked.split()
 
 
 def about(x: Seen, shares_version: bool | None = None) -> tuple[str, str]:
@@ -96,30 +150,10 @@ def about(x: Seen, shares_version: bool | None = None) -> tuple[str, str]:
     return f"requires_grad={x.requires_grad}, {made}", counter + whose
 
 
-def storage(name: str, x: Seen, picks: list[str], outlined: list[int]) -> sharing.Storage:
+def storage(owner: str, x: Seen) -> sharing.Storage:
     """The memory behind a, or behind a b with memory of its own."""
     texts, before = ([number(value) for value in values] for values in (x.after, x.before))
-    return sharing.Storage(f"{name}: {len(texts)} cells", texts, before, picks, outlined)
-
-
-def reads(trial: Trial, to: str, which: int) -> range:
-    """The cells of storage `which` that the one written to reads."""
-    if to == "a" or trial.b is None:
-        return range(len(trial.a.after)) if which == 0 else range(0)
-    home, first = (1, 0) if trial.first is None else (0, trial.first)
-    return range(first, first + len(trial.b.after)) if home == which else range(0)
-
-
-def picks(trial: Trial, to: str, which: int, held: int) -> list[str]:
-    """For every cell of a storage, the place of the one written to that reads it."""
-    cells = reads(trial, to, which)
-    return [str(cells.index(i)) if i in cells else "" for i in range(held)]
-
-
-def written(trial: Trial, to: str, which: int, cell: tuple[int, ...] | None) -> list[int]:
-    """The cell of a storage that the write is for."""
-    cells = reads(trial, to, which)
-    return [cells[cell[0]]] if cell and cells else []
+    return sharing.Storage(f"storage<br>of {owner}", texts, before)
 
 
 def spoken(trial: Trial) -> str:
@@ -142,11 +176,11 @@ def listed(values: Numbers | None) -> str:
 # ---- what happened ---------------------------------------------------------------------------------------------
 
 
-def what_happened(trial: Trial, way: Way, values: Numbers, wrote: str | None) -> None:
+def what_happened(trial: Trial, way: Way, values: Numbers, requires_grad: bool, wrote: str | None) -> None:
     """The write, the backward, and the write to a number that backward keeps."""
     if trial.b is not None and wrote:
         st.markdown(f"**Write** `{wrote}`: {after_writing(trial)}")
-    st.markdown(f"**Backward** `(b**2).sum().backward()`: {after_backward(way, values)}")
+    st.markdown(f"**Backward** `(b**2).sum().backward()`: {after_backward(way, values, requires_grad)}")
     st.markdown(f"**A kept number** `a = x.exp(); b = {way.code}; b *= 0`: {after_spoiling(way, values)}")
 
 
@@ -162,9 +196,9 @@ def after_writing(trial: Trial) -> str:
     return f"{said}, a = {listed(trial.a.after)}, b = {listed(trial.b.after)}."
 
 
-def after_backward(way: Way, values: Numbers) -> str:
+def after_backward(way: Way, values: Numbers, requires_grad: bool) -> str:
     """Where the gradient arrived."""
-    gradient = memory.backward_through(way, values)
+    gradient = memory.backward_through(way, values, requires_grad)
     if gradient.error:
         return f"no gradient, “{short(gradient.error)}”"
     if gradient.a_grad is None:
@@ -201,15 +235,27 @@ def every_way(chosen: Way, requires_grad: bool) -> None:
     """All ways in one table, each cell from a run; a click chooses."""
     rows = {code: answers_of(way, requires_grad) for code, way in WAYS.items()}
     names = {code: code.removeprefix("torch.") if len(code) > LONGEST else code for code in rows}
-    figure = answers.table(rows, QUESTIONS, chosen=chosen.code, names=names, column=41)
-    with st.container(width=364, gap="xxsmall"):
-        st.caption("Click a way to choose it. *Kept safe*: what backward keeps of a survives `b *= 0`.")
-        pictures.pickable(figure, answers.describe(rows, QUESTIONS), key="ways", cell_key="way")
+    asked = ("", *(question.replace("<br>", " ") for question in QUESTIONS))
+    notes = [
+        f"`b = {code}`" + (f": {question}? **{answer.text}**" if question else "")
+        for code, given in rows.items()
+        for question, answer in zip(asked, (Answer("", "no"), *given), strict=True)
+    ]
+    scale = PROJECTED if link.projector() else 1.0
+    table = answers.panel("ways", rows, QUESTIONS, "way", notes, names=names, column=41, scale=scale)
+    with st.container(width=int(364 * scale), gap="xxsmall"):
+        st.caption(
+            "Click a way to choose it. *Kept safe*: whether backward is still right after `b *= 0` has written over b."
+        )
+        board.show(
+            table, spelled="{note:ways}", picks={"ways": "way"}, name="ways",
+            pinned=("ways", (list(WAYS).index(chosen.code), 0)),
+        )  # fmt: skip
 
 
 def answers_of(way: Way, requires_grad: bool) -> list[Answer]:
     """One row: memory, version counter, gradient, and a kept number overwritten."""
-    found, gradient = memory.facts(way, requires_grad), memory.backward_through(way)
+    found, gradient = memory.facts(way, requires_grad), memory.backward_through(way, requires_grad=requires_grad)
     if found.error:
         first = [Answer("error", "careful")] * 2
     else:

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import plotly.graph_objects as go
 
 from core.figures import colour
-from core.figures.heatmap import unchecked, unseen_squares
+from core.figures.board import Cells, Panel
+from core.figures.heatmap import unchecked
 
 Tone = Literal["no", "yes", "careful", "wrong"]
 
@@ -24,26 +25,47 @@ class Answer:
     tone: Tone
 
 
+def panel(
+    name: str,
+    rows: Mapping[str, Sequence[Answer]],
+    questions: Sequence[str],
+    axis: str,
+    notes: Sequence[str],
+    **how: Any,
+) -> Panel:
+    """The table as a board's picture: a pin anywhere in a row, its name included, reports the row's key.
+
+    `axis` is the word of its rows; columns count the name as 0. `notes` are said of the cells, the names' included, in
+    reading order; `how` is for `table`.
+    """
+    figure = table(rows, questions, **how)
+    left, width = figure.layout.xaxis.range[0], len(questions)
+    boxes = [
+        (left if column < 0 else column - 0.5, -0.5 if column < 0 else column + 0.5, row - 0.5, row + 0.5)
+        for row in range(len(rows)) for column in range(-1, width)
+    ]  # fmt: skip
+    texts = [text for key, answers in rows.items() for text in (key, *(answer.text for answer in answers))]
+    cells = Cells(f"{axis} fact", (len(rows), width + 1), texts=texts, notes=notes, boxes=boxes, group=axis)
+    return Panel(name, figure, describe(rows, questions), cells, picks=[key for key in rows for _ in range(width + 1)])
+
+
 def table(
     rows: Mapping[str, Sequence[Answer]],
     questions: Sequence[str],
     *,
-    chosen: str | None = None,
     names: Mapping[str, str] | None = None,
-    column: int = 42,
-    width: int = 360,
+    column: float = 42,
+    width: float = 360,
+    scale: float = 1.0,
 ) -> go.Figure:
-    """The answers as a figure whose rows can be picked: a click on a cell or a name reports the row's key.
+    """The answers as a figure. `names` says how a row is written, by default its key.
 
-    `names` says how a row is written, by default its key; the chosen row has a border. `column` and `width` are in
-    pixels; the names get what the columns leave.
+    `column` and `width` are in pixels; the names get what the columns leave. `scale` enlarges all of it.
     """
     left = -0.5 - (width - 4 - column * len(questions)) / column  # where names begin, in columns
-    layout = _layout(len(rows), questions, left, width)
-    layout["annotations"] = [_name((names or {}).get(key, key), left, row) for row, key in enumerate(rows)]
-    if chosen is not None:
-        layout["shapes"] = [_border(list(rows).index(chosen), left, len(questions))]
-    return unchecked([_cells(list(rows.values())), _picks(rows, questions, left)], layout)
+    layout = _layout(len(rows), questions, left, width, scale)
+    layout["annotations"] = [_name((names or {}).get(key, key), left, row, scale) for row, key in enumerate(rows)]
+    return unchecked([_cells(list(rows.values()), scale)], layout)
 
 
 def describe(rows: Mapping[str, Sequence[Answer]], questions: Sequence[str]) -> str:
@@ -54,13 +76,13 @@ def describe(rows: Mapping[str, Sequence[Answer]], questions: Sequence[str]) -> 
     )
 
 
-def _cells(rows: Sequence[Sequence[Answer]]) -> dict:
+def _cells(rows: Sequence[Sequence[Answer]], scale: float) -> dict:
     return {
         "type": "heatmap",
         "z": [[TONES.index(answer.tone) for answer in row] for row in rows],
         "text": [[answer.text for answer in row] for row in rows],
         "texttemplate": "%{text}",
-        "textfont": {"size": LINE, "color": colour.INK},
+        "textfont": {"size": LINE * scale, "color": colour.INK},
         "colorscale": [(i / (len(FILLS) - 1), fill) for i, fill in enumerate(FILLS)],
         "zmin": 0,
         "zmax": len(FILLS) - 1,
@@ -71,48 +93,25 @@ def _cells(rows: Sequence[Sequence[Answer]]) -> dict:
     }
 
 
-def _picks(rows: Mapping[str, Sequence[Answer]], questions: Sequence[str], left: float) -> dict:
-    """Invisible markers over the cells, and as far apart over the names."""
-    before = [-1.0 - i for i in range(int(-left - 0.5))]
-    points = [(x, row, key, key) for row, key in enumerate(rows) for x in before]
-    for row, (key, answers) in enumerate(rows.items()):
-        for x, (question, answer) in enumerate(zip(questions, answers, strict=True)):
-            points.append((float(x), row, key, f"{key}<br>{question.replace('<br>', ' ')}: {answer.text}"))
-    return unseen_squares(
-        [x for x, _, _, _ in points],
-        [row for _, row, _, _ in points],
-        ROW,
-        customdata=[key for _, _, key, _ in points],
-        text=[said for _, _, _, said in points],
-        hovertemplate="%{text}<extra></extra>",
-    )
-
-
-def _name(text: str, left: float, row: int) -> dict:
+def _name(text: str, left: float, row: int, scale: float) -> dict:
     return {
         "text": text, "x": left, "y": row, "xanchor": "left", "yanchor": "middle", "showarrow": False,
-        "font": {"size": LINE, "family": "monospace"},
+        "font": {"size": LINE * scale, "family": "monospace"},
     }  # fmt: skip
 
 
-def _border(row: int, left: float, columns: int) -> dict:
-    line = {"color": colour.PICKED, "width": 2.5}
-    return {"type": "rect", "x0": left, "x1": columns - 0.5, "y0": row - 0.5, "y1": row + 0.5, "line": line}
-
-
-def _layout(rows: int, questions: Sequence[str], left: float, width: int) -> dict:
+def _layout(rows: int, questions: Sequence[str], left: float, width: float, scale: float) -> dict:
     axis = {"showgrid": False, "zeroline": False, "showline": False, "ticks": "", "fixedrange": True}
-    asked = {"tickvals": list(range(len(questions))), "ticktext": list(questions), "tickfont": {"size": LINE}}
+    asked = {"tickvals": list(range(len(questions))), "ticktext": list(questions), "tickfont": {"size": LINE * scale}}
     return {
         "template": None,
-        "width": width,
-        "height": HEADER + ROW * rows + 4,
-        "margin": {"l": 2, "r": 2, "t": HEADER, "b": 4},
+        "width": width * scale,
+        "height": (HEADER + ROW * rows) * scale + 4,
+        "margin": {"l": 2, "r": 2, "t": HEADER * scale, "b": 4},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "xaxis": axis | asked | {"side": "top", "tickangle": 0, "range": [left - 0.05, len(questions) - 0.45]},
         "yaxis": axis | {"showticklabels": False, "range": [rows - 0.45, -0.55]},
         "dragmode": False,
-        "clickmode": "event+select",
         "showlegend": False,
     }

@@ -1,24 +1,29 @@
-"""Who shares a storage with whom: two names as boxes, the storages between them as cells, and the graph beside."""
+"""Who shares a storage with whom: two names, the elements that each reads, the storages, and the graph beside."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
+import numpy as np
 import plotly.graph_objects as go
 
 from core.figures import colour
-from core.figures.heatmap import unchecked, unseen_squares
+from core.figures.board import Box, Cells, Panel, Relation
+from core.figures.heatmap import unchecked
 
-WIDTH, RIGHT = 360, 304  # pixels: of the picture, and of boxes and cells; right of those runs the graph
-BOX, ARROW, CELL, TITLE = 62, 34, 44, 22  # heights in pixels
+WIDTH, RIGHT = 360, 304  # pixels: of the picture, and of boxes; right of those runs the graph
+BOX, ELEMENT, LINE, CELL, SPACE = 62, 26, 16, 44, 8  # heights in pixels
+WIDEST = 44  # pixels of a cell
 FILLS = (colour.IDENTITY[1], colour.IDENTITY[4])  # of the first storage, and of a second one
-PATH = colour.USED
+PATH = CHANGED = colour.USED
 
 
 @dataclass(frozen=True)
 class Name:
     """A name and the object behind it: which cells of which storage it reads."""
 
-    name: str
+    name: str  # "a", as its elements are called: a[0]
+    title: str
     lines: Sequence[str]
     storage: int
     first: int
@@ -32,8 +37,17 @@ class Storage:
     title: str
     texts: Sequence[str]
     before: Sequence[str]
-    picks: Sequence[str] = ()  # for each cell, what picking it reports
-    outlined: Collection[int] = field(default=())
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of the picture: an element of a name, or a cell of a storage."""
+
+    name: str  # "" for a cell of a storage
+    index: int  # the element's, or the cell's address
+    storage: int
+    address: int
+    box: Box
 
 
 @dataclass
@@ -44,64 +58,110 @@ class Marks:
     notes: list[dict] = field(default_factory=list)
 
 
-def draw(above: Name, below: Name | None, storages: Sequence[Storage], path: str | None = None) -> go.Figure:
-    """The name `above`, the storages, the name `below` (None where both names are one object).
+def panel(
+    names: Sequence[Name], storages: Sequence[Storage], alt: str, path: str | None, picks: Sequence[str],
+    notes: Sequence[str], scale: float = 1.0,
+) -> tuple[Panel, Relation]:  # fmt: skip
+    """The picture, and that its cells hang together where they are one address of one storage.
 
-    `path` is the step of the graph by which a gradient at the lower name reaches the upper one; None for none.
+    `picks` and `notes` are for the cells in the order of `cells`.
     """
-    height = _height(len(storages), below is not None)
+    found = cells(names, storages)
+    boxed = Cells("cell", (len(found),), notes=notes, texts=notes, boxes=[cell.box for cell in found], group="address")
+    starts = [0, *accumulate(len(storage.texts) for storage in storages)]
+    rows = np.array([(i, starts[cell.storage] + cell.address) for i, cell in enumerate(found)])
+    return Panel("sharing", draw(names, storages, path, scale), alt, boxed, picks=picks), Relation("cell address", rows)
+
+
+def draw(names: Sequence[Name], storages: Sequence[Storage], path: str | None = None, scale: float = 1.0) -> go.Figure:
+    """The first name, the storages, and the second name if there is one: elements stand over the cells they read.
+
+    `path` is the step of the graph by which a gradient at the lower name reaches the upper one; None for none. `scale`
+    enlarges all of it.
+    """
+    height = _height(len(storages), len(names))
     marks = Marks()
-    tops = [BOX + ARROW + i * (TITLE + CELL + 6) for i in range(len(storages))]
-    for i, (storage, top) in enumerate(zip(storages, tops, strict=True)):
-        _cells(marks, storage, top + TITLE, FILLS[i])
-    _box(marks, above, 0)
-    _points_at(marks, above, BOX, tops[above.storage] + TITLE, len(storages[above.storage].texts))
-    if below is not None:
-        _box(marks, below, height - BOX - 2)
-        bottom = tops[below.storage] + TITLE + CELL
-        _points_at(marks, below, height - BOX - 2, bottom, len(storages[below.storage].texts))
+    for name, top in zip(names, (0, height - BOX - 2), strict=False):
+        _box(marks, name, top)
+    for storage, top in zip(storages, _tops(storages), strict=True):
+        beside = 6 + len(storage.texts) * _wide(storages)
+        font = {"size": 11, "color": colour.MUTED}
+        _say(marks, storage.title, beside, top + CELL / 2, xanchor="left", yanchor="middle", align="left", font=font)
+    for cell in cells(names, storages):
+        _cell(marks, cell, storages[cell.storage])
+        if cell.name:
+            _reads(marks, cell, _tops(storages)[cell.storage])
+    if len(names) > 1:
         _path(marks, path, height)
-    return unchecked([_picks(storages, tops)], _layout(height) | {"shapes": marks.shapes, "annotations": marks.notes})
+    for note in marks.notes:
+        if "font" in note:
+            note["font"] = note["font"] | {"size": note["font"]["size"] * scale}
+            note["text"] = note["text"].replace("{small}", f"font-size:{10 * scale:g}px")
+    unseen = {"type": "scatter", "x": [], "y": []}
+    return unchecked([unseen], _layout(height, scale) | {"shapes": marks.shapes, "annotations": marks.notes})
 
 
-def _height(storages: int, two: bool) -> int:
-    return BOX + ARROW + storages * (TITLE + CELL + 6) - 6 + (ARROW + BOX if two else 0) + 2
+def cells(names: Sequence[Name], storages: Sequence[Storage]) -> list[Cell]:
+    """All cells of the picture, from the top down: elements, storages, elements."""
+    wide, height = _wide(storages), _height(len(storages), len(names))
+    held = [
+        Cell("", i, which, i, (1 + i * wide, 1 + (i + 1) * wide, top, top + CELL))
+        for which, (storage, top) in enumerate(zip(storages, _tops(storages), strict=True))
+        for i in range(len(storage.texts))
+    ]
+    above, *below = (_elements(name, wide, top) for name, top in zip(names, (BOX, height - BOX - 2 - ELEMENT)))  # noqa: B905
+    return [*above, *held, *(cell for row in below for cell in row)]
 
 
-def _cell_width(count: int) -> float:
-    return min(48.0, RIGHT / max(count, 1))
+def _elements(name: Name, wide: float, top: float) -> Iterator[Cell]:
+    for i in range(name.count):
+        left = 1 + (name.first + i) * wide
+        yield Cell(name.name, i, name.storage, name.first + i, (left, left + wide, top, top + ELEMENT))
+
+
+def _height(storages: int, names: int) -> float:
+    return names * (BOX + ELEMENT + LINE) + storages * (CELL + SPACE) - SPACE + 2
+
+
+def _tops(storages: Sequence[Storage]) -> list[float]:
+    return [BOX + ELEMENT + LINE + i * (CELL + SPACE) for i in range(len(storages))]
+
+
+def _wide(storages: Sequence[Storage]) -> float:
+    longest = max((len(storage.texts) for storage in storages), default=1)
+    return min(float(WIDEST), (RIGHT - 40) / max(longest, 1))
 
 
 def _box(marks: Marks, name: Name, top: float) -> None:
     line = {"color": colour.MUTED, "width": 1.5}
     marks.shapes.append({"type": "rect", "x0": 1, "x1": RIGHT, "y0": top, "y1": top + BOX, "line": line})
-    text = f"<b>{name.name}</b><br>" + "<br>".join(name.lines)
+    text = f"<b>{name.title}</b><br>" + "<br>".join(name.lines)
     _say(marks, text, 8, top + BOX / 2, xanchor="left", yanchor="middle", align="left", font={"size": 12})
 
 
-def _cells(marks: Marks, storage: Storage, top: float, fill: str) -> None:
-    wide = _cell_width(len(storage.texts))
-    _say(marks, storage.title, 0, top - 3, xanchor="left", yanchor="bottom", font={"size": 11, "color": colour.MUTED})
-    for i, (text, before) in enumerate(zip(storage.texts, storage.before, strict=True)):
-        picked, changed = i in storage.outlined, text != before
-        line = {"color": colour.PICKED if picked else colour.MUTED, "width": 3 if picked else 1}
-        marks.shapes.append(
-            {"type": "rect", "x0": 1 + i * wide, "x1": 1 + (i + 1) * wide, "y0": top, "y1": top + CELL, "line": line,
-             "fillcolor": fill, "layer": "below"}
-        )  # fmt: skip
-        said = f"<b>{text}</b><br><span style='font-size:10px'>was {before}</span>" if changed else text
-        middle = 1 + (i + 0.5) * wide
-        _say(marks, said, middle, top + CELL / 2, yanchor="middle", font={"size": 13, "color": colour.INK})
+def _cell(marks: Marks, cell: Cell, storage: Storage) -> None:
+    """A cell with its index or its number; one that a write has changed has a stronger border and says what it was."""
+    left, right, top, bottom = cell.box
+    text, before = storage.texts[cell.address], storage.before[cell.address]
+    changed = text != before
+    line = {"color": CHANGED if changed else colour.MUTED, "width": 3 if changed else 1}
+    marks.shapes.append(
+        {"type": "rect", "x0": left, "x1": right, "y0": top, "y1": bottom, "line": line,
+         "fillcolor": FILLS[cell.storage], "layer": "below"}
+    )  # fmt: skip
+    said = f"{cell.name}[{cell.index}]" if cell.name else text
+    if changed:
+        said = f"<b>{said}</b>" + ("" if cell.name else f"<br><span style='{{small}}'>was {before}</span>")
+    font = {"size": 11 if cell.name else 13, "color": colour.INK}
+    _say(marks, said, (left + right) / 2, (top + bottom) / 2, yanchor="middle", font=font)
 
 
-def _points_at(marks: Marks, name: Name, start: float, end: float, held: int) -> None:
-    """An arrow from a box to the cells it reads, and a bracket over exactly those."""
-    wide = _cell_width(held)
-    left, right = 1 + name.first * wide + 2, 1 + (name.first + name.count) * wide - 2
-    middle, bar = (left + right) / 2, end + (-TITLE if start < end else 7)
-    line = {"color": colour.MUTED, "width": 3}
-    marks.shapes.append({"type": "line", "x0": left, "x1": right, "y0": bar, "y1": bar, "line": line})
-    _arrow(marks, (middle, start), (middle, bar), colour.MUTED, 1.5)
+def _reads(marks: Marks, cell: Cell, storage_top: float) -> None:
+    """A line from an element to the cell it reads."""
+    left, right, top, bottom = cell.box
+    ends = (bottom, storage_top) if bottom < storage_top else (top, storage_top + CELL)
+    middle, line = (left + right) / 2, {"color": colour.MUTED, "width": 2}
+    marks.shapes.append({"type": "line", "x0": middle, "x1": middle, "y0": ends[0], "y1": ends[1], "line": line})
 
 
 def _path(marks: Marks, path: str | None, height: float) -> None:
@@ -116,18 +176,6 @@ def _path(marks: Marks, path: str | None, height: float) -> None:
     _say(marks, said, out + 14, height / 2, textangle=90, yanchor="middle", font={"size": 12})
 
 
-def _picks(storages: Sequence[Storage], tops: Sequence[float]) -> dict:
-    """Invisible squares over the cells that take the clicks."""
-    cells = [
-        (1 + (i + 0.5) * _cell_width(len(s.texts)), top + TITLE + CELL / 2, pick)
-        for s, top in zip(storages, tops, strict=True)
-        for i, pick in enumerate(s.picks)
-        if pick
-    ]
-    x, y, picks = ([cell[i] for cell in cells] for i in range(3))
-    return unseen_squares(x, y, 40, customdata=picks, hoverinfo="none")
-
-
 def _arrow(marks: Marks, tail: tuple[float, float], tip: tuple[float, float], hue: str, wide: float) -> None:
     marks.notes.append(
         {"x": tip[0], "y": tip[1], "ax": tail[0], "ay": tail[1], "xref": "x", "yref": "y", "axref": "x", "ayref": "y",
@@ -139,12 +187,12 @@ def _say(marks: Marks, text: str, x: float, y: float, **how: object) -> None:
     marks.notes.append({"text": text, "x": x, "y": y, "showarrow": False, **how})
 
 
-def _layout(height: int) -> dict:
+def _layout(height: float, scale: float) -> dict:
     hidden = {"visible": False, "fixedrange": True}
     return {
         "template": None,
-        "width": WIDTH,
-        "height": height,
+        "width": WIDTH * scale,
+        "height": height * scale,
         "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
@@ -152,5 +200,4 @@ def _layout(height: int) -> dict:
         "yaxis": hidden | {"range": [height, 0]},
         "showlegend": False,
         "dragmode": False,
-        "clickmode": "event+select",
     }

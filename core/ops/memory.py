@@ -253,9 +253,9 @@ class Gradient:
     error: str | None  # of making b or of backward
 
 
-def backward_through(way: Way, values: Numbers = EXAMPLE) -> Gradient:
-    """Make b from a leaf a that requires a gradient, and go backward from a sum over b."""
-    a = _leaf(True, values)
+def backward_through(way: Way, values: Numbers = EXAMPLE, requires_grad: bool = True) -> Gradient:
+    """Make b from a leaf a, which may ask for a gradient, and go backward from a sum over b."""
+    a = _leaf(requires_grad, values)
     try:
         (_make(way, a) ** 2).sum().backward()
     except (RuntimeError, AttributeError) as error:  # AttributeError: an array has no backward

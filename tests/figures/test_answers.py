@@ -1,4 +1,4 @@
-"""The table of answers: what stands where, which row a click reports, and that a phone holds it."""
+"""The table of answers: what stands where, which row a pin reports, and that a phone holds it."""
 
 from core.figures import answers
 from core.figures.answers import Answer
@@ -13,18 +13,20 @@ def test_cells_say_and_colour_their_answers():
     assert [list(row) for row in cells.z] == [[1, 0], [1, 3]]
 
 
-def test_a_click_anywhere_in_a_row_reports_the_row():
-    picks = answers.table(ROWS, QUESTIONS).data[1]
-    reported = {(x, y): key for x, y, key in zip(picks.x, picks.y, picks.customdata, strict=True)}
-    assert reported[(0.0, 0)] == reported[(1.0, 0)] == reported[(-1.0, 0)] == "a"
-    assert reported[(0.0, 1)] == reported[(-2.0, 1)] == "a.data"
-    assert len({y for _, y in reported}) == 2
+def test_a_pin_anywhere_in_a_row_reports_the_row():
+    made = answers.panel("ways", ROWS, QUESTIONS, "way", ["said"] * 6)
+    assert made.cells.shape == (2, 3)
+    assert made.picks == ["a"] * 3 + ["a.data"] * 3
+    assert made.cells.group == "way"
 
 
-def test_the_chosen_row_alone_has_a_border():
-    assert not answers.table(ROWS, QUESTIONS).layout.shapes
-    (border,) = answers.table(ROWS, QUESTIONS, chosen="a.data").layout.shapes
-    assert (border.y0, border.y1) == (0.5, 1.5)
+def test_the_boxes_cover_names_and_cells_without_a_gap():
+    made = answers.panel("ways", ROWS, QUESTIONS, "way", ["said"] * 6)
+    name, first, second = made.cells.boxes[3:]
+    assert name[1] == first[0] == -0.5
+    assert first[1] == second[0] == 0.5
+    assert {box[2:] for box in (name, first, second)} == {(0.5, 1.5)}
+    assert name[0] == made.figure.layout.xaxis.range[0]
 
 
 def test_names_are_written_as_asked():
@@ -34,6 +36,9 @@ def test_names_are_written_as_asked():
 
 def test_it_fits_a_phone_with_letters_to_read():
     figure = answers.table(ROWS, QUESTIONS)
+    large = answers.table(ROWS, QUESTIONS, scale=1.4)
+    assert large.data[0].textfont.size >= 14
+    assert large.layout.height > 1.3 * figure.layout.height
     assert figure.layout.width <= 364
     assert figure.data[0].textfont.size >= 10
     assert figure.layout.xaxis.tickfont.size >= 10

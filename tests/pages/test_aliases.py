@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from core.ops.memory import WAYS
-from tests.pages.opening import charts, control, open_page, ran_alone, sound, words
+from tests.pages.opening import boards, charts, control, open_page, panels, ran_alone, sound, words
 
 NAMES = {"torch": torch, "np": np, "copy": copy}
 
@@ -77,6 +77,38 @@ def test_the_picture_names_memory_and_path():
     assert alt.startswith("b = a.clone() has memory of its own; a gradient at b reaches a by CloneBackward0.")
     alt = next(alt for alt in charts(open_page("aliases")) if alt.startswith("b = "))
     assert "shares memory; b is not in a graph. a: [1, 2, 3, 4], then [99, 2, 3, 4]" in alt
+
+
+@pytest.mark.parametrize("code", [code for code in WAYS if code != "a.numpy()"])
+def test_elements_hang_together_where_they_are_one_number_in_memory(code):
+    a = torch.tensor([1.0, 2.0, 3.0, 4.0])
+    b = made(code, a)
+    app = open_page("aliases", way=code, grad="false")
+    board = boards(app)["sharing"]
+    (tie,) = board.relations
+    address = dict(tie.rows.tolist())
+    notes = panels(app)["sharing"].cells.notes
+    elements = {f"`b[{i}]`" for i in range(len(b))}
+    for i in range(4):
+        a[i] = -1.0  # b changes where it reads this very cell
+        reading = {f"`b[{j}]`" for j in range(len(b)) if b[j] == -1.0} if b is not a else set()
+        assert {word for word in elements if word in notes[i]} == reading
+        assert len([cell for cell in address if address[cell] == address[i]]) == 2 + len(reading)
+        a[i] = float(i + 1)
+
+
+def test_a_pin_writes_through_the_name_that_was_pinned():
+    picks = panels(open_page("aliases", way="a[1:]"))["sharing"].picks
+    assert picks == ["a 0", "a 1", "a 2", "a 3", "a 0", "b 0", "b 1", "b 2", "b 0", "b 1", "b 2"]
+    assert boards(open_page("aliases", way="a[1:]", cell="2"))["sharing"].pinned == ("sharing", (10,))
+
+
+def test_without_a_gradient_backward_is_refused_as_torch_does():
+    app = open_page("aliases", way="a.clone()", grad="false")
+    with pytest.raises(RuntimeError) as refusal:
+        (torch.ones(4).clone() ** 2).sum().backward()
+    assert str(refusal.value) in words(app)
+    assert "`a.grad` is" not in words(app)
 
 
 def test_the_readers_own_numbers():
