@@ -266,7 +266,8 @@ def _cells(picture: Picture, montage: Montage, cell: int, labels: Labels) -> dic
     low, high = picture.scale.low, picture.scale.high
     unit = high if high > LARGEST_COLOUR else 1.0
     colours = np.clip(picture.values.detach().double().numpy(force=True).ravel(), low, high) / unit
-    trace = _heatmap(colours, np.ones(colours.shape, dtype=bool), picture, montage, cell, labels)
+    texts = [text if shown else "" for text, shown in zip(labels[0], _shown(picture), strict=True)]
+    trace = _heatmap(colours, np.ones(colours.shape, dtype=bool), picture, montage, cell, (texts, labels[1]))
     return trace | {"zmin": low / unit, "zmax": high / unit}
 
 
