@@ -7,8 +7,11 @@ import torch
 from torch.nn.functional import conv2d
 
 from core.data import digit
+from core.figures import board as figures
 from core.ops.convolution import FAMOUS_KERNELS
-from tests.pages.opening import charts, control, open_page, ran_alone, sound, words
+from core.ui.board import hand_over
+from tests.linking import partners
+from tests.pages.opening import boards, charts, control, kept, open_page, panels, ran_alone, sound, words
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same'")
 
@@ -42,17 +45,17 @@ def shown(app, title: str) -> list[str]:
 def test_the_pictures_hold_torchs_numbers(link, arguments):
     app = open_page("convolution", **link)
     output = conv2d(example(), counting(1, 1, 3, 3), **arguments)
-    assert shown(app, "output") == [f"{value:g}" for value in output.flatten().tolist()]
-    assert shown(app, "input") == [f"{value:g}" for value in example().flatten().tolist()]
+    assert shown(app, "y: output") == [f"{value:g}" for value in output.flatten().tolist()]
+    assert shown(app, "x: input") == [f"{value:g}" for value in example().flatten().tolist()]
     assert "manual conv2d agrees with torch" in words(app)
     assert "largest difference in values **0**" in words(app)
 
 
 def test_channels_groups_and_bias_are_torchs():
-    link = {"in_channels": "4", "out_channels": "2", "groups": "2", "bias": "true", "o": "1", "out": "3,2"}
+    link = {"in_channels": "4", "out_channels": "2", "groups": "2", "bias": "true", "cell": "y[1, 3, 2]"}
     app = open_page("convolution", **link)
     output = conv2d(example(4), counting(2, 2, 3, 3), torch.tensor([1.0, 2.0]), padding=1, groups=2)
-    assert shown(app, "output") == [f"{value:g}" for value in output.flatten().tolist()]
+    assert shown(app, "y: output") == [f"{value:g}" for value in output.flatten().tolist()]
     assert f"+ bias 2 = **{output[1, 3, 2].item():g}**" in words(app)
     assert "- channel 2:" in words(app)
     assert "- channel 1:" not in words(app)  # the other group's
@@ -68,87 +71,181 @@ def test_only_divisors_of_both_channel_counts_are_offered_as_groups():
 
 @pytest.mark.parametrize("name", FAMOUS_KERNELS)
 def test_every_famous_kernel_runs(name):
-    app = open_page("convolution", kernel=name, out="2,2")
+    app = open_page("convolution", kernel=name)
     kernel = torch.tensor(FAMOUS_KERNELS[name], dtype=torch.float32)
-    value = conv2d(example(), kernel[None, None], padding=1)[0, 2, 2].item()
-    assert f"**{value:.3g}**" in words(app)
+    output = conv2d(example(), kernel[None, None], padding=1)
+    assert [float(text) for text in shown(app, "y: output")] == pytest.approx(output.flatten().tolist(), rel=6e-3)
 
 
 def test_a_kernel_of_ones_own_is_used():
     app = open_page("convolution", kernel="my own", w_from="typed or pasted", w="[[0, 1], [2, 3]]", padding="0",
-                    x_from="typed or pasted", x="[[0,1,2],[3,4,5],[6,7,8]]", out="0,0")  # fmt: skip
-    assert "`0·0 + 1·1 + 3·2 + 4·3` = **19**" in words(app)
-    assert shown(app, "output") == ["19", "25", "37", "43"]
+                    x_from="typed or pasted", x="[[0,1,2],[3,4,5],[6,7,8]]")  # fmt: skip
+    assert shown(app, "y: output") == ["19", "25", "37", "43"]
 
 
 def test_height_and_width_of_the_kernel_come_apart():
     app = open_page("convolution", apart="true", kernel_height="2", kernel_width="4", padding="0")
     output = conv2d(example(), counting(1, 1, 2, 4))
-    assert shown(app, "output") == [f"{value:g}" for value in output.flatten().tolist()]
+    assert shown(app, "y: output") == [f"{value:g}" for value in output.flatten().tolist()]
     sound(control(app, "apart").set_value(False).run())
     assert control(app, "kernel_size").value == 3
 
 
-def test_a_picked_input_cell_names_the_outputs_that_read_it():
-    app = open_page("convolution", **{"in": "2,2"}, stride="2")
-    x = example().requires_grad_()
-    conv2d(x, counting(1, 1, 3, 3), padding=1, stride=2).sum().backward()
-    assert "is read by **1** outputs: `[0, 1, 1]` times 4" in words(app)
-    assert f"**{x.grad[0, 2, 2].item():g}** arrives here" in words(app)
+LINKS = [
+    {}, {"stride": "2"}, {"padding": "same", "dilation": "2"}, {"padding": "valid", "kernel_size": "2"},
+    {"in_channels": "4", "out_channels": "2", "groups": "2", "bias": "true"}, {"in_channels": "3"},
+    {"x_from": "digit", "stride": "3", "out_channels": "2", "o": "1"},
+]  # fmt: skip
 
 
-def test_a_click_in_a_picture_moves_the_picked_cell_and_takes_back_the_other():
-    app = open_page("convolution", out_channels="2", **{"in": "1,1"})
-    app.session_state["click out"] = "1, 2, 3"
+@pytest.mark.parametrize("link", LINKS, ids=str)
+def test_outputs_and_inputs_light_each_other_as_gradients_say(link):
+    board = boards(open_page("convolution", **link))["board"]
+    cells = {panel.name: panel.cells for panel in board.panels}
+    run = kept_run(link)
+    x, weight, settings = run
+    leaf, kernel = torch.ones_like(x).requires_grad_(), torch.ones_like(weight).requires_grad_()
+    output = conv2d(leaf, kernel, **settings)
+    shape, origin = cells["y"].shape, cells["y"].origin or (0,) * len(cells["y"].shape)
+    index = tuple(start + n // 2 for n, start in zip(shape, origin, strict=True))
+    whole = (0,) * (3 - len(index)) + index
+    grads = torch.autograd.grad(output[whole], (leaf, kernel))
+    found = partners(board, "y", index)
+    lit = {(0,) * (3 - len(at)) + at for at in found["x"]}
+    inside = {at for at in lit if all(0 <= i < n for i, n in zip(at, x.shape, strict=True))}
+    assert inside == {tuple(at) for at in grads[0].nonzero().tolist()}
+    assert {(0,) * (4 - len(at)) + at for at in found["w"]} == {tuple(at) for at in grads[1].nonzero().tolist()}
+    for at in list(found["x"])[:5]:
+        assert index in partners(board, "x", at)["y"]
+
+
+def kept_run(link: dict) -> tuple[torch.Tensor, torch.Tensor, dict]:
+    """Input, a weight and settings in torch's words."""
+    x = digit(0)[None] if link.get("x_from") == "digit" else example(int(link.get("in_channels", 1)))
+    groups, k = int(link.get("groups", 1)), int(link.get("kernel_size", 3))
+    padding = link.get("padding", "1")
+    settings = {"stride": int(link.get("stride", 1)), "padding": int(padding) if padding.isdecimal() else padding}
+    settings |= {"dilation": int(link.get("dilation", 1)), "groups": groups}
+    return x, torch.ones(int(link.get("out_channels", 1)), len(x) // groups, k, k), settings
+
+
+def pick(app, board: str, panel: str, index: tuple[int, ...]) -> None:
+    """What the browser reports where a reader pins a cell."""
+    app.session_state["cell"] = ""
+    taken: dict[str, str] = {}
+    shown_board = boards(app)[board]
+    hand_over(shown_board, {panel: lambda said: taken.update(said=said)}, {"panel": panel, "index": list(index)})
+    name = {"kernel": "w", "columns": "y", "product": "y"}.get(panel, panel)
+    app.session_state["cell"] = f"{name}[{taken['said']}]"
     sound(app.run())
-    assert control(app, "out").value == "2, 3"
-    assert control(app, "o").value == 1
-    assert control(app, "in").value == ""
-    app.session_state["click in"] = "4, 4"
-    sound(app.run())
-    assert control(app, "in").value == "4, 4"
-    assert control(app, "out").value == ""
 
 
-def test_a_picked_input_cell_stays_when_channels_come_and_go():
-    app = open_page("convolution", **{"in": "2,3"})
+def test_a_cell_pinned_in_any_picture_is_pinned_on_both_boards():
+    app = open_page("convolution", out_channels="2", tab="im2col")
+    pick(app, "board", "y", (1, 2, 3))
+    assert boards(app)["board"].pinned == ("y", (1, 2, 3))
+    assert boards(app)["im2col"].pinned == ("product", (1, 13))
+    pick(app, "im2col", "columns", (4, 7))
+    assert boards(app)["board"].pinned == ("y", (1, 1, 2)), "the eighth window of the channel looked at"
+    pick(app, "im2col", "kernel", (1, 5))
+    assert boards(app)["board"].pinned == ("w", (1, 0, 1, 2))
+    pick(app, "board", "x", (0, -1, 5))
+    assert boards(app)["board"].pinned == ("x", (0, -1, 5)), "padding too"
+    assert all(place is not None for place in placed(app))
+
+
+def placed(app) -> list[int | None]:
+    """The place of each board's pinned cell; None where its picture has no such cell."""
+    return [
+        figures.place_of(panels_of(board)[board.pinned[0]].cells, board.pinned[1]) for board in boards(app).values()
+    ]
+
+
+def panels_of(board) -> dict:
+    return {panel.name: panel for panel in board.panels}
+
+
+def test_a_pinned_cell_stays_when_channels_come_and_go():
+    app = open_page("convolution", cell="x[2, 3]")
     sound(control(app, "in_channels").set_value(3).run())
-    assert control(app, "in").value == "0, 2, 3"
-    assert "`input[0, 2, 3]`" in words(app)
+    assert boards(app)["board"].pinned == ("x", (0, 2, 3))
     sound(control(app, "in_channels").set_value(1).run())
-    assert control(app, "in").value == "2, 3"
+    assert boards(app)["board"].pinned == ("x", (2, 3))
+    assert control(app, "cell").value == "x[2, 3]"
+
+
+def test_the_kernel_of_an_image_finds_edges_at_first_and_the_readers_own_choice_stays():
+    app = open_page("convolution", x_from="photo")
+    assert control(app, "kernel").value == "Sobel x"
+    assert "kernel" not in kept(app).address
+    sound(control(app, "x_from").set_value("example").run())
+    assert control(app, "kernel").value == "counting"
+    sound(control(app, "x_from").set_value("digit").run())
+    assert control(app, "kernel").value == "Sobel x"
+    sound(control(app, "kernel").set_value("emboss").run())
+    sound(control(app, "x_from").set_value("example").run())
+    assert control(app, "kernel").value == "emboss"
+
+
+def test_a_photograph_is_as_large_as_96_pixels():
+    assert panels(open_page("convolution", x_from="photo"))["x"].cells.shape == (64, 96)
+
+
+def test_one_move_changes_only_the_pictures_that_it_concerns():
+    app = open_page("convolution", x_from="photo")
+    before = drawings(app)
+    sound(control(app, "kernel").set_value("emboss").run())
+    changed = {name for name, drawn in drawings(app).items() if drawn != before[name]}
+    assert changed == {"w", "y"}
+
+
+def drawings(app) -> dict[str, str]:
+    return {panel.name: str(panel.figure.to_dict()) for panel in boards(app)["board"].panels}
 
 
 def test_a_refused_setting_gives_both_reasons_and_keeps_the_last_good_picture():
     app = open_page("convolution", padding="same")
-    before = shown(app, "output")
+    before = shown(app, "y: output")
     sound(control(app, "stride").set_value(2).run())
     assert "padding='same' needs a stride of 1" in words(app)
     assert "torch says: “padding='same' is not supported for strided convolutions”" in words(app)
     assert "the last one that worked" in words(app)
-    assert shown(app, "output") == before
+    assert shown(app, "y: output") == before
 
 
-def test_a_kernel_larger_than_the_input_is_a_sentence_even_on_a_fresh_page():
-    app = open_page("convolution", size="2", kernel_size="7", padding="0")
-    assert "Kernel size can't be greater than actual input size" in words(app)
-    assert "= -4$" in words(app)
+@pytest.mark.parametrize(
+    "link", [{"size": "2", "kernel_size": "7", "padding": "0"}, {"padding": "same", "stride": "2"}]
+)
+def test_a_refusal_on_a_fresh_page_leaves_the_page_with_settings_that_work(link):
+    app = open_page("convolution", **link)
+    assert "torch says: “" in words(app)
+    size = int(link.get("size", 5))
+    output = conv2d(example(size=size), counting(1, 1, *[int(link.get("kernel_size", 3))] * 2), padding="same")
+    assert shown(app, "y: output") == [f"{value:g}" for value in output.flatten().tolist()]
+    assert len(app.tabs) > 5
 
 
-@pytest.mark.parametrize("value", ["9,9", "1", "a,b", "-1,0", "1,2,3,4,5"])
-@pytest.mark.parametrize("key", ["in", "out"])
-def test_a_cell_that_is_not_there_is_said_so(key, value):
-    app = open_page("convolution", **{key: value})
-    assert "There is no cell" in words(app) or "is not an index" in words(app)
-    assert "`output[0, 0, 0]`" in words(app)
+@pytest.mark.parametrize("value", ["y[9, 9]", "y", "y[a, b]", "x[-2, 0]", "q[1, 1]", "9, 9", "y[[", "y[1, 2"])
+def test_a_cell_that_is_not_there_is_said_so_and_the_middle_is_pinned(value):
+    app = open_page("convolution", cell=value)
+    wrong = "There is no cell" in words(app) or "is no cell" in words(app)
+    assert wrong != (value == "y[1, 2")
+    assert boards(app)["board"].pinned == ("y", (1, 2) if value == "y[1, 2" else (2, 2))
 
 
 @pytest.mark.parametrize("tab", ["im2col", "Flipped kernel", "Pitfalls", "Walk through", "Predict", "Take away"])
 @pytest.mark.parametrize(
     "link",
     [
-        {"x_from": "a digit (MNIST)", "kernel": "Sobel x", "in": "9,12"},
-        {"x_from": "a photograph", "colour": "true", "out_channels": "3", "groups": "3", "stride": "3", "out": "2,3"},
+        {"x_from": "a digit (MNIST)", "kernel": "Sobel x", "cell": "x[9, 12]"},
+        {
+            "x_from": "a photograph",
+            "colour": "true",
+            "out_channels": "3",
+            "groups": "3",
+            "stride": "3",
+            "cell": "y[0, 2, 3]",
+        },
         {"size": "1", "kernel_size": "1", "padding": "0"},
         {"size": "1", "kernel_size": "3", "in_channels": "2", "bias": "true", "dilation": "2", "padding": "same"},
     ],
@@ -158,28 +255,32 @@ def test_every_tab_opens_on_images_and_on_the_smallest_inputs(link, tab):
 
 
 def test_a_digit_is_convolved_as_an_image():
-    app = open_page("convolution", x_from="a digit (MNIST)", x_digit="3", kernel="Sobel y", out="10,9")
+    app = open_page("convolution", x_from="a digit (MNIST)", x_digit="3", kernel="Sobel y")
     kernel = torch.tensor(FAMOUS_KERNELS["Sobel y"], dtype=torch.float32)
     output = conv2d(digit(3)[None], kernel[None, None], padding=1)[0]
-    assert f"**{output[10, 9].item():.3g}**" in words(app)
-    alt = next(alt for alt in charts(app) if alt.startswith("Output channel 0, 28×28"))
+    assert torch.allclose(panels(app)["y"].cells.values, output)
+    alt = next(alt for alt in charts(app) if alt.startswith("y: output 28×28"))
     assert f"{output.min().item():.3g} to {output.max().item():.3g}" in alt
 
 
 def test_the_matrix_of_windows_times_the_kernel_is_the_output():
-    app = open_page("convolution", tab="im2col", size="4", out="1,2")
+    app = open_page("convolution", tab="im2col", size="4", cell="y[1, 2]")
     columns = torch.nn.functional.unfold(example(size=4)[None], 3, padding=1)[0]
     assert shown(app, "columns") == [f"{value:g}" for value in columns.flatten().tolist()]
     output = conv2d(example(size=4), counting(1, 1, 3, 3), padding=1)
     assert shown(app, "= one output") == [f"{value:g}" for value in output.flatten().tolist()]
-    figure = next(figure for alt, figure in charts(app).items() if alt.startswith("columns"))
-    assert (figure["layout"]["shapes"][0]["x0"], figure["layout"]["shapes"][0]["x1"]) == (5.5, 6.5)
+    found = partners(boards(app)["im2col"], "product", (0, 6))
+    assert found["columns"] == {(k, 6) for k in range(9)}
+    assert found["kernel"] == {(0, k) for k in range(9)}
+    assert boards(app)["im2col"].pinned == ("product", (0, 6))
 
 
 def test_the_flipped_kernel_gives_the_convolution_of_mathematics():
     app = open_page("convolution", tab="Flipped kernel")
     turned = conv2d(example(), counting(1, 1, 3, 3).flip(-1, -2), padding=1)
     assert shown(app, "convolution") == [f"{value:g}" for value in turned.flatten().tolist()]
+    assert partners(boards(app)["flip"], "conv2d", (1, 2))["difference"] == {(1, 2)}
+    assert partners(boards(app)["flip"], "kernel", (0, 2))["turned"] == {(2, 0)}
     apart = conv2d(example(), counting(1, 1, 3, 3), padding=1) - turned
     assert f"**{int((apart != 0).sum())} of 25**" in words(app)
     assert f"**{apart.abs().max().item():g}**" in words(app)
