@@ -11,11 +11,12 @@ import torch.nn.functional as F
 
 from core.tensors.script import to_python
 from core.ui import predict, take_away
-from tests.pages.opening import charts, control, open_page, sound, words
+from tests.linking import partners
+from tests.pages.opening import boards, charts, control, open_page, panels, sound, words
 
 
 def example(size: int = 6, seed: int = 0) -> torch.Tensor:
-    return torch.randint(0, 10, (size, size), generator=torch.Generator().manual_seed(seed)).float()
+    return torch.randint(0, 50, (size, size), generator=torch.Generator().manual_seed(seed)).float()
 
 
 def chart(app, title: str) -> dict:
@@ -24,16 +25,7 @@ def chart(app, title: str) -> dict:
 
 def colours(app, title: str) -> torch.Tensor:
     """The numbers that a heatmap colours."""
-    return torch.tensor(decoded(chart(app, title)["data"][0]["z"]))
-
-
-def decoded(z) -> list:
-    if isinstance(z, dict):
-        import base64
-
-        shape = [int(n) for n in z["shape"].split(",")]
-        return np.frombuffer(base64.b64decode(z["bdata"]), z["dtype"]).reshape(shape).tolist()
-    return [[float("nan") if value is None else value for value in row] for row in z]
+    return torch.tensor(chart(app, title)["data"][0]["z"])
 
 
 SETTINGS = [
@@ -43,6 +35,7 @@ SETTINGS = [
     {"ceil_mode": "true"},
     {"ceil_mode": "true", "count_include_pad": "false"},
     {"dilation": "2"},
+    {"size": "8", "kernel_size": "8", "padding": "4"},
     {"kernel_size": "5", "padding": "2", "stride": "4", "ceil_mode": "true", "size": "11"},
 ]
 
@@ -66,54 +59,102 @@ def test_the_pictures_hold_torchs_numbers(link):
     app = open_page("pooling", **link)
     x = example(int(link.get("size", 6)))[None]
     for_max, for_average = arguments(link)
-    assert torch.allclose(colours(app, "max "), F.max_pool2d(x, **for_max)[0].clamp(-9, 9), atol=1e-3)
+    assert torch.allclose(colours(app, "max "), F.max_pool2d(x, **for_max)[0], atol=1e-3)
     assert torch.allclose(colours(app, "average "), F.avg_pool2d(x, **for_average)[0], atol=1e-3)
     text = words(app)
     assert "manual max_pool2d agrees with torch" in text
     assert "manual avg_pool2d agrees with torch" in text
 
 
-def test_an_output_is_spelled_out_with_its_winner_and_its_divisor():
+def notes(app, panel: str) -> dict[tuple[int, ...], str]:
+    """What a sentence can add of each cell."""
+    cells = panels(app)[panel].cells
+    origin = cells.origin or (0, 0)
+    return {
+        tuple(i + o for i, o in zip(at, origin, strict=True)): said
+        for at, said in zip(np.ndindex(*cells.shape), cells.notes, strict=True)
+    }
+
+
+@pytest.mark.parametrize("link", SETTINGS, ids=str)
+def test_outputs_light_what_their_gradient_reaches(link):
+    shown = boards(open_page("pooling", **link))["board"]
+    x = example(int(link.get("size", 6))).requires_grad_()
+    for_max, for_average = arguments(link)
+    highest, mean = F.max_pool2d(x[None], **for_max)[0], F.avg_pool2d(x[None], **for_average)[0]
+    names = {panel.name for panel in shown.panels}
+    for out in np.ndindex(*highest.shape):
+        assert partners(shown, "max", out, "winner")["x"] == reached(highest[out], x)
+    for out in np.ndindex(*mean.shape):
+        lit = partners(shown, "average", out)["x₂" if "x₂" in names else "x"]
+        assert {at for at in lit if all(0 <= i < n for i, n in zip(at, x.shape, strict=True))} == reached(mean[out], x)
+
+
+def reached(output: torch.Tensor, x: torch.Tensor) -> set[tuple[int, ...]]:
+    (grad,) = torch.autograd.grad(output, x, retain_graph=True)
+    return {tuple(at) for at in grad.nonzero().tolist()}
+
+
+def test_a_maximum_says_where_it_stands_and_an_average_what_it_is_divided_by():
     x = example()
-    text = words(open_page("pooling", out="0,0"))
-    inside = x[:2, :2]
-    value, place = F.max_pool2d(x[None], 3, 2, 1, return_indices=True)
-    y, column = divmod(int(place[0, 0, 0]), 6)
-    assert f"= **{value[0, 0, 0]:g}**, at input[{y}, {column}]" in text
-    assert f"/ 9 (4 of the input, 5 of padding) = **{inside.sum() / 9:.4g}**" in text
-    text = words(open_page("pooling", out="0,0", count_include_pad="false"))
-    assert f"/ 4 (4 of the input, 5 left out) = **{inside.mean():.4g}**" in text
+    _, place = F.max_pool2d(x[None], 3, 2, 1, return_indices=True)
+    app = open_page("pooling")
+    for out, said in notes(app, "max").items():
+        y, column = divmod(int(place[0][out]), 6)
+        assert said == f"`x[{y}, {column}]`"
+    assert notes(app, "average")[0, 0] == "9 (4 of the input, 5 of padding)"
+    without = open_page("pooling", count_include_pad="false")
+    assert notes(without, "average")[0, 0] == "4 (4 of the input, 5 left out)"
+    past = open_page("pooling", ceil_mode="true")
+    assert notes(past, "average")[3, 3] == "4 (1 of the input, 3 of padding, 5 left out)"
 
 
-def test_windows_past_the_end_divide_by_what_is_left():
-    text = words(open_page("pooling", out="3,3", ceil_mode="true"))
-    x = example()
-    assert f"= **{F.avg_pool2d(x[None], 3, 2, 1, ceil_mode=True)[0, 3, 3]:.4g}**" in text
-    assert "/ 4 (1 of the input, 3 of padding, 5 left out)" in text
-
-
-def test_an_input_cell_says_who_reads_it_and_what_gradient_it_gets():
+def test_an_input_cell_says_of_how_many_windows_it_is_the_maximum():
     x = example()[None].requires_grad_()
     F.max_pool2d(x, 3, 2, 1).sum().backward()
-    y, column = divmod(int(x.grad.argmax()), 6)
-    text = words(open_page("pooling", **{"in": f"{y},{column}"}))
-    assert f"the maximum of **{x.grad.max():g}**" in text
-    assert f"**{x.grad.max():g}** arrives here" in text
+    said = notes(open_page("pooling"), "x")
+    for at in np.ndindex(6, 6):
+        assert f"**{x.grad[0][at]:g}** of its windows" in said[at]
+    assert "padding" in said[-1, 3]
 
 
-@pytest.mark.parametrize("arriving", ["1 to every output", "1 to the picked output", "1, 2, 3, …"])
+def test_the_maxima_of_the_example_tell_windows_apart():
+    for seed in range(5):
+        x = example(seed=seed)
+        _, place = F.max_pool2d(x[None], 3, 2, 1, return_indices=True)
+        assert len(place.unique()) >= 5
+
+
+def test_a_cell_pinned_in_any_picture_is_pinned_on_both_boards():
+    app = open_page("pooling", cell="average[2, 1]", tab="Backward")
+    assert boards(app)["board"].pinned == ("average", (2, 1))
+    assert boards(app)["backward"].pinned == ("daverage", (2, 1))
+    sound(control(app, "cell").set_value("x[-1, 6]").run())
+    assert boards(app)["board"].pinned == ("x", (-1, 6))
+    sound(control(app, "size").set_value(3).run())
+    assert boards(app)["board"].pinned == ("max", (1, 1)), "no such cell any more: the one in the middle"
+    sound(control(app, "size").set_value(6).run())
+    assert boards(app)["board"].pinned == ("x", (-1, 6))
+
+
+@pytest.mark.parametrize("arriving", ["ones", "pinned", "counting"])
 @pytest.mark.parametrize("kind", ["max", "average"])
 def test_the_gradients_are_torchs(arriving, kind):
     x = example()[None].requires_grad_()
     output = (F.max_pool2d if kind == "max" else F.avg_pool2d)(x, 3, 2, 1)
     grads = {
-        "1 to every output": torch.ones(9),
-        "1 to the picked output": torch.eye(9)[5],
-        "1, 2, 3, …": torch.arange(1.0, 10),
+        "ones": torch.ones(9),
+        "pinned": torch.eye(9)[5],
+        "counting": torch.arange(1.0, 10),
     }
     output.backward(grads[arriving].reshape(1, 3, 3))
-    app = open_page("pooling", tab="Backward", arriving=arriving, out="1,2")
-    assert torch.allclose(colours(app, f"{kind}: input.grad"), x.grad[0], atol=1e-3)
+    app = open_page("pooling", tab="Backward", arriving=arriving, cell=f"{kind}[1, 2]")
+    assert torch.allclose(colours(app, f"dx_{kind}"), x.grad[0], atol=1e-3)
+    shown, leaf = boards(app)["backward"], x.detach()[0].clone().requires_grad_()
+    again = (F.max_pool2d if kind == "max" else F.avg_pool2d)(leaf[None], 3, 2, 1)[0]
+    for out in np.ndindex(3, 3):
+        lit = partners(shown, f"d{kind}", out)[f"dx_{kind}"]
+        assert lit == reached(again[out], leaf)
 
 
 def test_a_shift_changes_as_many_outputs_as_torch_says():
@@ -136,18 +177,32 @@ def test_pitfalls_are_run_on_the_input():
 def test_a_window_larger_than_the_input_is_refused_in_a_sentence():
     app = open_page("pooling", size="1", padding="0")
     assert "too small" in app.error[0].value
-    assert len(app.get("plotly_chart")) == 0
+    assert torch.equal(colours(app, "max "), F.max_pool2d(example(1)[None], 3, 2, 1)[0]), "what works is shown"
     kept = open_page("pooling")
     sound(control(kept, "size").set_value(2).run())
     sound(control(kept, "padding").set_value(0).run())
     assert "The picture below is the last one that worked" in kept.error[0].value
-    assert len(kept.get("plotly_chart")) == 4
+    assert torch.equal(colours(kept, "max "), F.max_pool2d(example(2)[None], 3, 2, 1)[0])
 
 
-@pytest.mark.parametrize("link", [{}, {"dilation": "3", "padding": "1"}, {"in": "3,4"}])
-def test_images_are_pooled(link):
-    app = open_page("pooling", x_from="a digit (MNIST)", **link)
-    assert {alt.split(",")[0] for alt in charts(app)} >= {"input 28×28", "average 14×14"}
+def test_a_dilated_window_that_does_not_fit_is_refused_by_the_size_that_it_spans():
+    app = open_page("pooling", kernel_size="5", dilation="3", padding="1")
+    assert "8×8 with its padding" in app.error[0].value
+    assert "13×13" in app.error[0].value
+    assert len(boards(app)["board"].panels) == 3
+
+
+@pytest.mark.parametrize("link", [{}, {"dilation": "3", "padding": "1"}, {"count_include_pad": "false"}])
+@pytest.mark.parametrize("source", ["digit", "photo"])
+def test_images_are_pooled(source, link):
+    app = open_page("pooling", x_from=source, **link)
+    x = panels(app)["x"].cells.values
+    assert max(x.shape) == (28 if source == "digit" else 96)
+    for_max, for_average = arguments(link)
+    assert torch.equal(panels(app)["max"].cells.values, F.max_pool2d(x[None], **for_max)[0])
+    assert torch.allclose(panels(app)["average"].cells.values, F.avg_pool2d(x[None], **for_average)[0], atol=1e-6)
+    divisors = panels(app)["average"].cells.notes
+    assert (divisors is None) == (link.get("count_include_pad") != "false")
     assert "agrees with torch" in words(app)
 
 
