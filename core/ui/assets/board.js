@@ -60,7 +60,7 @@ export function draw(Plotly, root, board, report = () => {}) {
 function open(root) {
   const held = { root, panels: new Map(), hovered: null, pinned: null, width: 0, theme: "" };
   held.flow = root.querySelector(".flow");
-  held.line = root.querySelector(".line");
+  held.line = root.querySelector("p.line");
   boards.set(root, held);
   new ResizeObserver(() => { if (root.clientWidth !== held.width) render(held); }).observe(root);
   // Streamlit changes its colours by variables on an element above: drawn with them, they have to be read again.
