@@ -10,15 +10,16 @@ import torch
 from torch import Tensor
 
 from core.figures import curves
+from core.figures.board import Cells, Panel, Relation
 from core.figures.heatmap import number
-from core.figures.ridges import Ridge, ridges
+from core.figures.ridges import Ridge, boxes, ridges
 from core.ops import weight_decay as ops
 from core.ops.init import Histogram
 from core.ops.operator import Call
 from core.ops.weight_decay import RegressionProgress
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import check, controls, frame, pictures
+from core.ui import board, check, controls, frame
 from core.ui.frame import Pitfall
 from core.ui.predict import Question
 from core.ui.take_away import TakeAway
@@ -37,7 +38,9 @@ SHORT = 10  # steps of the runs that compare the optimisers: five of them at eac
 STEPS = 40  # of every other run: the slider says how many of them are shown
 BINS, RIDGES = 40, 7
 TRUE_W = 0.01  # of make_regression
-NARROW = 130  # pixels of a slider
+NARROW = 140  # pixels of a slider: two in a row on a phone
+HEIGHT = 330  # pixels of a curve
+PARTS = ("train", "test")
 
 
 @dataclass(frozen=True)
@@ -74,14 +77,14 @@ def run_of(method: str, lambd: float, setting: Setting) -> Run:
 
 def lesson(topic: Topic) -> None:
     """The page between its title and its tabs."""
-    with controls.row():
+    with controls.main():
         lambd = controls.slider("lambd", "λ", 0.0, 10.0, 3.0, step=0.1, width=NARROW)
         n_train = controls.slider("n_train", "Training samples n", 5, 200, 20, step=5, width=NARROW)
         inputs = controls.slider("inputs", "Features", 10, 200, 200, step=10, width=NARROW)
-        epochs = controls.slider("epochs", "Steps", 1, STEPS, STEPS, width=NARROW)
-    with controls.row("how"):
         optimiser = controls.choice("optimiser", "Optimiser", tuple(DECAYED))
         lr = controls.stops("lr", "Learning rate", RATES, 0.03, format=lambda v: f"{v:g}", width=NARROW)
+    with controls.more():
+        epochs = controls.slider("epochs", "Steps", 1, STEPS, STEPS, width=NARROW)
         seed = controls.seed()
     setting = Setting(n_train, inputs, lr, seed)
     method = DECAYED[optimiser]
@@ -121,40 +124,97 @@ def gradient_at(w: Tensor, b: Tensor, setting: Setting) -> Tensor:
 
 
 def draw(without: Run, within: Run, lambd: float) -> None:
-    """Losses, norms and the weights' histogram over the steps, without decay and with it."""
-    named = {"λ = 0": without, f"λ = {lambd:g}": within}
-    with st.container(horizontal=True, gap="xsmall"):
-        pictures.show(
-            curves.lines(
-                {
-                    f"{part}, {name}": ([s.epoch for s in run], [positive(getattr(s, f"{part}_loss")) for s in run])
-                    for name, run in named.items()
-                    for part in ("train", "test")
-                },
-                curves.Axis("step"), curves.Axis("loss, without the penalty", log=True), title="Loss", height=330,
-            ),
-            f"Loss over {len(without) - 1} steps. Without decay it ends at {number(without[-1].train_loss)} in training "
-            f"and {number(without[-1].test_loss)} in the test; with λ = {lambd:g} at {number(within[-1].train_loss)} "
-            f"and {number(within[-1].test_loss)}.",
-            key="losses", width=345,
-        )  # fmt: skip
-        pictures.show(
-            curves.lines(
-                {name: ([s.epoch for s in run], [s.weight_norm for s in run]) for name, run in named.items()},
-                curves.Axis("step"), curves.Axis("‖w‖"), title="Norm of the weights", height=330,
-            ),
-            f"‖w‖ starts at {number(without[0].weight_norm)} and ends at {number(without[-1].weight_norm)} without decay, "
-            f"at {number(within[-1].weight_norm)} with λ = {lambd:g}.",
-            key="norms", width=245,
-        )  # fmt: skip
-        reach = reach_of(without)
-        spreads = ", ".join(f"{name} {number(run[-1].w.std().item())}" for name, run in named.items())
-        pictures.show(
-            ridges({name: over_steps(run, reach) for name, run in named.items()}, "weight", title="Histogram of w", width=290),
-            f"Histograms of the weights from step 0 to the last, below each other. Standard deviation at the start "
-            f"{number(without[0].w.std().item())}, at the end: {spreads}.",
-            key="weights",
-        )  # fmt: skip
+    """Losses, norms and the weights' histogram over the steps, without decay and with it: a step is one in all three."""
+    named = {"λ = 0": without, f"λ = {lambd:g}" if lambd else "λ = 0, again": within}
+    board.show(
+        losses(named), norms(named), weights(named), links=[ridges_of_steps(named)],
+        spelled={
+            "losses": "{note:losses}: loss **{losses}**; ‖w‖ is {norms} there",
+            "norms": "{note:norms}: ‖w‖ = **{norms}**; loss {losses} (training, then test)",
+            "weights": "{note:weights}; ‖w‖ is {norms} there",
+        },
+    )  # fmt: skip
+
+
+Named = dict[str, Run]  # what each run is called
+
+
+def losses(named: Named) -> Panel:
+    """The loss in training and in the test over the steps."""
+    parts = {
+        f"{part}, {name}": [getattr(s, f"{part}_loss") for s in run] for name, run in named.items() for part in PARTS
+    }
+    figure = curves.lines(
+        {name: (range(len(values)), [positive(v) for v in values]) for name, values in parts.items()},
+        curves.Axis("step"), curves.Axis("loss, without the penalty", log=True), title="Loss", height=HEIGHT,
+    )  # fmt: skip
+    without, within = named.values()
+    alt = (
+        f"Loss over {len(without) - 1} steps. Without decay it ends at {number(without[-1].train_loss)} in training "
+        f"and {number(without[-1].test_loss)} in the test; with decay at {number(within[-1].train_loss)} and "
+        f"{number(within[-1].test_loss)}."
+    )
+    cells = points("run part s", (2, len(PARTS)), parts)
+    spots = [spot if spot and spot[1] > 0 else None for spot in cells.spots or ()]  # a logarithmic axis has no 0
+    return Panel("losses", figure, alt, replace(cells, spots=spots), stretch=345)
+
+
+def norms(named: Named) -> Panel:
+    """‖w‖ over the steps."""
+    parts = {name: [s.weight_norm for s in run] for name, run in named.items()}
+    figure = curves.lines(
+        {name: (range(len(values)), values) for name, values in parts.items()},
+        curves.Axis("step"), curves.Axis("‖w‖"), title="Norm of the weights", height=HEIGHT,
+    )  # fmt: skip
+    without, within = parts.values()
+    alt = (
+        f"‖w‖ starts at {number(without[0])} and ends at {number(without[-1])} without decay, at {number(within[-1])} "
+        "with it."
+    )
+    return Panel("norms", figure, alt, points("run s", (2,), parts), stretch=245)
+
+
+def points(axes: str, shape: tuple[int, ...], parts: dict[str, list[float]]) -> Cells:
+    """The points of curves over the steps as cells, a step the last axis; a run that broke off has fewer of them."""
+    steps = max(map(len, parts.values()))
+    padded = [[*values, *[math.nan] * (steps - len(values))] for values in parts.values()]
+    return Cells(
+        axes, (*shape, steps), torch.tensor(padded, dtype=torch.float64).view(*shape, steps),
+        notes=[f"Step {k}, {name}" for name in parts for k in range(steps)],
+        spots=[(k, v) if math.isfinite(v) else None for values in padded for k, v in enumerate(values)],
+    )  # fmt: skip
+
+
+def weights(named: Named) -> Panel:
+    """Histograms of w at a few steps, below each other."""
+    without = next(iter(named.values()))
+    reach, shown = reach_of(without), shown_steps(named)
+    rows = {name: [Ridge(f"step {k}", bins(run[k].w, reach)) for k in shown] for name, run in named.items()}
+    spreads = ", ".join(f"{name} {number(run[-1].w.std().item())}" for name, run in named.items())
+    alt = (
+        "Histograms of the weights from step 0 to the last, below each other. Standard deviation at the start "
+        f"{number(without[0].w.std().item())}, at the end: {spreads}."
+    )
+    said = [
+        f"Step {k}: the weights' standard deviation is "
+        + ", ".join(f"**{number(run[k].w.std().item())}** for {name}" for name, run in named.items())
+        for k in shown
+    ]
+    cells = Cells(
+        "ridge", (len(shown),), texts=said, notes=said, boxes=boxes(next(iter(rows.values())), own_scale=False)
+    )
+    return Panel("weights", ridges(rows, "weight", title="Histogram of w", width=290), alt, cells)
+
+
+def shown_steps(named: Named) -> list[int]:
+    """The steps that have a histogram: denser at first, when the weights move most."""
+    last = min(map(len, named.values())) - 1
+    return sorted({round(last * (i / (RIDGES - 1)) ** 1.5) for i in range(RIDGES)})
+
+
+def ridges_of_steps(named: Named) -> Relation:
+    """Which histogram is of which step."""
+    return Relation("ridge s", torch.tensor(list(enumerate(shown_steps(named)))).numpy())
 
 
 def positive(loss: float) -> float:
@@ -165,12 +225,6 @@ def positive(loss: float) -> float:
 def reach_of(run: Run) -> float:
     """How far from 0 a histogram goes: to where the run ends, and not beyond its start."""
     return min(run[0].w.abs().max().item(), 2 * run[-1].w.abs().max().item()) or 1.0
-
-
-def over_steps(run: Run, reach: float) -> list[Ridge]:
-    """Histograms of w at a few steps; what lies beyond the reach is not drawn."""
-    shown = sorted({round((len(run) - 1) * (i / (RIDGES - 1)) ** 1.5) for i in range(RIDGES)})
-    return [Ridge(f"step {run[k].epoch}", bins(run[k].w, reach)) for k in shown]
 
 
 def bins(w: Tensor, reach: float) -> Histogram:
@@ -204,21 +258,23 @@ def places(lambd: float, setting: Setting) -> None:
     """Every place where the decay can enter, and how far from each other the weights end."""
     short = replace(setting, epochs=SHORT)
     runs = {name: run_of(name, lambd, short) for name in PLACES}
-    with st.container(horizontal=True, gap="small"):
-        pictures.show(
-            curves.lines(
-                {name: ([s.epoch for s in run], [s.weight_norm for s in run]) for name, run in runs.items()},
-                curves.Axis("step"), curves.Axis("‖w‖"), title=f"The first {SHORT} steps", height=340,
-            ),
-            "‖w‖ at the end: " + "; ".join(f"{name} {number(run[-1].weight_norm)}" for name, run in runs.items()),
-            key="places", width=430,
+    left, right = st.columns(2)
+    with left:
+        figure = curves.lines(
+            {name: ([s.epoch for s in run], [s.weight_norm for s in run]) for name, run in runs.items()},
+            curves.Axis("step"), curves.Axis("‖w‖"), title=f"The first {SHORT} steps", height=340,
         )  # fmt: skip
+        alt = "‖w‖ at the end: " + "; ".join(f"{name} {number(run[-1].weight_norm)}" for name, run in runs.items())
+        cells = points("run s", (len(runs),), {name: [s.weight_norm for s in run] for name, run in runs.items()})
+        spelled = "{note:places}: ‖w‖ = **{places}**"
+        board.show(Panel("places", figure, alt, cells, stretch=430), spelled=spelled, name="places")
+    with right:
         rows = ["| | ‖w‖ | farthest from the same optimiser with the penalty in the loss |", "|:--|--:|--:|"]
         for name, run in runs.items():
             reference = runs[f"{name[:4].rstrip(',').removesuffix('W')}, penalty in the loss"]
             apart = (run[-1].w - reference[-1].w).abs().max().item()
             rows.append(f"| {name} | {number(run[-1].weight_norm)} | **{number(apart)}** |")
-        st.markdown("\n".join(rows), width=430)
+        st.markdown("\n".join(rows))
     st.markdown(
         "λ/2·‖w‖² in the loss has the gradient λ·w. `weight_decay=λ` adds the same λ·w to the gradient, in `SGD` and in "
         "`Adam`: these pairs agree. SGD multiplies by lr alone, so that it shrinks w by 1 − lr·λ, whoever adds the "
@@ -237,18 +293,21 @@ def two_weights(lambd: float, lr: float) -> None:
         name: pushed(step, (large, small), lambd, lr, steps)
         for name, step in (("Adam", ops.adam_step), ("AdamW", ops.adamw_step))
     }
-    pictures.show(
-        curves.lines(
-            {
-                f"{name}, gradient ±{size:g}": (range(steps + 1), path[:, i])
-                for name, path in found.items()
-                for i, size in enumerate((large, small))
-            },
-            curves.Axis("step"), curves.Axis("weight"), height=320,
-            title=f"Two weights of 1 under weight_decay = {lambd:g}, lr = {lr:g}",
-        ),
-        "At the end: " + "; ".join(f"{name} {number(p[-1, 0].item())} and {number(p[-1, 1].item())}" for name, p in found.items()),
-        key="two weights", width=640,
+    paths = {
+        f"{name}, gradient ±{size:g}": path[:, i].tolist()
+        for name, path in found.items()
+        for i, size in enumerate((large, small))
+    }
+    figure = curves.lines(
+        {name: (range(steps + 1), path) for name, path in paths.items()}, curves.Axis("step"), curves.Axis("weight"),
+        height=320, title=f"Two weights of 1 under weight_decay = {lambd:g}, lr = {lr:g}",
+    )  # fmt: skip
+    alt = "At the end: " + "; ".join(
+        f"{name} {number(p[-1, 0].item())} and {number(p[-1, 1].item())}" for name, p in found.items()
+    )
+    board.show(
+        Panel("paths", figure, alt, points("path s", (len(paths),), paths), stretch=640),
+        spelled="{note:paths}: **{paths}**", name="two weights",
     )  # fmt: skip
     adam, adamw = found["Adam"][-1], found["AdamW"][-1]
     st.markdown(
@@ -278,27 +337,36 @@ def sweep(lambd: float, setting: Setting, optimiser: str) -> None:
     *swept, here = ends
     best = min(range(len(swept)), key=lambda i: swept[i].test_loss)
     places_ = [max(value, 0.03) for value in SWEPT]  # a logarithmic axis has no 0
-    pictures.show(
-        curves.lines(
-            {
-                "training": (places_, [positive(end.train_loss) for end in swept]),
-                "test": (places_, [positive(end.test_loss) for end in swept]),
-                f"test, λ = {lambd:g}": ([max(lambd, 0.03)], [here.test_loss]),
-            },
-            curves.Axis("λ (0 drawn at 0.03)", log=True), curves.Axis("loss at the end", log=True), markers=True,
-            title=f"{DECAYED[optimiser]}, {setting.epochs} steps", height=320,
-        ),
-        "; ".join(
-            f"λ = {value:g}: training {number(end.train_loss)}, test {number(end.test_loss)}"
-            for value, end in zip(SWEPT, swept, strict=True)
-        ),
-        key="sweep", width=640,
+    ends_of = {"training": [end.train_loss for end in swept], "test": [end.test_loss for end in swept]}
+    figure = curves.lines(
+        {name: (places_, [positive(v) for v in values]) for name, values in ends_of.items()}
+        | {f"test, λ = {lambd:g}": ([max(lambd, 0.03)], [here.test_loss])},
+        curves.Axis("λ (0 drawn at 0.03)", log=True), curves.Axis("loss at the end", log=True), markers=True,
+        title=f"{DECAYED[optimiser]}, {setting.epochs} steps", height=320,
+    )  # fmt: skip
+    alt = "; ".join(
+        f"λ = {value:g}: training {number(end.train_loss)}, test {number(end.test_loss)}"
+        for value, end in zip(SWEPT, swept, strict=True)
+    )
+    cells = Cells(
+        "part l", (2, len(SWEPT)), torch.tensor(list(ends_of.values()), dtype=torch.float64),
+        notes=[f"λ = {value:g}, {name}" for name in ends_of for value in SWEPT],
+        spots=[(at, v) if v > 0 else None for values in ends_of.values() for at, v in zip(places_, values, strict=True)],
+    )  # fmt: skip
+    board.show(
+        Panel("sweep", figure, alt, cells, picks=[str(value) for _ in ends_of for value in SWEPT], stretch=640),
+        spelled="{note:sweep}: loss **{sweep}**; a click sets this λ", picks={"sweep": set_lambda}, name="sweep",
     )  # fmt: skip
     st.markdown(
         f"The training loss alone would choose λ = {SWEPT[min(range(len(swept)), key=lambda i: swept[i].train_loss)]:g}. "
         f"On samples that it has not seen λ = **{SWEPT[best]:g}** does best here, with {number(swept[best].test_loss)}: "
         f"the true weights are all {TRUE_W}, so that pulling towards 0 is hardly wrong."
     )
+
+
+def set_lambda(said: str) -> None:
+    """Take the λ of a clicked point."""
+    st.session_state["lambd"] = float(said)
 
 
 # ---- pitfalls --------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
+from core.figures.board import Box
 from core.figures.curves import GRID, SERIES
 from core.figures.heatmap import unchecked
 from core.ops.init import Histogram
@@ -44,6 +45,12 @@ def ridges(
     ]
     labels = [ridge.label for ridge in next(iter(series.values()))]
     return unchecked(traces, _layout(labels, axis, title, width, row, own_scale, named=len(series) > 1))
+
+
+def boxes(rows: Sequence[Ridge], own_scale: bool) -> list[Box]:
+    """Where each ridge of a series is drawn, in the axes' numbers: as wide as its histogram, up to the next one."""
+    ends = [(0.0, 1.0) if own_scale else (row.histogram.low, row.histogram.high) for row in rows]
+    return [(low, high, -i - 0.05, TALL - i) for i, (low, high) in enumerate(ends)]
 
 
 def outline(histogram: Histogram, own_scale: bool = False) -> tuple[np.ndarray, np.ndarray]:

@@ -1,13 +1,15 @@
 """The weight decay page: its runs are those of torch's optimisers, and its pitfalls what torch does."""
 
 import json
+import math
 import re
 
 import pytest
 import torch
 
 from core.ops import weight_decay as ops
-from tests.pages.opening import charts, control, open_page, ran_alone, sound, words
+from tests.linking import partners
+from tests.pages.opening import boards, charts, control, held, open_page, panels, ran_alone, sound, words
 
 
 def by_torch(optimiser, lambd, *, in_loss=False, n=20, inputs=200, lr=0.03, steps=40, seed=0):
@@ -54,6 +56,30 @@ def test_the_histograms_count_the_weights():
     assert len(ridges["data"]) == 2 * len(ridges["layout"]["yaxis"]["ticktext"])
     w, _ = by_torch("SGD", 3.0)
     assert f"λ = 3 {w.std().item():.3g}" in alt
+
+
+def test_a_step_is_one_in_all_pictures():
+    app = open_page("weight_decay", lambd="2", epochs="20")
+    shown = boards(app)["board"]
+    w, b = by_torch("SGD", 2.0, steps=20)
+    assert held(app, "norms")[1, 20].item() == pytest.approx(w.norm().item())
+    assert held(app, "losses")[1, 1, 20].item() == pytest.approx(loss_in_test(w, b))
+    found = partners(shown, "norms", (1, 20))
+    assert found["losses"] == {(1, 0, 20), (1, 1, 20)}
+    steps = [int(note.split(":")[0].split()[1]) for note in panels(app)["weights"].cells.notes]
+    assert found["weights"] == {(steps.index(20),)}
+    assert partners(shown, "weights", (1,))["norms"] == {(0, steps[1]), (1, steps[1])}
+    for name in ("losses", "norms"):
+        assert [y for _, y in panels(app)[name].cells.spots] == pytest.approx(held(app, name).flatten().tolist())
+
+
+def test_a_run_that_breaks_off_has_no_points_behind_its_end():
+    app = open_page("weight_decay", n_train="5", lr="0.1", epochs="40", lambd="10")
+    spots = panels(app)["losses"].cells.spots
+    assert all(spot is None or math.isfinite(spot[1]) for spot in spots)
+    decades = (drawn := charts(app))[next(alt for alt in drawn if alt.startswith("Loss over"))]["layout"]["yaxis"]
+    heights = [math.log10(spot[1]) for spot in spots if spot]
+    assert (max(heights) - min(heights)) / decades["dtick"] <= 7
 
 
 def test_where_the_penalty_goes():
