@@ -25,6 +25,7 @@ from core.ui.take_away import TakeAway
 EXAMPLE = torch.tensor([1.0, 2.0, 3.0, 4.0])
 LIMITS = Limits(ranks=(1,), max_side=6)
 LONGEST = 29  # letters of a way that fit beside the table
+LARGER = 1.2  # how much larger the picture of a and b is on a projector, where it still stands above the fold
 QUESTIONS = ("shares<br>memory", "shares<br>version", "passes<br>grad", "kept<br>safe")
 
 
@@ -80,7 +81,7 @@ def draw(trial: Trial, to: str, cell: tuple[int, ...] | None) -> None:
     picture, tie = sharing.panel(
         names, storages, spoken(trial), b.grad_fn if b is not None else None,
         [pick(cell, to, trial) for cell in found], [note(cell, found, storages) for cell in found],
-        PROJECTED if link.projector() else 1.0,
+        LARGER if link.projector() else 1.0,
     )  # fmt: skip
     written = [i for i, c in enumerate(found) if cell and c.name and pick(c, to, trial) == f"{to} {cell[0]}"]
     board.show(

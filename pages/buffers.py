@@ -2,8 +2,10 @@
 
 import random
 import textwrap
+from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 import torch
@@ -11,15 +13,15 @@ from torch import Tensor
 
 from core.figures import answers, colour, curves
 from core.figures.answers import Answer
-from core.figures.heatmap import Outline, Picture, number, unchecked
-from core.figures.heatmap import draw as draw_heatmap
+from core.figures.board import Panel, Relation
+from core.figures.heatmap import PROJECTED, Outline, Picture, number, unchecked
 from core.figures.walk import record
 from core.ops import buffers
 from core.ops.buffers import KINDS, Holder, MoCo, MoCoSteps, Role
 from core.tensors.limits import Limits
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import code, controls, frame, pictures, tensor_input, walk
+from core.ui import board, code, controls, frame, link, tensor_input, walk
 from core.ui.frame import Pitfall
 from core.ui.predict import Question
 from core.ui.take_away import TakeAway
@@ -46,11 +48,11 @@ NAME_SPACE = 52  # pixels for the names beside the first picture
 
 def lesson(topic: Topic) -> None:
     """The page between its title and its tabs."""
-    with controls.row():
+    with controls.main():
         lr = controls.slider("lr", "lr of SGD", 0.0, 1.0, 0.1, step=0.05, width=150)
         handed = HANDED[controls.choice("sgd", "SGD gets", list(HANDED))]
         call = CALLS[controls.choice("call", "module", list(CALLS), help="What is called on the module before.")]
-    with controls.row("input"):
+    with controls.more():
         x = tensor_input.tensor("x", "x", X, LIMITS).float()
         chosen = controls.choice("of", "Look at", NAMES, few=5)
         asks = controls.toggle("grad", "buffer requires_grad", False)
@@ -60,12 +62,8 @@ def lesson(topic: Topic) -> None:
     if found is None:
         st.caption("Shown is the module as made.")
         found = buffers.roles(Holder(size=len(x)), values, lr)
-    with st.container(horizontal=True, gap="medium"):
-        with st.container(width=364, gap="xxsmall"):
-            show_table(found, chosen)
-        with st.container(width=520, gap="small"):
-            draw(found, lr, chosen)
-            st.markdown(told(found, chosen, lr))
+    draw(found, lr, chosen)
+    st.markdown(told(found, chosen, lr))
     st.code(making(), language="python")
     frame.below(
         topic,
@@ -95,13 +93,6 @@ def making() -> str:
 # ---- the table and the step ------------------------------------------------------------------------------------
 
 
-def show_table(found: tuple[Role, ...], chosen: str) -> None:
-    """What each tensor is and what happens to it; a click chooses."""
-    rows = {role.name: [Answer("yes", "yes") if yes else Answer("no", "no") for yes in facts(role)] for role in found}
-    figure = answers.table(rows, QUESTIONS, chosen=chosen, column=47)
-    pictures.pickable(figure, answers.describe(rows, QUESTIONS), key="roles", cell_key="of")
-
-
 def facts(role: Role) -> tuple[bool, ...]:
     """The answers to `QUESTIONS`."""
     return (role.in_parameters, role.in_buffers, role.in_state_dict, role.moved, role.has_gradient,
@@ -109,30 +100,56 @@ def facts(role: Role) -> tuple[bool, ...]:
 
 
 def draw(found: tuple[Role, ...], lr: float, chosen: str) -> None:
-    """before − lr · gradient = after, a row for each tensor."""
+    """What each tensor is and what happens to it; and before − lr · gradient = after, a row for each tensor."""
     before, after = (torch.tensor([getattr(role, when) for role in found]) for when in ("before", "after"))
-    missing = (float("nan"),) * before.shape[1]
-    gradient = torch.tensor([role.gradient or missing for role in found])
-    row = NAMES.index(chosen)
-    outlines = [Outline([(row, i) for i in range(before.shape[1])])]
-    scale = colour.signed(before, after, gradient)
-    picks = [name for name in NAMES for _ in range(before.shape[1])]
-    none = [(i, j) for i, role in enumerate(found) if not role.gradient for j in range(before.shape[1])]
-    texts = [number(value, 2) if value == value else "–" for value in gradient.flatten().tolist()]
-    shown = (
-        Picture("before", before, scale, "before", outlines, pickable=True, picks=picks),
-        Picture("grad", gradient, scale, f"− {lr:g} · .grad", outlines, texts, none, True, picks),
-        Picture("after", after, scale, "= after step()", outlines, pickable=True, picks=picks),
-    )
-    side = min(34, 120 // before.shape[1])
-    with st.container(horizontal=True, gap="xsmall"):
-        for i, picture in enumerate(shown):
-            figure = draw_heatmap(picture, side)
-            if i == 0:
-                figure = named_rows(figure)
-            rows = zip(NAMES, picture.values.tolist(), strict=True)
-            alt = f"{picture.title}: {'; '.join(f'{name} {listed(values)}' for name, values in rows)}"
-            pictures.pickable(figure, alt, key=f"step {picture.name}", cell_key="of")
+    count = before.shape[1]
+    gradient = torch.tensor([role.gradient or (float("nan"),) * count for role in found])
+    none = [(i, j) for i, role in enumerate(found) if not role.gradient for j in range(count)]
+    picture = partial(
+        Picture, scale=colour.signed(before, after, gradient), axes="role i", picks=[n for n in NAMES for _ in range(count)],
+        notes=[stepped(role, i, lr) for role in found for i in range(count)], side=min(34, 120 // count),
+    )  # fmt: skip
+    values = gradient.flatten().tolist()
+    drawn = (
+        picture("before", before, title="before"),
+        picture("grad", gradient, title=".grad", muted=none,
+                texts=[number(value, 2) if value == value else "–" for value in values]),
+        picture("after", after, title="after step()"),
+    )  # fmt: skip
+    first, grad, last = (with_names(shown, NAMES if shown.name == "before" else None) for shown in drawn)
+    pictures = dict.fromkeys(("before", "grad", "after"), "of")
+    board.show(
+        roles_table(found), first, f"− {lr:g} ·", grad, "=", last, picks={"roles": "of"} | pictures,
+        pinned=("roles", (NAMES.index(chosen), 0)), spelled={name: f"{{note:{name}}}" for name in ("roles", *pictures)},
+    )  # fmt: skip
+
+
+def roles_table(found: tuple[Role, ...]) -> Panel:
+    """What each tensor is and what happens to it."""
+    rows = {role.name: [Answer("yes", "yes") if yes else Answer("no", "no") for yes in facts(role)] for role in found}
+    notes = [
+        f"`{role.name}`, made by `{role.kind}`" + (f", {asked}? **{yes(fact)}**" if asked else "")
+        for role in found
+        for asked, fact in zip(("", *ASKED), (False, *facts(role)), strict=True)
+    ]
+    scale = PROJECTED if link.projector() else 1.0
+    return answers.panel("roles", rows, QUESTIONS, "role", notes, column=47, scale=scale)
+
+
+def stepped(role: Role, i: int, lr: float) -> str:
+    """What the step makes of one number."""
+    held, after = f"`{role.name}[{i}]`", number(role.after[i])
+    if role.changed_by_optimiser and role.gradient:
+        return f"{held} = {number(role.before[i])} − {lr:g} · {number(role.gradient[i])} = **{after}**"
+    arrives = f"has the gradient {number(role.gradient[i])}" if role.gradient else "has no gradient"
+    return f"{held} {arrives}, and the step leaves it at **{after}**"
+
+
+def with_names(picture: Picture, names: list[str] | None) -> Panel:
+    """The picture as a panel, with the tensors' names at its rows where there are any."""
+    panel = board.as_panel(picture, picture.side, {})
+    assert panel is not None
+    return replace(panel, figure=named_rows(panel.figure)) if names else panel
 
 
 def named_rows(figure: go.Figure) -> go.Figure:
@@ -212,11 +229,11 @@ def moco() -> None:
     )
     st.markdown(moco_table(model))
     drift = [taken.key_drift for taken in steps[:MOST_STEPS]]
-    pictures.show(
+    board.alone(
         curves.lines({"‖θₖ − θ_q‖": (range(1, MOST_STEPS + 1), drift)}, curves.Axis("step"), curves.Axis("distance"),
                      title="How far the key encoder lags behind", height=240, markers=True),
         f"Distance between the weights of the two encoders before steps 1 to {MOST_STEPS}: {listed(drift)}",
-        key="drift", width=440,
+        name="drift", width=440,
     )  # fmt: skip
 
 
@@ -237,21 +254,33 @@ def steps_told(taken: MoCoSteps, momentum: float, batch: int) -> str:
 
 
 def draw_moco(taken: MoCoSteps) -> None:
-    """Queue, keys, queue; and the logits."""
-    queue, keys = taken.queue_before, taken.key
-    written = [(taken.pointer_before + i, j) for i in range(len(keys)) for j in range(keys.shape[1])]
+    """Queue, keys, queue; and the logits. A row of the new queue is a key of the batch, or the old one's."""
+    queue, keys, first = taken.queue_before, taken.key, taken.pointer_before
+    slots, batch = range(len(queue)), range(len(keys))
+    kept = [slot for slot in slots if not first <= slot < first + len(keys)]
+    written = [Outline([(first + i, j) for i in batch for j in range(keys.shape[1])])]
+    came = {slot: f"kept from `queue[{slot}]`" for slot in kept} | {
+        first + i: f"written from `key[{i}]`" for i in batch
+    }
     scale = colour.signed(queue, keys, taken.queue_after)
-    own = [Outline([(i, 0) for i in range(len(keys))], colour.USED)]
-    pictures.equation(
-        Picture("queue", queue, scale, "queue before", [Outline(written)]), "←",
-        Picture("key", keys, scale, "keys of the batch"), "=",
-        Picture("after", taken.queue_after, scale, "queue after", [Outline(written)]),
-        cell=26, name="moco",
+    notes = [came[slot] for slot in slots for _ in range(keys.shape[1])]
+    board.show(
+        Picture("queue", queue, scale, "queue before", written, axes="slot d"), "←",
+        Picture("key", keys, scale, "keys of the batch", axes="b d"), "=",
+        Picture("after", taken.queue_after, scale, "queue after", written, axes="new d", notes=notes),
+        links=[Relation("slot new", np.array([(slot, slot) for slot in kept]).reshape(-1, 2)),
+               Relation("b new", np.array([(i, first + i) for i in batch]))],
+        spelled={"after": "`{at:after}` = **{after}**, {note:after}"}, cell=26, name="moco",
     )  # fmt: skip
-    pictures.equation(
+    own = [Outline([(i, 0) for i in batch], colour.USED)]
+    against = [
+        f"query {i} · " + (f"queue[{c - 1}]" if c else "its own key")
+        for i in batch for c in range(1 + len(queue))
+    ]  # fmt: skip
+    board.show(
         Picture("logits", taken.logits, colour.signed(taken.logits), "logits, rounded: own key, then the queue", own,
-                [f"{value:.0f}" for value in taken.logits.flatten().tolist()]),
-        cell=26, name="moco",
+                [str(round(value)) for value in taken.logits.flatten().tolist()], axes="q c", notes=against),
+        spelled="`{at:logits}` is {note:logits}, divided by the temperature: about **{logits}**", cell=26, name="logits",
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from core.figures import colour
 from core.figures.board import Box, Cells, Panel, Relation
-from core.figures.heatmap import unchecked
+from core.figures.heatmap import PROJECTED_TEXT, unchecked
 
 WIDTH, RIGHT = 360, 304  # pixels: of the picture, and of boxes; right of those runs the graph
 BOX, ELEMENT, LINE, CELL, SPACE = 62, 26, 16, 44, 8  # heights in pixels
@@ -96,7 +96,7 @@ def draw(names: Sequence[Name], storages: Sequence[Storage], path: str | None = 
     for note in marks.notes:
         if "font" in note:
             note["font"] = note["font"] | {"size": note["font"]["size"] * scale}
-            note["text"] = note["text"].replace("{small}", f"font-size:{10 * scale:g}px")
+            note["text"] = note["text"].replace("{small}", f"font-size:{10 if scale == 1 else PROJECTED_TEXT:g}px")
     unseen = {"type": "scatter", "x": [], "y": []}
     return unchecked([unseen], _layout(height, scale) | {"shapes": marks.shapes, "annotations": marks.notes})
 

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from core.ops import buffers
-from tests.pages.opening import charts, control, open_page, ran_alone, sound, words
+from tests import linking
+from tests.pages.opening import boards, charts, control, open_page, panels, ran_alone, sound, words
 
 
 class Five(nn.Module):
@@ -47,6 +48,27 @@ def test_the_table_is_torchs():
             getattr(moved, name).dtype == torch.float64, tensor.grad is not None, tensor.tolist() != [1, 1, 1],
         )  # fmt: skip
         assert rows[name] == ", ".join("yes" if fact else "no" for fact in facts)
+
+
+def test_a_row_of_the_table_and_of_the_step_are_one_tensor():
+    app = open_page("buffers", of="buffer")
+    board = boards(app)["board"]
+    assert board.pinned == ("roles", (2, 0))
+    found = linking.partners(board, "grad", (0, 1))
+    assert found["before"] == found["after"] == {(0, 1)}
+    assert found["roles"] == {(0, column) for column in range(7)}
+    assert linking.partners(board, "roles", (4, 2))["after"] == {(4, i) for i in range(3)}
+    for panel in board.panels:
+        assert panel.picks[:: len(panel.picks) // 5] == ["weight", "frozen", "buffer", "scratch", "plain"]
+
+
+def test_every_number_has_its_step_spelled_out():
+    module = Five()
+    module.step(torch.tensor([1.0, 2.0, 3.0]), 0.1)
+    notes = panels(open_page("buffers"))["after"].cells.notes
+    for i, after in enumerate(module.weight.tolist()):
+        assert notes[i] == f"`weight[{i}]` = 1 − 0.1 · {i + 1} = **{after:.3g}**"
+    assert notes[3] == "`frozen[0]` has no gradient, and the step leaves it at **1**"
 
 
 @pytest.mark.parametrize("lr", ["0.0", "0.25", "1.0"])
@@ -119,6 +141,19 @@ def test_moco(step, batch):
     assert "| `queue` | (12, 4) | no | no | yes | yes |" in words(app)
     assert "| `key_encoder.weight` | (4, 8) | yes | no | no | yes |" in words(app)
     assert int(model.pointer) == (step + 1) * batch % 12
+
+
+@pytest.mark.parametrize("step", [1, 3])
+def test_a_row_of_mocos_queue_leads_to_the_key_or_the_row_it_holds(step):
+    app = open_page("buffers", tab="MoCo", step=str(step), batch="4")
+    board = boards(app)["moco"]
+    taken = buffers.moco_run(step, batch=4, momentum=0.9, seed=0)[1][-1]
+    for row, values in enumerate(taken.queue_after.tolist()):
+        found = linking.partners(board, "after", (row, 2))
+        for name, tensor in (("queue", taken.queue_before), ("key", taken.key)):
+            for place in found[name]:
+                assert tensor[place].item() == pytest.approx(values[2])
+        assert len(found["queue"]) + len(found["key"]) == 1
 
 
 def test_pitfalls_beyond_the_tutorial():
