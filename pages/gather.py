@@ -261,7 +261,7 @@ def places_not_values(x: Tensor) -> None:
     index = torch.zeros(len(x), 1, dtype=torch.int64)
     st.markdown(
         f"index holds **places** along dim, of dtype int64. With zeros along dim 1 the output is the first column, "
-        f"{[number(v) for v in ops.gather(x, 1, index).flatten().tolist()]}, whatever values stand there."
+        f"{', '.join(number(v) for v in ops.gather(x, 1, index).flatten().tolist())}, whatever values stand there."
     )
 
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from core.figures import colour
+from core.figures.board import Box
 from core.figures.curves import GRID
 from core.figures.heatmap import unchecked
 from core.figures.walk import hue
 
 ROW, ABOVE, BELOW = 32, 34, 40  # pixels of a lane, and around all of them
+BAR_GAP = 0.25  # of a lane: what its bar leaves free
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,13 @@ def lanes(names: Sequence[str], work: Sequence[Busy], axis: str, *, title: str =
     return unchecked([bars], _layout(names, axis, title, width))
 
 
+def boxes(names: Sequence[str], work: Sequence[Busy]) -> list[Box]:
+    """Where each piece of work is drawn, in the axes' numbers: lanes count from the bottom up."""
+    place = {name: len(names) - 1 - n for n, name in enumerate(names)}
+    half = (1 - BAR_GAP) / 2
+    return [(piece.start, piece.end, place[piece.lane] - half, place[piece.lane] + half) for piece in work]
+
+
 def _layout(names: Sequence[str], axis: str, title: str, width: int) -> dict:
     return {
         "template": None,
@@ -62,7 +71,7 @@ def _layout(names: Sequence[str], axis: str, title: str, width: int) -> dict:
             "categoryorder": "array", "categoryarray": list(reversed(names)), "range": [-0.5, len(names) - 0.5],
             "fixedrange": True, "automargin": True, "tickfont": {"size": 12},
         },
-        "bargap": 0.25,
+        "bargap": BAR_GAP,
         "showlegend": False,
         "dragmode": False,
     }  # fmt: skip

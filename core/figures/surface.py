@@ -34,19 +34,20 @@ def spread(z: Tensor) -> Tensor:
 
 
 def walked(
-    x: Tensor, y: Tensor, z: Tensor, paths: Mapping[str, Points], *, title: str = "", width: int = 480
-) -> go.Figure:
+    x: Tensor, y: Tensor, z: Tensor, paths: Mapping[str, Points], *, title: str = "", width: int = 480,
+    height: int = HEIGHT, named: bool = True,
+) -> go.Figure:  # fmt: skip
     """Contours of z (len(y), len(x)) with paths over it: a line and a dot for each step, a ring where each begins.
 
     The contours are even in `spread`, not in z: a valley's floor shows beside its walls. A path that leaves the
-    window is cut at its edge.
+    window is cut at its edge. A legend stands below unless the paths are `named` elsewhere.
     """
     drawn = contours(x, y, spread(z), ("x", "y"), title=title).to_dict()
     surface = drawn["data"][0] | {"contours": {"showlabels": False}, "hoverinfo": "skip", "hovertemplate": None}
     window = Window((x[0].item(), x[-1].item()), (y[0].item(), y[-1].item()))
     lines = [_path(points, name, i) for i, (name, points) in enumerate(paths.items())]
     starts = dict.fromkeys(points[0] for points in paths.values() if points)
-    layout = drawn["layout"] | _layout(drawn["layout"], window, width)
+    layout = drawn["layout"] | _layout(drawn["layout"], window, width, height, named)
     return unchecked([surface, *lines, *map(_start, starts)], layout)
 
 
@@ -77,13 +78,13 @@ def _start(place: tuple[float, float]) -> dict:
     }
 
 
-def _layout(before: dict, window: Window, width: int) -> dict:
+def _layout(before: dict, window: Window, width: int, height: int, named: bool) -> dict:
     return {
         "width": width,
-        "height": HEIGHT,
-        "margin": before["margin"] | {"b": 44 + LEGEND},
+        "height": height,
+        "margin": before["margin"] | {"b": 44 + (LEGEND if named else 0)},
         "xaxis": before["xaxis"] | {"range": list(window.x)},
         "yaxis": before["yaxis"] | {"range": list(window.y)},
-        "showlegend": True,
+        "showlegend": named,
         "legend": {"orientation": "h", "y": -0.22, "yanchor": "top", "x": 0, "font": {"size": 12}},
     }

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import streamlit as st
 import torch
 from torch import Tensor, nn
@@ -13,16 +14,18 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler, RandomSamp
 
 from core.data import mnist
 from core.figures import colour
-from core.figures.gallery import gallery
+from core.figures.board import Cells, Panel, Relation
+from core.figures.gallery import panel
 from core.figures.heatmap import Outline, Picture, number
-from core.figures.lanes import Busy, lanes
+from core.figures.lanes import Busy, boxes, lanes
 from core.figures.walk import record
 from core.ops import loading
 from core.ops.loading import ORDERS
 from core.tensors.limits import Limits, times
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import check, controls, frame, pictures, tensor_input, walk
+from core.ui import board, check, controls, frame, tensor_input, walk
+from core.ui.board import BREAK, Part
 from core.ui.frame import Pitfall
 from core.ui.predict import Draw, Question
 from core.ui.take_away import TakeAway
@@ -96,13 +99,13 @@ def by_hand(how: Loading) -> list[list[Tensor]]:
 
 def data_part(_: Topic) -> Lesson | None:
     """Which sample lands in which batch, and the picked batch as images."""
-    how, row = choose_loader()
+    how, more = choose_loader()
     epochs = frame.attempt("loader", lambda: run_loader(how))
     if epochs is None:
         return None
     how = replace_count(how, epochs)
     longest = max(map(len, epochs))
-    with row:
+    with more:
         cell = controls.cell("batch", "Picked batch: epoch, batch", (len(epochs), longest)) if longest else None
     picked = (cell[0], cell[1]) if cell and cell[1] < len(epochs[cell[0]]) else (0, 0)
     if longest:
@@ -110,7 +113,6 @@ def data_part(_: Topic) -> Lesson | None:
     else:
         st.info("No batch is full, and `drop_last` drops the one that is not: every epoch is empty.")
     say_loading(how, epochs)
-    show_times(epochs, how)
     with controls.row("workers"):
         workers = choose_workers()
     show_workers([len(index) for index, _, _ in epochs[0]], *workers)
@@ -121,22 +123,21 @@ def data_part(_: Topic) -> Lesson | None:
 
 
 def choose_loader() -> tuple[Loading, Any]:
-    """The data set, the sampler and the loader's settings; and the row of controls where there is room for more."""
-    with controls.row("data"):
+    """The data set, the sampler and the loader's settings; and where the controls of less weight stand."""
+    with controls.main():
         sampler = controls.choice("sampler", "Sampler", tuple(ORDERS), few=0, width=225)
         count = controls.slider("count", "Samples", 4, 48, 20, width=NARROW)
         batch_size = controls.slider("batch_size", "batch_size", 1, 16, 6, width=NARROW)
         epochs = controls.slider("epochs", "Epochs", 1, 3, 2, width=NARROW)
-        seed = controls.seed()
-    row = controls.row("pick")
-    with row:
         drop_last = controls.toggle("drop_last", "drop_last")
+    more = controls.more()
     weights = torch.ones(count)
-    if sampler == "WeightedRandomSampler":
-        with controls.row("weights"):
+    with more:
+        seed = controls.seed()
+        if sampler == "WeightedRandomSampler":
             limits = Limits(ranks=(1,), max_side=48, max_elements=48, low=0, high=1e6)
             weights = tensor_input.tensor("w", "Weights, one a sample", fair_weights(count), limits).double()
-    return Loading(sampler, weights, batch_size, drop_last, epochs, seed), row
+    return Loading(sampler, weights, batch_size, drop_last, epochs, seed), more
 
 
 def fair_weights(count: int) -> Tensor:
@@ -161,38 +162,68 @@ def choose_workers() -> tuple[int, int, float, float]:
 
 
 def show_epochs(epochs: list[Batches], how: Loading, picked: tuple[int, int]) -> None:
-    """The epochs side by side, a batch a row, and the picked batch's images."""
-    cells = min(30, 600 // (len(epochs) * how.batch_size + len(epochs)), 330 // max(map(len, epochs)))
-    with st.container(horizontal=True, gap="small"):
-        for e, batches in enumerate(epochs):
-            picture = epoch_picture(e, batches, how, picked)
-            pictures.one(picture, max(cells, 9), "batch", f"epoch {e}")
-        e, b = picked
-        if b < len(epochs[e]):
-            show_batch(*epochs[e][b], f"epoch {e}, batch {b}")
+    """The epochs side by side, a batch a row; the picked batch's images; and how often each sample comes.
 
-
-def epoch_picture(e: int, batches: Batches, how: Loading, picked: tuple[int, int]) -> Picture:
-    """One epoch: a batch a row, the samples' indices in the cells."""
-    table = torch.full((max(len(batches), 1), how.batch_size), -1.0)
-    for row, (index, _, _) in enumerate(batches):
-        table[row, : len(index)] = index.float()
-    filled = [(row, c) for row, (index, _, _) in enumerate(batches) for c in range(len(index))]
-    outlines = [Outline([cell for cell in filled if cell[0] == picked[1]])] if picked[0] == e else []
-    texts = ["" if value < 0 else f"{value:g}" for value in table.flatten().tolist()]
-    empty = [(row, c) for row in range(len(table)) for c in range(how.batch_size) if table[row, c] < 0]
-    picks = [f"{e}, {row}" for row in range(len(table)) for _ in range(how.batch_size)]
-    return Picture(
-        "sample", table, colour.identity(how.count), f"epoch {e}: a batch a row", outlines, texts=texts, muted=empty,
-        pickable=True, picks=picks,
+    Everywhere a cell stands for a sample ("i"): the same sample lights up in all epochs.
+    """
+    side = max(min(28, 560 // (len(epochs) * (how.batch_size + 1)), 300 // max(map(len, epochs))), 9)
+    pictures = [epoch_picture(e, batches, how, picked, side) for e, batches in enumerate(epochs)]
+    links = [Relation(f"b{e} p{e} i", samples_of(batches)) for e, batches in enumerate(epochs) if batches]
+    e, b = picked
+    shown: list[Part] = [*pictures]
+    if b < len(epochs[e]):
+        index, images, labels = epochs[e][b]
+        says = [f"sample {i}: a {label}" for i, label in zip(index.tolist(), labels.tolist(), strict=True)]
+        shown.append(panel("images", images, says, across=4, pixel=1.8, title=f"epoch {e}, batch {b}"))
+        links.append(Relation("tile i", np.array(list(enumerate(index.tolist())))))
+    shown += [BREAK, times_picture(epochs, how)]
+    names = [part.name for part in shown if isinstance(part, (Picture, Panel))]
+    board.show(
+        *shown, links=links, spelled={name: f"{{note:{name}}}" for name in names},
+        picks=dict.fromkeys((name for name in names if name != "images"), "batch"),
     )  # fmt: skip
 
 
-def show_batch(index: Tensor, images: Tensor, labels: Tensor, title: str) -> None:
-    """A batch as the training gets it."""
-    says = [f"sample {i}: a {label}" for i, label in zip(index.tolist(), labels.tolist(), strict=True)]
-    figure = gallery(images, says, [""] * len(says), across=4, pixel=1.8, title=title)
-    pictures.show(figure, f"{title}: " + ", ".join(says), key="images")
+def samples_of(batches: Batches) -> np.ndarray:
+    """(batch, place in it, sample) for all samples of an epoch, one a row."""
+    return np.array([(b, p, i) for b, (index, _, _) in enumerate(batches) for p, i in enumerate(index.tolist())])
+
+
+def epoch_picture(e: int, batches: Batches, how: Loading, picked: tuple[int, int], side: int) -> Picture:
+    """One epoch: a batch a row, the samples' indices in the cells, the batch whose images are shown outlined."""
+    table = torch.full((max(len(batches), 1), how.batch_size), -1.0)
+    notes = [["No sample: the batch is not full."] * how.batch_size for _ in table]
+    for b, (index, _, labels) in enumerate(batches):
+        table[b, : len(index)] = index.float()
+        for p, (i, label) in enumerate(zip(index.tolist(), labels.tolist(), strict=True)):
+            notes[b][p] = f"**Sample {i}**, a {label}, stands at place {p} of batch {b} in epoch {e}."
+    full = [(b, p) for b, (index, _, _) in enumerate(batches) for p in range(len(index))]
+    outlines = [Outline([cell for cell in full if cell[0] == picked[1]])] if picked[0] == e else []
+    empty = [tuple(cell) for cell in (table < 0).nonzero().tolist()]
+    return Picture(
+        f"epoch {e}", table, colour.identity(how.count), f"epoch {e}: a batch a row", outlines,
+        texts=["" if value < 0 else f"{value:g}" for value in table.flatten().tolist()], muted=empty, side=side,
+        picks=[f"{e}, {b}" for b in range(len(table)) for _ in range(how.batch_size)],
+        axes=f"b{e} p{e}", notes=[note for row in notes for note in row],
+    )  # fmt: skip
+
+
+def times_picture(epochs: list[Batches], how: Loading) -> Picture:
+    """How often each sample came, an epoch a row; a pin picks the first batch that has it."""
+    drawn = loading.times_drawn([[index for index, _, _ in epoch] for epoch in epochs], how.count)
+    cells = [(e, i) for e in range(len(epochs)) for i in range(how.count)]
+    often = ["never", "once"]
+    return Picture(
+        "times", drawn, colour.magnitude(drawn), "how often each sample comes, an epoch a row",
+        side=min(26, 850 // how.count), axes="e i", picks=[first_batch(epochs[e], e, i) for e, i in cells],
+        notes=[f"**Sample {i}** comes {often[n] if n < 2 else f'{n} times'} in epoch {e}."
+               for (e, i), n in zip(cells, drawn.flatten().int().tolist(), strict=True)],
+    )  # fmt: skip
+
+
+def first_batch(batches: Batches, e: int, sample: int) -> str:
+    """The first batch of an epoch that has the sample, as the control names it; empty where none has it."""
+    return next((f"{e}, {b}" for b, (index, _, _) in enumerate(batches) if sample in index.tolist()), "")
 
 
 def say_loading(how: Loading, epochs: list[Batches]) -> None:
@@ -201,7 +232,7 @@ def say_loading(how: Loading, epochs: list[Batches]) -> None:
     batches = epochs[0]
     label = int(mnist().train_labels[0])
     given = f"`{sampler}` gives the order of the indices."
-    made = f"{len(batches)} batches an epoch"
+    made = "1 batch an epoch" if len(batches) == 1 else f"{len(batches)} batches an epoch"
     if batches:
         _, images, labels = batches[-1]
         made += f"; the last one's images are stacked to {times(images.shape)}, its labels are {labels.tolist()}"
@@ -215,14 +246,6 @@ def say_loading(how: Loading, epochs: list[Batches]) -> None:
     check.say("order of the samples", check.Agreement(check.apart(ours, theirs), None, 0.0))
 
 
-def show_times(epochs: list[Batches], how: Loading) -> None:
-    """How often each sample came, an epoch a row."""
-    drawn = loading.times_drawn([[index for index, _, _ in epoch] for epoch in epochs], how.count)
-    cell = min(26, 850 // how.count)
-    picture = Picture("times", drawn, colour.magnitude(drawn), "how often each sample comes, an epoch a row")
-    pictures.one(picture, cell, None, "times")
-
-
 def show_workers(sizes: list[int], num_workers: int, prefetch_factor: int, load_ms: float, step_ms: float) -> None:
     """The first epoch's batches in time: who loads them, and when they are trained on."""
     slots = loading.schedule(sizes, num_workers, prefetch_factor, load_ms, step_ms)
@@ -232,21 +255,21 @@ def show_workers(sizes: list[int], num_workers: int, prefetch_factor: int, load_
     names = ["training", *(f"worker {w}" for w in range(num_workers))]
     work = [Busy(lane_of(slot), *slot.load, f"load {slot.batch}", slot.batch) for slot in slots]
     work += [Busy("training", *slot.train, f"train {slot.batch}", slot.batch) for slot in slots]
+    says = [f"`{piece.text}`: by {piece.lane}, from {number(piece.start)} to {number(piece.end)} ms." for piece in work]
     idle, total, before = loading.idle_share(slots), slots[-1].train[1], alone[-1].train[1]
-    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        pictures.show(
-            lanes(names, work, "ms", title="Epoch 0 in time: the batches by their numbers", width=560),
-            f"{len(sizes)} batches, {num_workers} workers: the epoch takes {number(total)} ms, and the training waits for "
-            f"{idle:.0%} of it. Without workers it takes {number(before)} ms.",
-            key="lanes",
-        )  # fmt: skip
-        st.markdown(
-            f"Batch b is loaded by worker b mod num_workers; {prefetch_factor} batches a worker are asked for ahead. The "
-            f"epoch takes **{number(total)} ms**, {number(before)} ms without workers, and the training waits for "
-            f"**{idle:.0%}** of it. The order of the samples is the same with any number of workers. Times follow from the "
-            "DataLoader's rule and the two sliders; starting processes is left out.",
-            width=320,
-        )
+    figure = lanes(names, work, "ms", title="Epoch 0 in time: the batches by their numbers", width=880)
+    cells = Cells("what batch", (2, len(slots)), texts=says, boxes=boxes(names, work), group="batch")
+    alt = (
+        f"{len(sizes)} batches, {num_workers} workers: the epoch takes {number(total)} ms, and the training waits for "
+        f"{idle:.0%} of it. Without workers it takes {number(before)} ms."
+    )
+    board.show(Panel("lanes", figure, alt, cells, stretch=880), spelled="{lanes}", name="workers")
+    st.markdown(
+        f"Batch b is loaded by worker b mod num_workers; {prefetch_factor} batches a worker are asked for ahead. The "
+        f"epoch takes **{number(total)} ms**, {number(before)} ms without workers, and the training waits for "
+        f"**{idle:.0%}** of it. The order of the samples is the same with any number of workers. Times follow from the "
+        "DataLoader's rule and the two sliders; starting processes is left out."
+    )
 
 
 def lane_of(slot: loading.Slot) -> str:

@@ -5,13 +5,15 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import streamlit as st
 import torch
 from torch import Tensor, nn
 
 from core.figures import colour, curves
+from core.figures.board import Cells, Panel, Relation
 from core.figures.heatmap import number
-from core.figures.ridges import Ridge, ridges
+from core.figures.ridges import Ridge, boxes, ridges
 from core.figures.walk import record
 from core.ops import init
 from core.ops.operator import Call
@@ -20,7 +22,7 @@ from core.tensors.limits import Limits, TensorInputError, times
 from core.tensors.random import parse_shape
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import check, controls, pictures, walk
+from core.ui import board, check, controls, walk
 from core.ui.frame import Pitfall
 from core.ui.predict import Draw, Question
 from core.ui.take_away import TakeAway
@@ -68,21 +70,18 @@ def signals(scheme: str, depth: int, how: Depth) -> Signals:
 def init_part(topic: Topic) -> Lesson:
     """Weights, activations and gradients through depth for a scheme, beside another."""
     schemes = tuple(init.SCHEMES)
-    with controls.row("init"):
+    with controls.main():
         scheme = controls.choice("scheme", "Scheme", schemes, "kaiming normal")
         other = controls.choice("other", "Beside it", schemes, "normal 0.01")
         activation = controls.choice("activation", "Activation", tuple(init.ACTIVATIONS), "relu")
-    with controls.row("init more"):
         depth = controls.slider("depth", "Depth", 1, DEEPEST, 8, width=NARROW)
+    with controls.more():
         width = controls.slider("width", "Width", 16, 128, 64, step=16, width=NARROW)
         own_scale = controls.toggle("own", "Each histogram on its own scale")
         seed = controls.seed()
     how = Depth(width, activation, seed)
     runs = {name: signals(name, depth, how) for name in dict.fromkeys((scheme, other))}
-    with st.container(horizontal=True, gap="xsmall"):
-        show_spreads(runs)
-        for what in ("weights", "activations", "gradients"):
-            show_ridges(runs, what, own_scale)
+    show_depth(runs, own_scale)
     say_init(runs, scheme, activation, depth)
     check_scheme(topic, scheme, width, seed)
     return Lesson(
@@ -92,7 +91,23 @@ def init_part(topic: Topic) -> Lesson:
     )  # fmt: skip
 
 
-def show_spreads(runs: Mapping[str, Signals]) -> None:
+PARTS = ("weights", "activations", "gradients")
+
+
+def show_depth(runs: Mapping[str, Signals], own_scale: bool) -> None:
+    """Spreads layer by layer, and the layers' histograms: a layer ("l") is the same in all four."""
+    name, *_ = runs
+    count = len(runs[name].layers)
+    rows = min(count, ROWS)
+    shown = sorted({round(i * (count - 1) / max(rows - 1, 1)) for i in range(rows)})
+    board.show(
+        spreads_panel(runs), *(ridges_panel(runs, what, shown, own_scale) for what in PARTS),
+        links=[Relation("r l", np.array([(row, i + 1) for row, i in enumerate(shown)]))],
+        spelled={panel: f"{{note:{panel}}}" for panel in ("spread", *PARTS)},
+    )  # fmt: skip
+
+
+def spreads_panel(runs: Mapping[str, Signals]) -> Panel:
     """Standard deviations layer by layer, on the way forward and on the way back."""
     series = {}
     for name, run in runs.items():
@@ -101,10 +116,16 @@ def show_spreads(runs: Mapping[str, Signals]) -> None:
         series[f"{name}, gradients"] = (layers, [positive(init.spread(g)) for g in run.gradients])
     figure = curves.lines(
         series, curves.Axis("layer"), logarithmic("standard deviation", [y for _, ys in series.values() for y in ys]),
-        title="Spread", height=340, markers=True,
+        title="Spread", height=304, markers=True,
+    )  # fmt: skip
+    points = [(name, layer, y) for name, (layers, ys) in series.items() for layer, y in zip(layers, ys, strict=True)]
+    notes = [f"Layer {layer}, {name}: standard deviation **{number(y)}**." for name, layer, y in points]
+    cells = Cells(
+        "line l", (len(series), len(points) // len(series)), origin=(0, 1), texts=notes, notes=notes,
+        spots=[(layer, y) if math.isfinite(y) else None for _, layer, y in points],
     )  # fmt: skip
     said = "; ".join(f"{name} from {number(ys[0])} to {number(ys[-1])}" for name, (_, ys) in series.items())
-    pictures.show(figure, f"Standard deviation from the first layer to the last: {said}", key="spread", width=290)
+    return Panel("spread", figure, f"Standard deviation from the first layer to the last: {said}", cells, stretch=270)
 
 
 def logarithmic(title: str, values: Sequence[float]) -> curves.Axis:
@@ -118,27 +139,30 @@ def positive(value: float) -> float:
     return value if value > 0 else math.nan
 
 
-def show_ridges(runs: Mapping[str, Signals], what: str, own_scale: bool) -> None:
-    """A histogram for each layer, or for ten of them; zeros, of which relu makes a half, are left out."""
+def ridges_panel(runs: Mapping[str, Signals], what: str, shown: Sequence[int], own_scale: bool) -> Panel:
+    """A histogram for each layer shown, ten at most; zeros, of which relu makes a half, are left out."""
     name, *_ = runs
-    count = len(runs[name].layers)
-    rows = min(count, ROWS)
-    shown = sorted({round(i * (count - 1) / max(rows - 1, 1)) for i in range(rows)})
     spreads = [init.spread(values_of(runs[name], what)[i]) for i in shown]
     reaches = [4 * s if 0 < s < math.inf else 4.0 for s in spreads]
-    reaches = reaches if own_scale else [max(reaches)] * rows
+    reaches = reaches if own_scale else [max(reaches)] * len(shown)
     series = {
         name: [ridge(values_of(run, what)[i], i, reach, own_scale) for i, reach in zip(shown, reaches, strict=True)]
         for name, run in runs.items()
     }
-    title, said = (
-        f"{what.capitalize()}, layer by layer",
-        ", ".join(f"layer {i + 1} {number(s)}" for i, s in zip(shown, spreads, strict=True)),
-    )
-    figure = ridges(series, what, title=title, width=198, row=min(30, 240 // rows), own_scale=own_scale)
-    pictures.show(
-        figure, f"Histograms of the {what}, layer by layer; standard deviations under {name}: {said}", key=what
-    )
+    title = f"{what.capitalize()}, layer by layer"
+    figure = ridges(series, what, title=title, width=198, row=min(30, 200 // len(shown)), own_scale=own_scale)
+    notes = [
+        f"Layer {i + 1}: the standard deviation of the {what} is "
+        + ", ".join(
+            f"**{number(init.spread(values_of(run, what)[i]))}** under {scheme}" for scheme, run in runs.items()
+        )
+        + "."
+        for i in shown
+    ]
+    cells = Cells("r", (len(shown),), texts=notes, notes=notes, boxes=boxes(series[name], own_scale))
+    said = ", ".join(f"layer {i + 1} {number(s)}" for i, s in zip(shown, spreads, strict=True))
+    alt = f"Histograms of the {what}, layer by layer; standard deviations under {name}: {said}"
+    return Panel(what, figure, alt, cells)
 
 
 def ridge(values: Tensor, i: int, reach: float, own_scale: bool) -> Ridge:
@@ -167,7 +191,7 @@ def say_init(runs: Mapping[str, Signals], scheme: str, activation: str, depth: i
         for name, run in runs.items()
     )
     st.markdown(
-        f"fan in {width}, fan out {width}. Under {scheme} the weights have standard deviation {number(init.spread(last.weight))}. After {depth} layers of "
+        f"fan in {width}, fan out {width}. Under {scheme} the weights have standard deviation {number(init.spread(last.weight))}. After {depth} {'layer' if depth == 1 else 'layers'} of "
         f"{activation}: {ends}; {zeros:.0%} of the activations are exactly 0 (left out of the histograms). A layer multiplies the mean square by "
         "fan in · Var(W), and relu halves it: Kaiming's Var(W) = 2/fan in makes the two cancel, Xavier's 2/(fan in + fan out) leaves the relu out."
     )
@@ -188,16 +212,14 @@ def all_schemes(how: Depth, depth: int) -> None:
         {name: (range(1, depth + 1), [positive(v) for v in values]) for name, values in runs.items()},
         curves.Axis("layer"), logarithmic("standard deviation", [y for ys in runs.values() for y in ys]), title=f"Activations under {how.activation}", height=420, markers=True,
     )  # fmt: skip
-    with st.container(horizontal=True, gap="medium"):
-        pictures.show(
-            figure, "; ".join(f"{name} ends at {number(v[-1])}" for name, v in runs.items()), key="schemes", width=520
-        )
-        rows = ["| scheme | weights | activations at the end | a layer multiplies by |", "|:--|--:|--:|--:|"]
-        for name, values in runs.items():
-            factor = (values[-1] / values[0]) ** (1 / (depth - 1)) if depth > 1 and values[0] else math.nan
-            weights = init.spread(deepest(name, how)[0].weight)
-            rows.append(f"| {name} | {number(weights)} | **{number(values[-1])}** | {number(factor)} |")
-        st.markdown("\n".join(rows), width=400)
+    said = "; ".join(f"{name} ends at {number(v[-1])}" for name, v in runs.items())
+    board.alone(figure, said, name="schemes", width=700)
+    rows = ["| scheme | weights | activations at the end | a layer multiplies by |", "|:--|--:|--:|--:|"]
+    for name, values in runs.items():
+        factor = (values[-1] / values[0]) ** (1 / (depth - 1)) if depth > 1 and values[0] else math.nan
+        weights = init.spread(deepest(name, how)[0].weight)
+        rows.append(f"| {name} | {number(weights)} | **{number(values[-1])}** | {number(factor)} |")
+    st.markdown("\n".join(rows))
     st.caption("Under zeros every activation is 0 from the first layer on: nothing to draw on a logarithmic axis.")
 
 

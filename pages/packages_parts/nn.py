@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from core.data import digit, mnist
 from core.figures import colour, curves
-from core.figures.gallery import gallery, signed_bytes
+from core.figures.board import Cells, Panel
+from core.figures.gallery import panel, signed_bytes
 from core.figures.heatmap import Picture, number
 from core.figures.walk import record
 from core.ops import network
@@ -25,7 +26,7 @@ from core.ops.pooling import max_pool2d
 from core.tensors.limits import Limits, times
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import check, controls, frame, pictures, tensor_input, walk
+from core.ui import board, check, controls, frame, tensor_input, walk
 from core.ui.frame import Pitfall
 from core.ui.predict import Draw, Question
 from core.ui.take_away import TakeAway
@@ -46,19 +47,16 @@ class Net:
 
 def nn_part(_: Topic) -> Lesson | None:
     """The layers of a small network, with shapes and parameters as it runs."""
-    net = frame.attempt("network", choose_network)
+    row, more = controls.main(), controls.more()
+    net = frame.attempt("network", lambda: choose_network(row, more))
     if net is None:
         return None
-    names = [f"{i} {layer.name.split('(')[0]}" for i, layer in enumerate(net.layers)]
-    with controls.row("layer"):
-        chosen = controls.slider("layer", "Layer to look at", 0, len(names) - 1, 0)
-        which = controls.slider("sample", "of sample", 0, len(net.x) - 1, 0, width=NARROW) if len(net.x) > 1 else 0
-    with st.container(horizontal=True, gap="medium"):
-        with st.container(width=470):
-            st.markdown(table_of(net, chosen))
-        with st.container(width="content"):
-            show_output(net, chosen, which)
-    show_costs(net, names)
+    with row:
+        chosen = controls.slider("layer", "Layer to look at", 0, len(net.layers) - 1, 0)
+    with more:
+        which = controls.slider("sample", "of sample", 0, len(net.x) - 1, 0, width=NARROW)
+    show_layers(net, chosen, which)
+    st.markdown(table_of(net, chosen))
     say_network(net)
     return Lesson(
         nn_pitfalls(net), nn_questions(net), lambda: walk_layers(net.seed), lambda: take_network(net),
@@ -66,18 +64,18 @@ def nn_part(_: Topic) -> Lesson | None:
     )  # fmt: skip
 
 
-def choose_network() -> Net:
+def choose_network(row: Any, more: Any) -> Net:
     """The network that the controls describe, and its run on the input."""
-    with controls.row("nn"):
+    with row:
         channels = controls.slider("channels", "Channels", 1, 16, 4, width=NARROW)
         kernel_size = controls.slider("kernel_size", "kernel_size", 1, 9, 5, width=NARROW)
         hidden = controls.slider("hidden", "Hidden units", 8, 128, 32, step=8, width=NARROW)
-        batch = controls.slider("n", "Batch", 1, 16, 4, width=NARROW)
-        act = controls.choice("act", "Activation", tuple(network.ACTIVATIONS))
-    with controls.row("nn more"):
-        mode = controls.choice("mode", "Mode", ("train", "eval"))
         norm = controls.toggle("norm", "BatchNorm2d")
         drop = controls.toggle("drop", "Dropout")
+    with more:
+        act = controls.choice("act", "Activation", tuple(network.ACTIVATIONS))
+        mode = controls.choice("mode", "Mode", ("train", "eval"))
+        batch = controls.slider("n", "Batch", 1, 16, 4, width=NARROW)
         seed = controls.seed()
         image = tensor_input.tensor("x", "First image", digit(0), IMAGE, images=True).float()
     others = mnist().train_images[1:batch].float() / 255
@@ -99,42 +97,65 @@ def table_of(net: Net, chosen: int) -> str:
     return "\n".join(rows) + f"\n| | together | | **{total:,}** |"
 
 
-def show_output(net: Net, chosen: int, which: int) -> None:
-    """What comes out of a layer for one sample: channels as images, vectors as rows of 32, scores as numbers."""
-    layer, output = net.layers[chosen], net.layers[chosen].output[which].detach()
+def show_layers(net: Net, chosen: int, which: int) -> None:
+    """What comes out of the chosen layer, beside what every layer holds, hands on and works; a pin there chooses."""
+    bars, output = costs_panel(net), output_panel(net.layers[chosen], which)
+    names = [part.name for part in (output, bars) if isinstance(part, (Panel, Picture))]
+
+    def choose(layer: str) -> None:
+        st.session_state["layer"] = int(layer)
+
+    board.show(
+        output, bars, spelled={name: f"{{note:{name}}}" for name in names}, picks={"costs": choose},
+        pinned=("costs", (1, chosen)),
+    )  # fmt: skip
+
+
+def output_panel(layer: Passed, which: int) -> Panel | Picture:
+    """One sample after a layer: channels as images, vectors as rows of 32, scores as numbers."""
+    output = layer.output[which].detach()
     title = f"sample {which} after {layer.name.split('(')[0]}, {times(output.shape)}"
     if output.numel() <= network.CLASSES:
-        picture = Picture("score", output[:, None].T, colour.signed(output), title)
-        pictures.one(picture, 36, None, "output")
-        return
+        says = [f"The score of class {i} is **{number(value)}**." for i, value in enumerate(output.tolist())]
+        return Picture("output", output, colour.signed(output), title, axes="unit", notes=says, side=36)
     if output.dim() == 1:
         padded = torch.zeros(-(-len(output) // 32) * 32)
         padded[: len(output)] = output
         output = padded.view(1, -1, 32)
     across = math.ceil(len(output) ** 0.5)
-    pixel = min(6.0, 380 / (across * output.shape[2]), 300 / (-(-len(output) // across) * output.shape[1]))
-    says = [f"channel {c}: {number(o.min().item())} to {number(o.max().item())}" for c, o in enumerate(output)]
-    figure = gallery(
-        signed_bytes(output), says, [""] * len(says), across=across, pixel=pixel, title=title, colours=colour.SIGNED
-    )
-    pictures.show(figure, f"{title}: " + "; ".join(says), key="output")
-    st.caption("Orange above 0, blue below.")
+    pixel = min(6.0, 380 / (across * output.shape[2]), 260 / (-(-len(output) // across) * output.shape[1]))
+    says = [
+        f"channel {c}: {number(o.min().item())} to {number(o.max().item())}, orange above 0, blue below"
+        for c, o in enumerate(output)
+    ]
+    return panel(
+        "output", signed_bytes(output), says, axes="unit", across=across, pixel=pixel, title=title,
+        colours=colour.SIGNED,
+    )  # fmt: skip
 
 
-def show_costs(net: Net, names: list[str]) -> None:
-    """Parameters, numbers and products of each layer."""
+def costs_panel(net: Net) -> Panel:
+    """Parameters, numbers and products of each layer, as bars whose ends can be pointed at."""
     n = len(net.x)
     series = {
         "parameters": [layer.parameters for layer in net.layers],
         "numbers a sample": [layer.output.numel() // n for layer in net.layers],
         "multiply-adds a sample": [layer.multiply_adds // n for layer in net.layers],
     }
-    said = "; ".join(f"{name}: " + ", ".join(f"{v:,}" for v in values) for name, values in series.items())
+    names = [f"{i} {layer.name.split('(')[0]}" for i, layer in enumerate(net.layers)]
     figure = curves.bars(
         {name: (names, [float(v) for v in values]) for name, values in series.items()},
-        curves.Axis(), curves.Axis("how many", log=True), title="What each layer holds, hands on and works", height=250,
+        curves.Axis(), curves.Axis("how many", log=True), title="What each layer holds, hands on and works", height=300,
     )  # fmt: skip
-    pictures.show(figure, said, key="costs", width=880)
+    spots = [  # the middle of each bar's end; a third of 0.8 of a layer's room is a bar's width
+        (i + 0.8 * (k - 1) / 3, float(v)) if v else None
+        for k, values in enumerate(series.values())
+        for i, v in enumerate(values)
+    ]
+    notes = [f"`{names[i]}`: **{v:,}** {name}." for name, values in series.items() for i, v in enumerate(values)]
+    cells = Cells("series layer", (3, len(names)), spots=spots, texts=notes, notes=notes, group="layer")
+    said = "; ".join(f"{name}: " + ", ".join(f"{v:,}" for v in values) for name, values in series.items())
+    return Panel("costs", figure, said, cells, picks=[str(i) for _ in series for i in range(len(names))], stretch=500)
 
 
 def say_network(net: Net) -> None:
@@ -144,7 +165,8 @@ def say_network(net: Net) -> None:
     parameters = list(net.model.parameters())
     gradients = [list(torch.autograd.grad(y.square().sum(), parameters, retain_graph=True)) for y in (ours, theirs)]
     scale = max(t.abs().max().item() for t in (theirs, *gradients[1]))
-    tolerance = check.ULPS * torch.finfo(theirs.dtype).eps * max(scale, 1.0)
+    rounded = len(net.layers)  # a layer after the other, on the way there and back
+    tolerance = check.ULPS * rounded * torch.finfo(theirs.dtype).eps * max(scale, 1.0)
     check.say("network", check.Agreement(check.apart([ours], [theirs]), check.apart(*gradients), tolerance))
     first = net.layers[0]
     dense = net.x[0].numel() * first.output[0].numel()

@@ -1,7 +1,8 @@
 """torch.optim: where four optimisers go on a surface, step by step."""
 
+import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,8 @@ import torch
 from torch import Tensor
 
 from core.figures import colour, curves
-from core.figures.gallery import gallery
-from core.figures.heatmap import number
+from core.figures.board import Cells, Panel
+from core.figures.heatmap import Picture, number
 from core.figures.surface import walked
 from core.figures.walk import record
 from core.ops import descent
@@ -21,7 +22,7 @@ from core.ops.operator import Call
 from core.tensors.limits import Limits, times
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import check, controls, pictures, tensor_input, walk
+from core.ui import board, check, controls, tensor_input, walk
 from core.ui.frame import Pitfall
 from core.ui.predict import Draw, Question
 from core.ui.take_away import TakeAway
@@ -29,8 +30,13 @@ from pages.packages_parts.lesson import NARROW, Lesson, kept
 
 OWN = "my own ½·pᵀAp"
 REACH, MOST_STEPS, GRID = 2.2, 80, 45
-RATES = (0.001, 0.003, 0.01, 0.03, 0.05, 0.1, 0.2, 0.3, 1.0)
+RATES = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.05, 0.1, 0.2, 0.3, 1.0)
 NAMES = ("SGD", "momentum", "Adam", "AdamW")
+DEFAULTS = (0.03, 0.03, 0.1, 0.1)  # lr of each of NAMES
+STEEP = "Rosenbrock"  # there the first two run away at these
+STEEP_DEFAULTS = {"SGD": 0.001, "momentum": 0.0003}
+TALL = 305  # pixels of a picture
+HIGHEST = 100  # times the height of the start: what is higher leaves the picture
 MATRIX = Limits(ranks=(2,), max_side=2, max_elements=4, low=-100, high=100)
 
 
@@ -84,16 +90,15 @@ def optim_part(_: Topic) -> Lesson:
     """Paths of four optimisers on one surface."""
     how, start, steps = choose_descent()
     run = paths_of(how, start)
-    with st.container(horizontal=True, gap="medium"):
-        show_paths(how, run, steps)
-        with st.container(width=390):
-            show_heights(run, steps)
-            st.markdown(ends_of(run, steps))
+    pictures = st.container()
     with controls.row("watch"):
         watch = NAMES.index(controls.choice("watch", "Spell out a step of", NAMES, "Adam"))
         at = controls.slider("at", "which step", 1, MOST_STEPS, 1)
+    with pictures:
+        show_race(how, run, steps, watch, at)
     st.markdown(spelled_out(how, run, watch, at))
     check_step(how, run, watch, at)
+    st.markdown(ends_of(run, steps))
     return Lesson(
         optim_pitfalls(how, start), optim_questions(how, run), lambda: walk_step(how, run, watch, at),
         lambda: take_path(how, start, steps, watch), (descent.race, optim.sgd_step, optim.adam_step, optim.adamw_step),
@@ -103,29 +108,29 @@ def optim_part(_: Topic) -> Lesson:
 
 def choose_descent() -> tuple[Descent, tuple[float, float], int]:
     """Surface, start, steps, and the optimisers' settings."""
-    with controls.row("optim"):
-        surface = controls.choice("surface", "Surface", (*descent.SURFACES, OWN), "valley", few=0)
+    row, more = controls.main(), controls.more()
+    with row:
+        surface = controls.choice("surface", "Surface", (*descent.SURFACES, OWN), "valley", few=0, width=150)
+        steps = controls.slider("steps", "Steps", 1, MOST_STEPS, 40, width=NARROW)
+        rates = tuple(choose_rate(name, surface, default) for name, default in zip(NAMES, DEFAULTS, strict=True))
+    with more:
         x0 = controls.slider("x0", "Start x", -2.0, 2.0, -1.5, step=0.1, width=NARROW)
         y0 = controls.slider("y0", "Start y", -2.0, 2.0, 0.8, step=0.1, width=NARROW)
-        steps = controls.slider("steps", "Steps", 1, MOST_STEPS, 40, width=NARROW)
         momentum = controls.slider("momentum", "momentum", 0.0, 0.99, 0.9, step=0.01, width=NARROW)
+        nesterov = controls.toggle("nesterov", "nesterov")
         decay = controls.slider("decay", "weight_decay", 0.0, 1.0, 0.1, step=0.05, width=NARROW, help="Of AdamW alone.")
-    A: tuple[float, ...] = (1.0, 0.0, 0.0, 20.0)
-    if surface == OWN:
-        with controls.row("matrix"):
+        A: tuple[float, ...] = (1.0, 0.0, 0.0, 20.0)
+        if surface == OWN:
             matrix = tensor_input.tensor("A", "A, 2×2", torch.tensor([[3.0, 2.0], [2.0, 8.0]]), MATRIX).double()
             A = choose_matrix(matrix)
-    with controls.row("rates"):
-        rates = tuple(
-            float(
-                controls.stops(
-                    f"lr_{name.lower()}", f"lr of {name}", RATES, default, format=lambda v: f"{v:g}", width=NARROW
-                )
-            )
-            for name, default in zip(NAMES, (0.03, 0.03, 0.1, 0.1), strict=True)
-        )
-        nesterov = controls.toggle("nesterov", "nesterov")
     return Descent(surface, A, rates, momentum, nesterov, decay), (x0, y0), steps
+
+
+def choose_rate(name: str, surface: str, default: float) -> float:
+    """An optimiser's lr. Rosenbrock's walls are so steep that its rates are kept apart from the other surfaces'."""
+    key = f"lr_{name.lower()}" + ("_steep" if surface == STEEP else "")
+    first = STEEP_DEFAULTS.get(name, default) if surface == STEEP else default
+    return float(controls.stops(key, f"lr of {name}", RATES, first, format=lambda v: f"{v:g}", width=NARROW))
 
 
 def choose_matrix(matrix: Tensor) -> tuple[float, ...]:
@@ -141,26 +146,82 @@ def choose_matrix(matrix: Tensor) -> tuple[float, ...]:
     return tuple(matrix.flatten().tolist())
 
 
-def show_paths(how: Descent, run: Race, steps: int) -> None:
+def show_race(how: Descent, run: Race, steps: int, watch: int, at: int) -> None:
+    """The paths over the surface and their heights: a point of the one is a point of the other; a pin spells it out."""
+
+    def choose(said: str) -> None:
+        name, step = said.split()
+        st.session_state["watch"], st.session_state["at"] = name, int(step)
+
+    board.show(
+        paths_panel(how, run, steps), heights_panel(run, steps),
+        spelled="{paths}: height **{heights}**.", picks=dict.fromkeys(("paths", "heights"), choose),
+        pinned=("paths", (watch, at)) if at <= steps else None,
+    )  # fmt: skip
+
+
+def points_of(run: Race, steps: int, spots: list[list[tuple[float, float] | None]], texts: list[str] | None) -> Cells:
+    """The steps of the four as cells: the same on the surface and over time; a step that is lost stands nowhere."""
+    flat = [spot for path in spots for spot in path]
+    heights = run.heights[: steps + 1, :, 0].T
+    return Cells("one step", (len(NAMES), steps + 1), heights if texts is None else None, texts, spots=flat)
+
+
+def padded(points: Sequence[tuple[float, float] | None], count: int) -> list[tuple[float, float] | None]:
+    """The points, and None for those that are missing."""
+    return [*points, *[None] * (count - len(points))]
+
+
+def pins_of(steps: int) -> list[str]:
+    """For each point whose it is and which step led there; the start stands for the first."""
+    return [f"{name} {max(step, 1)}" for name in NAMES for step in range(steps + 1)]
+
+
+def paths_panel(how: Descent, run: Race, steps: int) -> Panel:
     """The paths over the surface, from above."""
     axis, heights = ground(how.surface, how.A)
     paths = {name: run.path(k)[: steps + 1] for k, name in enumerate(NAMES)}
-    figure = walked(axis, axis, heights, paths, title=f"{how.surface}: {steps} steps", width=450)
+    figure = walked(
+        axis,
+        axis,
+        heights,
+        paths,
+        title=f"{how.surface}: {steps} step{'s' * (steps > 1)}",
+        width=440,
+        height=TALL,
+        named=False,
+    )
+    spots = [padded([p if max(map(abs, p)) <= REACH else None for p in path], steps + 1) for path in paths.values()]
+    texts = [
+        f"`{name}` at step {t} of {steps}: ({x:.3g}, {y:.3g})"
+        for k, name in enumerate(NAMES) for t, (x, y) in enumerate(run.points[: steps + 1, k, 0].tolist())
+    ]  # fmt: skip
     said = "; ".join(f"{name} ends at ({p[-1][0]:.3g}, {p[-1][1]:.3g})" for name, p in paths.items() if p)
-    pictures.show(figure, f"Paths on the {how.surface}: {said}", key="paths")
+    cells = points_of(run, steps, spots, texts)
+    return Panel("paths", figure, f"Paths on the {how.surface}: {said}", cells, picks=pins_of(steps), stretch=440)
 
 
-def show_heights(run: Race, steps: int) -> None:
-    """How far each is above the lowest point that any of them found."""
-    finite = [run.heights[: min(steps, run.finite_steps(k)) + 1, k, 0] for k in range(len(NAMES))]
+def heights_panel(run: Race, steps: int) -> Panel:
+    """Step by step how high each stands; what runs away leaves the picture at the top."""
+    finite = [run.heights[: min(steps, run.finite_steps(k)) + 1, k, 0].tolist() for k in range(len(NAMES))]
+    every = [h for heights in finite for h in heights]
+    start = max((abs(heights[0]) for heights in finite if heights), default=1.0)
+    log = bool(every) and min(every) > 0
+    top = min(max(every, default=1.0), HIGHEST * max(start, 1e-6))
+    bounds = (math.log10(min(every)) - 0.2, math.log10(top) + 0.2) if log else (min(every, default=0.0), top)
+    room = 0.0 if log else 0.05 * ((bounds[1] - bounds[0]) or 1.0)
     figure = curves.lines(
         {name: (range(len(h)), h) for name, h in zip(NAMES, finite, strict=True)},
-        curves.Axis("step"), curves.Axis("height", log=bool(min(h.min() for h in finite) > 0)), title="Height, step by step", height=230,
+        curves.Axis("step"), curves.Axis("height", log=log, range=(bounds[0] - room, bounds[1] + room)),
+        title="Height, step by step", height=TALL,
     )  # fmt: skip
+    spots = [padded([(t, y) if y <= top else None for t, y in enumerate(h)], steps + 1) for h in finite]
     said = "; ".join(
-        f"{name} from {number(h[0].item())} to {number(h[-1].item())}" for name, h in zip(NAMES, finite, strict=True)
+        f"{name} from {number(h[0])} to {number(h[-1])}" for name, h in zip(NAMES, finite, strict=True) if h
     )
-    pictures.show(figure, f"Heights: {said}", key="heights", width=390)
+    return Panel(
+        "heights", figure, f"Heights: {said}", points_of(run, steps, spots, None), picks=pins_of(steps), stretch=430
+    )
 
 
 def ends_of(run: Race, steps: int) -> str:
@@ -218,37 +279,38 @@ def ends_from_everywhere(how: Descent, steps: int, count: int = 21) -> list[list
 
 
 def every_start(how: Descent, steps: int) -> None:
-    """How high each optimiser ends, from every start."""
+    """How high each optimiser ends, from every start; a start is the same cell in all four, and a pin starts there."""
     count = 21
     ends = torch.tensor(ends_from_everywhere(how, steps, count), dtype=torch.float64)
     lowest = ends[ends.isfinite()].min() if ends.isfinite().any() else torch.tensor(0.0)
-    shown = (
-        (ends - lowest)
-        .clamp(min=0)
-        .add(1e-6)
-        .log10()
-        .nan_to_num(9, 9, 9)
-        .clamp(-6, 3)
-        .view(len(NAMES), count, count)
-        .flip(1)
-    )
+    above = (ends - lowest).view(len(NAMES), count, count).flip(1)  # y upwards
+    shown = above.clamp(min=0).add(1e-6).log10().nan_to_num(9, 9, 9).clamp(-6, 3)
+    places = torch.linspace(-2, 2, count).tolist()
+    starts = [(x, y) for y in reversed(places) for x in places]
     st.markdown(
         f"Each cell is a start, x from −2 to 2 to the right, y upwards; its colour is how high the optimiser stands after {steps} steps, above the lowest end of all "
         f"({number(lowest.item())}): light is low, dark is high or lost, on a logarithmic scale."
     )
     scale = colour.Scale(colour.MAGNITUDE, -6.0, 3.0)
-    images = ((shown - scale.low) / (scale.high - scale.low) * 255).round().to(torch.uint8)
+
+    def start(said: str) -> None:
+        st.session_state["x0"], st.session_state["y0"] = map(float, said.split())
+
+    board.show(
+        *(
+            Picture(
+                name, values, scale, name, axes="down across", picks=[f"{x:.1f} {y:.1f}" for x, y in starts],
+                notes=[f"From ({x:.1f}, {y:.1f}) {name} ends " + ("among what is not finite" if high != high or math.isinf(high) else f"**{number(high)}** above the lowest")
+                       for (x, y), high in zip(starts, heights.flatten().tolist(), strict=True)],
+            )
+            for name, values, heights in zip(NAMES, shown, above, strict=True)
+        ),
+        spelled="; ".join(f"{{note:{name}}}" for name in NAMES) + ".", picks=dict.fromkeys(NAMES, start), cell=9, name="starts",
+    )  # fmt: skip
     says = [
         f"{name}: {(e - lowest < 0.01).double().mean().item():.0%} of the starts end within 0.01 of the lowest"
         for name, e in zip(NAMES, ends, strict=True)
     ]
-    with st.container(horizontal=True, gap="small"):
-        for name, one, said in zip(NAMES, images, says, strict=True):
-            pictures.show(
-                gallery(one[None], [said], [""], pixel=9, title=name, colours=colour.MAGNITUDE),
-                said,
-                key=f"from {name}",
-            )
     st.markdown(". ".join(says) + ".")
 
 

@@ -10,7 +10,8 @@ from torch.utils.data import DataLoader, RandomSampler
 
 from core.tensors.script import to_python
 from core.ui import take_away
-from tests.pages.opening import charts, control, open_page, sound, words
+from tests.linking import partners
+from tests.pages.opening import boards, charts, control, open_page, panels, sound, words
 
 PARTS = ("utils.data", "nn", "nn.init", "optim")
 
@@ -46,7 +47,7 @@ def test_the_batches_are_the_data_loaders(count, batch_size, drop_last):
         return
     said = told(app, "epoch 1, batch 0")
     assert all(f"sample {i}:" in said for i in second[0])
-    assert f"{len(first)} batches an epoch" in words(app)
+    assert f"{len(first)} batch{'es' if len(first) > 1 else ''} an epoch" in words(app)
     assert "agrees with torch" in words(app)
 
 
@@ -66,7 +67,36 @@ def test_the_readers_weights_are_drawn_from():
     assert any("RuntimeError" in error.value for error in nothing.error)
 
 
+def test_a_sample_lights_up_wherever_it_comes():
+    app = open_page("packages", sampler="RandomSampler, replacement", seed="1", batch="1, 0")
+    board, shown = boards(app)["board"], panels(app)
+    tables = {e: [int(n) for n in filter(str.isdigit, shown[f"epoch {e}"].cells.texts)] for e in (0, 1)}
+    columns = shown["epoch 0"].cells.shape[1]
+    for place, sample in enumerate(tables[0]):
+        found = partners(board, "epoch 0", divmod(place, columns))
+        assert found["times"] == {(0, sample), (1, sample)}
+        assert found["epoch 1"] == {divmod(p, columns) for p, other in enumerate(tables[1]) if other == sample}
+        in_batch = tables[1][:columns]
+        assert found["images"] == {(tile,) for tile, other in enumerate(in_batch) if other == sample}
+
+
+def test_a_batch_in_time_is_loaded_and_trained_on():
+    lanes = panels(open_page("packages", workers="2"))["lanes"].cells
+    assert lanes.group == "batch"
+    loads, trains = lanes.boxes[: lanes.shape[1]], lanes.boxes[lanes.shape[1] :]
+    assert all(load[1] <= train[0] for load, train in zip(loads, trains, strict=True))
+
+
 # ---- nn --------------------------------------------------------------------------------------------------------
+
+
+def test_a_pinned_bar_chooses_its_layer():
+    app = open_page("packages", part="nn")
+    costs = panels(app)["costs"]
+    assert boards(app)["board"].pinned == ("costs", (1, 0))
+    assert costs.picks[costs.cells.shape[1] + 4] == "4"
+    total = [note for note in costs.cells.notes if note.startswith("`0 Conv2d`") and "parameters" in note]
+    assert total == [f"`0 Conv2d`: **{4 * 25 + 4}** parameters."]
 
 
 def test_the_layers_are_counted_as_torch_counts_them():
@@ -116,7 +146,48 @@ def test_a_weight_of_the_readers_shape_has_its_fans():
     assert "kaiming normal" in words(open_page("packages", part="nn.init", tab="All schemes"))
 
 
+def test_a_layer_is_the_same_in_the_spread_and_the_histograms():
+    app = open_page("packages", part="nn.init", depth="20")
+    board, shown = boards(app)["board"], panels(app)
+    seen = set()
+    for row in range(10):
+        found = partners(board, "weights", (row,))
+        assert found["gradients"] == found["activations"] == {(row,)}
+        (layer,) = {at[1] for at in found["spread"]}
+        assert shown["weights"].cells.notes[row].startswith(f"Layer {layer}:")
+        seen.add(layer)
+    assert min(seen) == 1
+    assert max(seen) == 20
+
+
 # ---- optim -----------------------------------------------------------------------------------------------------
+
+
+def test_a_step_is_a_point_of_the_path_and_of_the_height():
+    app = open_page("packages", part="optim", surface="bowl", steps="5", at="3", watch="SGD")
+    board, shown = boards(app)["board"], panels(app)
+    assert board.pinned == ("paths", (0, 3))
+    paths, heights = shown["paths"].cells, shown["heights"].cells
+    for place, spot in enumerate(paths.spots):
+        index = divmod(place, 6)
+        assert partners(board, "paths", index)["heights"] == {index}
+        step, height = heights.spots[place]
+        assert step == index[1]
+        assert height == pytest.approx((spot[0] ** 2 + spot[1] ** 2) / 2)
+        assert shown["paths"].picks[place] == f"{('SGD', 'momentum', 'Adam', 'AdamW')[index[0]]} {max(index[1], 1)}"
+
+
+def test_no_optimiser_runs_away_at_its_default_rate():
+    for surface in ("bowl", "valley", "saddle", "Rosenbrock", "waves"):
+        text = words(open_page("packages", part="optim", surface=surface, steps="80"))
+        assert "then ∞" not in text, surface
+
+
+def test_the_heights_stay_readable_when_one_runs_away():
+    app = open_page("packages", part="optim", surface="Rosenbrock", lr_sgd_steep="0.1")
+    assert "then ∞" in words(app)
+    low, high = panels(app)["heights"].figure.to_dict()["layout"]["yaxis"]["range"]
+    assert high - low < 12
 
 
 @pytest.mark.parametrize("surface", ["saddle", "Rosenbrock", "waves"])
@@ -151,7 +222,7 @@ def test_the_readers_own_surface_and_every_start():
     own = {"surface": "my own ½·pᵀAp", "A_from": "typed or pasted"}
     app = open_page("packages", part="optim", A="[[4, 0], [0, 1]]", tab="Every start", **own)
     assert "SGD is stable below lr = 2/4 = **0.5**" in words(app)
-    assert any(alt.startswith("AdamW: ") for alt in charts(app))
+    assert {"SGD", "momentum", "Adam", "AdamW"} <= set(panels(app))
     assert "A must be 2×2" in words(open_page("packages", part="optim", A="[[1, 2]]", **own))
 
 
