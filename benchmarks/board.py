@@ -28,7 +28,7 @@ TARGETS = {
     "dropout": 120, "convolution": 120, "pooling": 120, "softmax": 120, "cross_entropy": 120, "gather": 120,
     "weight_decay": 120, "batch_norm": 200, "mlp": 200,
 }  # fmt: skip
-CONTROLS = {"convolution": "stride", "pooling": "stride", "gather": "seed"}  # where the first slider changes the shape
+CONTROLS = {"convolution": "stride", "pooling": "stride", "gather": "seed", "mlp": "image"}  # where the first slider changes no picture, or the shape
 LARGE = {
     "dropout": "size=16", "convolution": "x_from=photo", "pooling": "x_from=photo", "softmax": "rows=8",
     "accuracy": "", "mlp": "",
@@ -145,7 +145,7 @@ def measure(browser: Browser, name: str, moves: int, link: str) -> str:
                 page.bring_to_front()
                 if not focus(page, name):
                     return f"{name:14} nothing to move at first sight"
-                result = move(page, "ArrowRight" if number % 4 < 2 else "ArrowLeft")
+                result = move(page, "ArrowUp" if number % 4 < 2 else "ArrowDown")
                 if result and number:
                     taken[port].append(result)
         pointed = hovering(ours)

@@ -12,7 +12,7 @@ import streamlit as st
 from core.ops.claim import Claim
 from core.ops.threads import settle_thread
 from core.topics import PAGES, Topic
-from core.ui import code, controls, history, link, pictures, predict, share, start, state, take_away, timing_panel
+from core.ui import board, code, controls, history, link, predict, share, start, state, take_away, timing_panel
 
 T = TypeVar("T")
 # Readers' pages are computed in turn: at once they would only take the interpreter from each other at every call of
@@ -26,7 +26,6 @@ STYLE = """<style>
 @media (max-width: 640px) { .stMainBlockContainer { padding: 4.2rem .8rem 3rem; } }
 .stMain:focus-visible { outline: 2px solid currentColor; outline-offset: -2px; }
 .st-key-history { display: none; }
-.sign { font-size: 1.2rem; font-weight: 600; }
 [data-testid="stMarkdownContainer"] table { display: block; overflow-x: auto; max-width: 100%; }
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] * { color: inherit; opacity: 1; }
 [data-testid="stCode"] .token:is(.keyword, .function, .class-name) {
@@ -36,8 +35,6 @@ STYLE = """<style>
 [data-testid="stCode"] .token.number { color: color-mix(in srgb, #29b09d 50%, currentColor); }
 [data-testid="stCode"] .token.decorator { color: color-mix(in srgb, #ed6f13 50%, currentColor); }
 [data-testid="stCode"] .token.comment { color: color-mix(in srgb, #808495 60%, currentColor); }
-.js-plotly-plot text:is([style*="fill: rgb(128, 132, 149)"], [style*="fill: rgb(125, 131, 140)"]) {
-  fill: color-mix(in srgb, currentColor 75%, transparent) !important; }  /* greys too pale to be read on a light page */
 @media (prefers-reduced-motion: reduce) {
   *, *::before, *::after { animation: none !important; transition: none !important; scroll-behavior: auto !important; }
 }
@@ -74,7 +71,7 @@ def page(name: str, lesson: Callable[[Topic], None]) -> None:
         with ONE_AT_A_TIME:
             settle_thread()
             controls.forget()
-            pictures.forget()
+            board.forget()
             lesson(topic)
             state.say_address()
             start.freeze(name)
@@ -84,7 +81,7 @@ def page(name: str, lesson: Callable[[Topic], None]) -> None:
 
 # A browser asks a server that has been restarted for its page only where something on the page runs by itself; else
 # the first move would be for a fragment that the new server has never seen. Once a day is enough for that.
-@st.fragment(run_every="1d")
+@st.fragment(run_every="1D")
 def head(topic: Topic) -> None:
     """Title, question, and the buttons that share and reset what the page's controls stood at when they last ran."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
