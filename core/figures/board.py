@@ -9,7 +9,7 @@ import base64
 import math
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,18 @@ import plotly.graph_objects as go
 import torch
 from torch import Tensor
 
-from core.figures.heatmap import GAP, SMALLEST_TEXT, Index, Montage, Picture, describe, draw, first_index
+from core.figures.heatmap import (
+    GAP,
+    MARGIN_LEFT,
+    SMALLEST_TEXT,
+    Index,
+    Montage,
+    Picture,
+    describe,
+    draw,
+    first_index,
+    unchecked,
+)
 
 Box = tuple[float, float, float, float]  # left, right, top, bottom, in the axes' own numbers
 AS_NUMPY = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
@@ -85,6 +96,15 @@ def panel(picture: Picture, side: int, pick: bool = False, least: float = SMALLE
     return Panel(picture.name, draw(picture, side, least), describe(picture), _cells(picture), pick, picture.picks)
 
 
+def with_row_names(panel: Panel, names: Sequence[str], width: int) -> Panel:
+    """The picture of a matrix with a name at each row in place of its index, in a margin of `width` pixels."""
+    drawn = panel.figure.to_dict()
+    layout = drawn["layout"] | {"width": drawn["layout"]["width"] + width - MARGIN_LEFT}
+    layout["yaxis"] = layout["yaxis"] | {"ticktext": list(names)}
+    layout["margin"] = layout["margin"] | {"l": width}
+    return replace(panel, figure=unchecked(drawn["data"], layout))
+
+
 def _cells(picture: Picture) -> Cells | None:
     if not picture.values.numel():
         return None
@@ -112,7 +132,9 @@ def packed(board: Board, plotly: str = "") -> bytes:
             "plotly": plotly,
             "panels": [_packed_panel(panel) for panel in board.panels],
             "flow": board.flow,
-            "relations": [{"axes": r.axes.split(), "rows": np.ascontiguousarray(r.rows), "role": r.role} for r in board.relations],
+            "relations": [
+                {"axes": r.axes.split(), "rows": np.ascontiguousarray(r.rows), "role": r.role} for r in board.relations
+            ],
             "spelled": board.spelled,
             "pinned": _pinned(board),
             "hint": board.hint,
