@@ -28,7 +28,9 @@ TARGETS = {
     "dropout": 120, "convolution": 120, "pooling": 120, "softmax": 120, "cross_entropy": 120, "gather": 120,
     "weight_decay": 120, "batch_norm": 200, "mlp": 200,
 }  # fmt: skip
-CONTROLS = {"convolution": "stride", "pooling": "stride", "gather": "seed", "mlp": "image"}  # where the first slider changes no picture, or the shape
+CONTROLS = {  # where the first slider changes no picture, or the shape
+    "convolution": "stride", "pooling": "stride", "gather": "seed", "mlp": "image",
+}  # fmt: skip
 LARGE = {
     "dropout": "size=16", "convolution": "x_from=photo", "pooling": "x_from=photo", "softmax": "rows=8",
     "accuracy": "", "mlp": "",
