@@ -78,12 +78,13 @@ def show(
     height: int = 400,
     cell: int | None = None,
     name: str = "board",
+    hint: str = HINT,
 ) -> None:
     """Pictures in reading order with signs between them, all with cells of one size; what hangs together lights up.
 
     `spelled` is the sentence for the cell under the pointer, for all pictures or by the name of the picture:
     "`C{...}` = {sum:A*B} = **{C}**", see `fill` in links.js. `picks` gives, for the name of a picture, the key of the
-    control that takes its pinned cell; `pinned` is the cell that is pinned now.
+    control that takes its pinned cell; `pinned` is the cell that is pinned now. `hint` stands where the sentence will be.
     """
     pictures = [part for part in map(bare, parts) if isinstance(part, Picture) and not part.side]
     side = int(cell * (PROJECTED if link.projector() else 1)) if cell else fitting(pictures, height)
@@ -94,7 +95,7 @@ def show(
         Board(
             list(panels.values()), [placed(part) for part in parts], links,
             {"": spelled} if isinstance(spelled, str) and spelled else spelled or {},
-            pinned, HINT if any_cells and any(panel.pick for panel in panels.values()) else "", link.projector(),
+            pinned, hint if any_cells and any(panel.pick for panel in panels.values()) else "", link.projector(),
         ),
         name, picks,
     )  # fmt: skip
