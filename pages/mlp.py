@@ -1,10 +1,10 @@
 """The two-layer network by hand: trained live beside torch.nn's, seen from pixel to probability, and backward."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 import torch
@@ -23,13 +23,14 @@ from core.tensors.digits import as_shares, centred, padded
 from core.tensors.limits import Limits
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import board, check, controls, drawing, frame, link, tensor_input, training, walk
+from core.ui import board, check, controls, drawing, frame, link, state, tensor_input, training, walk
 from core.ui.board import At
 from core.ui.frame import Pitfall
 from core.ui.predict import Question
 from core.ui.take_away import TakeAway
 from core.ui.training import Run, Setup
 
+T = TypeVar("T")
 LIMITS = Limits(ranks=(2,), max_side=28, max_elements=784)
 SCHEMES = ("normal 0.01", *(name for name in init.SCHEMES if name != "normal 0.01"))
 RATES = (0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -110,7 +111,7 @@ def lesson(topic: Topic) -> None:
     if not busy:
         through_the_network(seen)
         training.where(setup)
-        check.say("network and its gradients", compare(seen))
+        check.say("network and its gradients", once_a_network(seen.net, "compared", lambda: compare(seen)))
         if run:
             show_training(run)
         first_layer(seen)
@@ -127,6 +128,15 @@ def lesson(topic: Topic) -> None:
         },
         functions=(mlp.initial_parameters, mlp.train),
     )
+
+
+def once_a_network(net: Parameters, name: str, make: Callable[[], T]) -> T:
+    """What is made of the network alone, kept for the images that are looked at with it."""
+    of, made = state.own().get(name, (None, None))
+    if of is not net:
+        made = make()
+        state.own()[name] = net, made
+    return made
 
 
 def strongest(net: Parameters, image: Tensor) -> int:
@@ -260,7 +270,6 @@ def through_the_network(seen: Seen, *, live: bool = False) -> None:
     hidden, logits = steps.hidden[0].view(GRID, GRID), steps.logits[0]
     W2 = net.W2.T.reshape(CLASSES, GRID, GRID)
     truth = [] if seen.label is None else [Outline([(seen.label,)], colour.USED, 2)]
-    units = [f"{r}, {s}" for r in range(GRID) for s in range(GRID)]
     parts: list[board.Part] = [
         image_of(seen), "⊙", weights_of(seen.unit, net.W1), "→",
         Picture("hidden", hidden, colour.magnitude(hidden), f"{HIDDEN} hidden units, {int((hidden > 0).sum())} above 0",
@@ -278,10 +287,15 @@ def through_the_network(seen: Seen, *, live: bool = False) -> None:
         *(At(1, column, part, rows=len(ends)) for column, part in enumerate(parts, start=1)),
         *(At(row, len(parts) + 1, part) for row, part in enumerate(ends, start=1)),
         At(len(ends) + 1, 1, Picture("W2", W2, colour.signed(W2), "W2: the weights from the hidden units to each class",
-                                     axes="class r s", across=True, side=5, picks=units * CLASSES), columns=len(parts) + 1),
-        spelled=spelled(seen), picks={} if live else dict.fromkeys(("hidden", "W2"), "unit"),
+                                     axes="class r s", across=True, side=5), columns=len(parts) + 1),
+        spelled=spelled(seen), picks={} if live else {"hidden": "unit", "W2": look_at_unit},
         pinned=("hidden", divmod(seen.unit, GRID)), name="network",
     )  # fmt: skip
+
+
+def look_at_unit(weight: str) -> None:
+    """Make the unit that this weight of W2 (class, row, column) starts from the picked one."""
+    st.session_state["unit"] = weight.split(", ", 1)[1]
 
 
 def added(value: float) -> str:
@@ -316,21 +330,38 @@ def verdict(seen: Seen) -> str:
     return f"{said}: {right}, loss {number(loss)}"
 
 
+@dataclass(frozen=True)
+class FirstLayer:
+    """The hidden units that the second layer uses most."""
+
+    units: Tensor
+    reach: float  # the size of a weight that the colours end at
+    images: Panel  # the weights into each
+
+
+def strongest_units(net: Parameters) -> FirstLayer:
+    """The units with the largest weights to the classes, and their own weights as images."""
+    units = net.W2.norm(dim=1).argsort(descending=True, stable=True)[:UNITS]
+    weights = net.W1[:, units].T  # (units, 784)
+    reach = weights.abs().quantile(0.995).item()
+    images = panel(
+        "units", signed_bytes(weights.view(-1, SIDE, SIDE), reach), [f"unit {j}" for j in units],
+        [f"{j // GRID}, {j % GRID}" for j in units], pixel=2.3, title="weights as images", colours=colour.SIGNED,
+    )  # fmt: skip
+    return FirstLayer(units, reach, images)
+
+
 def first_layer(seen: Seen) -> None:
     """The weights into those hidden units that the second layer uses most, as images, and where those units go."""
-    size = seen.net.W2.norm(dim=1)
-    shown = size.argsort(descending=True, stable=True)[:UNITS]
-    weights = seen.net.W1[:, shown].T  # (units, 784)
-    reach = weights.abs().quantile(0.995).item()
-    names, places = [f"unit {j}" for j in shown], [f"{j // GRID}, {j % GRID}" for j in shown]
+    layer = once_a_network(seen.net, "first layer", lambda: strongest_units(seen.net))
+    shown, reach, places = layer.units, layer.reach, layer.images.picks or ()
     hidden, out = seen.forward.hidden[0, shown, None], seen.net.W2[shown]
     st.markdown(
         f"**First layer**: the weights into the {UNITS} hidden units with the largest outgoing weights, from "
         f":blue[−{number(reach)}] to :orange[{number(reach)}], and each unit's row of W2. A click looks at the unit above."
     )
     board.show(
-        panel("units", signed_bytes(weights.view(-1, SIDE, SIDE), reach), names, places, pixel=2.3,
-              title="weights as images", colours=colour.SIGNED), "",
+        layer.images, "",
         Picture("unit", hidden, colour.magnitude(seen.forward.hidden), "hidden", axes="tile one", side=ROW, picks=places), "·",
         Picture("weights", out, colour.signed(out), "W2 of these", axes="tile class", side=ROW,
                 picks=[place for place in places for _ in range(CLASSES)]),
