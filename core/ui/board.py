@@ -84,7 +84,8 @@ def show(
 
     `spelled` is the sentence for the cell under the pointer, for all pictures or by the name of the picture:
     "`C{...}` = {sum:A*B} = **{C}**", see `fill` in links.js. `picks` gives, for the name of a picture, the key of the
-    control that takes its pinned cell; `pinned` is the cell that is pinned now. `hint` stands where the sentence will be.
+    control that takes its pinned cell; `pinned` is the cell that is pinned now. `hint` stands where the sentence
+    will be.
     """
     pictures = [part for part in map(bare, parts) if isinstance(part, Picture) and not part.side]
     side = int(cell * (PROJECTED if link.projector() else 1)) if cell else fitting(pictures, height)
