@@ -14,7 +14,7 @@ import core.ops
 from core.tensors.script import to_notebook, to_python
 from core.topics import PAGES, TOPICS
 from core.ui import take_away
-from tests.pages.opening import control, open_page, settings, sound, words
+from tests.pages.opening import control, open_page, panels, settings, sound, words
 
 every_topic = pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
 every_page = pytest.mark.parametrize("topic", PAGES, ids=lambda topic: topic.name)
@@ -32,7 +32,7 @@ def test_opens_with_title_question_and_pictures(topic):
     app = open_page(topic.name)
     assert app.title[0].value == topic.title
     assert topic.question in words(app)
-    assert len(app.get("plotly_chart")) >= 1
+    assert len(panels(app)) >= 1
 
 
 @every_page
