@@ -225,7 +225,8 @@ def image_equation(run: Run, channel: int) -> list[Picture | Panel | str]:
     if link.projector():
         wide, tall = board.PROJECTOR_WIDTH, int(HEIGHT * PROJECTED)
     kernel = replace(windows.kernel_picture(run, channel), side=KERNEL_CELL)
-    x, y = windows.image_panels(run, channel, wide - NARROWEST - 2 * SIGN_WIDTH, tall)
+    beside = 1 if run.bias is None else 2  # narrow pictures, each with a sign
+    x, y = windows.image_panels(run, channel, wide - beside * (NARROWEST + SIGN_WIDTH) - SIGN_WIDTH, tall)
     parts: list[Picture | Panel | str] = [x, "⋆", kernel, "=", y]
     if run.bias is not None:
         bias = run.bias[0] if run.flat else run.bias[channel : channel + 1]
