@@ -2,19 +2,17 @@
 
 import random
 import textwrap
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 import torch
 from torch import Tensor
 
 from core.figures import answers, colour, curves
 from core.figures.answers import Answer
-from core.figures.board import Panel, Relation
-from core.figures.heatmap import PROJECTED, Outline, Picture, number, unchecked
+from core.figures.board import Panel, Relation, with_row_names
+from core.figures.heatmap import PROJECTED, Outline, Picture, number
 from core.figures.walk import record
 from core.ops import buffers
 from core.ops.buffers import KINDS, Holder, MoCo, MoCoSteps, Role
@@ -149,17 +147,7 @@ def with_names(picture: Picture, names: list[str] | None) -> Panel:
     """The picture as a panel, with the tensors' names at its rows where there are any."""
     panel = board.as_panel(picture, picture.side, {})
     assert panel is not None
-    return replace(panel, figure=named_rows(panel.figure)) if names else panel
-
-
-def named_rows(figure: go.Figure) -> go.Figure:
-    """The figure with the tensors' names at its rows."""
-    drawn = figure.to_dict()
-    layout = drawn["layout"]
-    layout["yaxis"] |= {"ticktext": NAMES, "tickfont": {"size": 11}}
-    layout["margin"] |= {"l": NAME_SPACE}
-    layout["width"] += NAME_SPACE - 24
-    return unchecked(drawn["data"], layout)
+    return with_row_names(panel, names, NAME_SPACE) if names else panel
 
 
 def listed(values: tuple[float, ...] | list[float] | None) -> str:

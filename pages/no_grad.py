@@ -1,7 +1,7 @@
 """no_grad and its neighbours: which part of an expression is recorded, what that keeps, and what comes back."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import streamlit as st
@@ -9,14 +9,15 @@ import torch
 from torch import Tensor
 
 from core.figures import colour, curves, graph
-from core.figures.heatmap import number
+from core.figures.board import Panel, with_row_names
+from core.figures.heatmap import Picture, number
 from core.figures.walk import Moment, record
 from core.ops import autograd
-from core.ops.autograd import CONTEXTS, DETACH, FUNCTIONS, Expression, Numbers, build_expression
+from core.ops.autograd import CONTEXTS, DETACH, FUNCTIONS, Expression, Graph, Numbers, build_expression
 from core.tensors.limits import Limits
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import code, controls, frame, pictures, tensor_input, walk
+from core.ui import board, code, controls, frame, link, tensor_input, walk
 from core.ui.frame import Pitfall
 from core.ui.predict import Question
 from core.ui.take_away import TakeAway
@@ -34,31 +35,35 @@ MAKERS: dict[str, Callable[[Tensor], Tensor]] = {
     "torch.ones(3, requires_grad=True)": lambda _: torch.ones(3, requires_grad=True),
     "nn.Parameter(torch.ones(3))": lambda _: torch.nn.Parameter(torch.ones(3)),
 }
+DRAWN_WIDTH = {False: 590, True: 770}  # pixels of graph and tensors, by whether it is shown on a projector
+NAME_SPACE = 36  # pixels for the names beside the tensors
 LEAVES = {"x and w": ("x", "w"), "x": ("x",), "w": ("w",), "neither": ()}
 
 
 def lesson(topic: Topic) -> None:
     """The page between its title and its tabs."""
-    with controls.row():
+    above = controls.main()
+    with controls.more():
         function = controls.choice("f", "a =", list(FUNCTIONS), width=120)
-        parts = {"h": "h = x * w", "a": f"a = {function}", "y": "y = (a * h).sum()"}
-        h, a, y = (controls.choice(name, said, WITHIN, "no_grad" if name == "a" else "none", format=CALLS.__getitem__,
-                                   width=165) for name, said in parts.items())  # fmt: skip
-        outer = controls.choice("all", "all three inside", AROUND, format=CALLS.__getitem__, width=165)
-    with controls.row("input"):
         leaves = LEAVES[controls.choice("leaves", "requires_grad", list(LEAVES))]
-        when = controls.choice("when", "Graph", ("before backward", "after"))
         x = tensor_input.tensor("x", "x", X, LIMITS).float()
         w = tensor_input.tensor("w", "w", W, LIMITS).float()
+    with above:
+        parts = {"h": "h = x * w", "a": f"a = {function}", "y": "y = (a * h).sum()"}
+        h, a, y = (controls.choice(name, said, WITHIN, "no_grad" if name == "a" else "none", format=CALLS.__getitem__,
+                                   width=150) for name, said in parts.items())  # fmt: skip
+        outer = controls.choice("all", "all three inside", AROUND, format=CALLS.__getitem__, width=150)
+        when = controls.choice("when", "Graph", ("before backward", "after"))
     x_values, w_values = frame.attempt("leaves", lambda: as_long(x, w)) or as_long(X, W)
     chosen = partial(build_expression, x=x_values, w=w_values, function=function)
     run = chosen((h, a, y), outer, leaves=leaves)
     whole = chosen()
     with st.container(horizontal=True, gap="medium"):
-        draw(run, whole, when)
-        with st.container(width=480, gap="small"):
+        with st.container(width=DRAWN_WIDTH[link.projector()]):
+            draw(run, whole, when, x_values, w_values, function)
+        with st.container(width=335):
             st.code(spelled((h, a, y), outer, function), language="python")
-            outcome(run, whole)
+    outcome(run, whole)
     frame.below(
         topic,
         pitfalls=[*map(frame.claimed, autograd.CLAIMS), *pitfalls(x_values, w_values, function)],
@@ -98,12 +103,69 @@ def spelled(within: tuple[str, str, str], outer: str, function: str) -> str:
 # ---- the graph and the facts -----------------------------------------------------------------------------------
 
 
-def draw(run: Expression, whole: Expression, when: str) -> None:
-    """The graph as torch recorded it; what it would have recorded besides is broken."""
+def draw(run: Expression, whole: Expression, when: str, x: Numbers, w: Numbers, function: str) -> None:
+    """The graph as torch recorded it, and the tensors; what it would have recorded besides is broken."""
     shown = run.graph if when == "before backward" else run.graph_after
-    notes = {name: f"{name}.grad = {listed(gradient)}" for name, gradient in run.gradients.items() if gradient}
+    values = {"x": x, "w": w} | {facts.name: facts.values for facts in run.tensors}
+    arrived = dict.fromkeys(run.gradients) if when == "before backward" else run.gradients
+    notes = {name: f"{name}.grad = {listed(gradient)}" for name, gradient in arrived.items()}
     notes |= {facts.name: listed(facts.values) for facts in run.tensors}
-    pictures.show(graph.draw(shown, whole.graph, notes), graph.describe(shown), key="graph")
+    nodes, ties = graph.panel(shown, whole.graph, list(values), notes, link.projector())
+    board.show(
+        nodes, tensors(values, shown, function), links=ties,
+        spelled={"graph": "{note:graph}.", "tensors": "{note:tensors}."},
+    )  # fmt: skip
+
+
+def tensors(values: Mapping[str, Numbers], shown: Graph, function: str) -> Panel:
+    """The tensors as the rows of one picture, with the arithmetic of each number and who keeps it."""
+    names, count = list(values), len(values["x"])
+    blank = [(row, i) for row, name in enumerate(names) for i in range(len(values[name]), count)]
+    numbers = torch.tensor([[*values[name], *[0.0] * (count - len(values[name]))] for name in names])
+    texts = [
+        "" if (row, i) in blank else number(numbers[row, i].item()) for row in range(len(names)) for i in range(count)
+    ]
+    keepers = {name: [n.name for n in shown.nodes if any(saved.tensor == name for saved in n.saved)] for name in names}
+    notes = [
+        arithmetic(name, min(i, len(values[name]) - 1), values, function) + kept_by(keepers[name])
+        for name in names for i in range(count)
+    ]  # fmt: skip
+    picture = Picture(
+        "tensors", numbers, colour.signed(numbers[:4]), "the tensors", texts=texts, muted=blank, axes="tensor i", notes=notes,
+        group="tensor", side=36,
+    )  # fmt: skip
+    panel = board.as_panel(picture, picture.side, {})
+    assert panel is not None
+    return with_row_names(panel, names, NAME_SPACE)
+
+
+def arithmetic(name: str, i: int, values: Mapping[str, Numbers], function: str) -> str:
+    """What one number was computed from."""
+    if name in ("x", "w"):
+        return f"`{name}[{i}]` = **{number(values[name][i])}** is given"
+    if name == "y":
+        terms = " + ".join(f"{number(a)}·{in_brackets(h)}" for a, h in zip(values["a"], values["h"], strict=True))
+        return f"`y` = {terms} = **{number(values['y'][0])}**"
+    if name == "h":
+        said = f"{number(values['x'][i])} · {in_brackets(values['w'][i])}"
+    else:
+        said = f"`{function.replace('h', f'h[{i}]', 1)}` with h[{i}] = {number(values['h'][i])}"
+    return f"`{name}[{i}]` = {said} = **{number(values[name][i])}**"
+
+
+def in_brackets(value: float) -> str:
+    """A factor, in brackets where it is negative."""
+    return f"({number(value)})" if value < 0 else number(value)
+
+
+def kept_by(nodes: list[str]) -> str:
+    """Who keeps a tensor for backward."""
+    return f"; {name_list(nodes)} keep{'s' if len(nodes) == 1 else ''} it for backward" if nodes else ""
+
+
+def name_list(names: list[str]) -> str:
+    """Names of code, joined by and."""
+    return " and ".join(f"`{name}`" for name in names)
 
 
 def listed(values: Numbers | None) -> str:
@@ -122,8 +184,9 @@ def outcome(run: Expression, whole: Expression) -> None:
     st.markdown("\n".join(rows))
     if len(run.tensors) == len(whole.tensors):
         st.markdown(
-            f"**Kept for backward**: **{run.held.nbytes} B** of the {whole.held.nbytes} B with everything recorded "
-            f"({run.held.tensors} savings instead of {whole.held.tensors}; the same memory counts once)."
+            f"**Kept for backward**: **{run.graph.saved_bytes} B** of the {whole.graph.saved_bytes} B with everything "
+            f"recorded; the same memory counts once. {run.held.tensors} savings were made on the way, instead of "
+            f"{whole.held.tensors}."
         )
     if run.error:
         done = {0: "h", 1: "a", 2: "y"}.get(len(run.tensors), "y.backward()")
@@ -154,11 +217,11 @@ def memory() -> None:
     }
     kilobytes = {f"{mode}()": (list(map(shorter, CONTEXTS)), [n / 1000 for n in bytes]) for mode, bytes in held.items()}
     recorded, evaluated = held["train"][0], held["eval"][0]
-    pictures.show(
+    board.alone(
         curves.bars(kilobytes, curves.Axis(), curves.Axis("kB kept for backward"), title="What a forward pass keeps"),
         f"Bytes kept: recorded {recorded} in training and {evaluated} in eval; "
         + ", ".join(f"{context} {held['train'][i]}" for i, context in enumerate(CONTEXTS) if i),
-        key="network", width="stretch",
+        name="network", width=True,
     )  # fmt: skip
     st.markdown(
         f"{depth} times Linear({width}, {width}), ReLU, Dropout on a batch of {batch}: **{recorded:,} B** are kept in "
@@ -249,7 +312,8 @@ def set_grad_enabled_stays() -> None:
         after = torch.is_grad_enabled()
     st.markdown(
         f"Called as a plain function it acts at once and stays: the next line sees is_grad_enabled() = **{after}**. "
-        f"Only `with` switches back, here to **{torch.is_grad_enabled()}**."
+        f"A `with` around it switches back by itself, here to **{torch.is_grad_enabled()}**; without one, only another "
+        "call does."
     )
 
 

@@ -1,31 +1,74 @@
 """The autograd graph: its nodes as boxes in layers, the output on top, and what each keeps for backward."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import plotly.graph_objects as go
 
 from core.figures import colour
+from core.figures.board import Cells, Panel, Relation
 from core.figures.heatmap import unchecked
 from core.ops.autograd import Graph, Node
 
 WIDTH, NARROWEST = 360, 118  # pixels: of the picture, and of a box
+PROJECTED_WIDTH, PROJECTED_GAP = 480, 12  # on a projector: larger letters, and all layers above the fold
 MARGIN = 96  # pixels on the right where edges pass that skip a layer
 BOX, GAP = 54, 24  # pixels: the height of a box, and between two layers
 LINE = 11  # size of the letters
+HEAD = 7  # pixels of an arrow's head, at least
 EDGE = "#3F7FBF"
 
 
-def draw(graph: Graph, whole: Graph | None = None, notes: Mapping[str, str] | None = None) -> go.Figure:
+def panel(
+    graph: Graph, whole: Graph, tensors: Sequence[str], notes: Mapping[str, str], projector: bool = False
+) -> tuple[Panel, list[Relation]]:  # fmt: skip
+    """The graph as a board's picture, and how its nodes hang together with tensors, counted in the order given.
+
+    A node is tied to the tensors that it keeps for backward, and to the one that it made (or whose .grad it adds into).
+    """
+    recorded = {_key(node): node for node in graph.nodes}
+    nodes = [recorded.get(_key(node)) for node in whole.nodes]
+    kept = [(i, tensors.index(saved.tensor)) for i, node in enumerate(nodes) if node for saved in node.saved
+            if saved.tensor in tensors]  # fmt: skip
+    made = [(i, tensors.index(node.tensor)) for i, node in enumerate(nodes) if node and node.tensor in tensors]
+    boxes, _, _ = _places(whole, *((PROJECTED_WIDTH, PROJECTED_GAP) if projector else (WIDTH, GAP)))
+    said = [_said(node, planned) for node, planned in zip(nodes, whole.nodes, strict=True)]
+    drawn_as = [(left, right, top, bottom) for left, top, right, bottom in boxes]
+    cells = Cells("node", (len(boxes),), texts=said, notes=said, boxes=drawn_as)
+    ties = [Relation("node tensor", _pairs(kept)), Relation("node tensor", _pairs(made), "origin")]
+    return Panel("graph", draw(graph, whole, notes, projector), describe(graph), cells), ties
+
+
+def _pairs(rows: Sequence[tuple[int, int]]) -> np.ndarray:
+    return np.array(sorted(set(rows)), dtype=np.int64).reshape(-1, 2)
+
+
+def _said(node: Node | None, planned: Node) -> str:
+    """What a node does, in a sentence."""
+    if node is None:
+        return f"`{planned.name}` was not recorded: no gradient passes here"
+    if node.is_leaf:
+        return f"`{node.name}` adds the gradient that arrives into `{node.tensor or 'the leaf'}.grad`"
+    made = f"`{node.name}`" + (f" made {node.tensor}; it" if node.tensor else "")
+    return (
+        f"{made} has let go of what it kept" if node.freed else f"{made} keeps {_kept(node) or 'nothing'} for backward"
+    )
+
+
+def draw(
+    graph: Graph, whole: Graph | None = None, notes: Mapping[str, str] | None = None, projector: bool = False
+) -> go.Figure:  # fmt: skip
     """The graph, arrows along the way of the gradient, from the output down to the leaves.
 
     Nodes and edges of `whole` that are missing in `graph` are drawn broken: not recorded. `notes` are second lines for
     the boxes, by the name of their tensor.
     """
     whole = whole or graph
-    boxes, height, width = _places(whole)
+    least, gap = (PROJECTED_WIDTH, PROJECTED_GAP) if projector else (WIDTH, GAP)
+    boxes, height, width = _places(whole, least, gap)
     recorded = {_key(node): node for node in graph.nodes}
     edges = {(_key(graph.nodes[i]), _key(graph.nodes[j])) for i, j in graph.edges}
-    marks = [_edge(boxes, i, j, (_key(whole.nodes[i]), _key(whole.nodes[j])) in edges) for i, j in whole.edges]
+    marks = [_edge(boxes, gap, i, j, (_key(whole.nodes[i]), _key(whole.nodes[j])) in edges) for i, j in whole.edges]
     marks += [
         _box(box, recorded.get(_key(node)), node, (notes or {}).get(node.tensor, ""))
         for node, box in zip(whole.nodes, boxes, strict=True)
@@ -67,20 +110,20 @@ def _kept(node: Node) -> str:
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
-def _places(graph: Graph) -> tuple[list[Box], int, int]:
-    """A box for each node, and the height and width of the picture."""
+def _places(graph: Graph, least: int = WIDTH, gap: int = GAP) -> tuple[list[Box], int, int]:
+    """A box for each node, and the height and width of the picture, at least so many pixels wide."""
     depth = layers(graph)
     most = max((depth.count(d) for d in depth), default=1)
-    width = max(WIDTH, most * (NARROWEST + 8))
+    width = max(least, most * (NARROWEST + 8))
     boxes: list[Box] = []
     for i, layer in enumerate(depth):
         beside = [j for j, d in enumerate(depth) if d == layer]
         room = (width - MARGIN) if len(beside) == 1 else width
         wide = room / len(beside)
         left = beside.index(i) * wide
-        top = layer * (BOX + GAP)
+        top = layer * (BOX + gap)
         boxes.append((left + 2, top + 1.0, left + wide - 4, float(top + BOX)))
-    return boxes, (max(depth, default=0) + 1) * (BOX + GAP) - GAP + 2, width
+    return boxes, (max(depth, default=0) + 1) * (BOX + gap) - gap + 2, width
 
 
 def _box(box: Box, node: Node | None, planned: Node, note: str) -> tuple[dict, dict]:
@@ -102,11 +145,11 @@ def _lines(node: Node, note: str) -> list[str]:
     return [" · ".join(part for part in (shape, note) if part), kept]
 
 
-def _edge(boxes: list[Box], i: int, j: int, recorded: bool) -> tuple[dict, dict]:
+def _edge(boxes: list[Box], gap: int, i: int, j: int, recorded: bool) -> tuple[dict, dict]:
     """A line to the next layer, or around the layers between, and the head of its arrow."""
     line = {"color": EDGE, "width": 2} if recorded else {"color": colour.MUTED, "width": 1.2, "dash": "dot"}
     (left, top, right, bottom), (to_left, to_top, to_right, _) = boxes[i], boxes[j]
-    if to_top - bottom > GAP + 2:
+    if to_top - bottom > gap + 2:
         out, start, end = max(right, to_right) + MARGIN / 2, (top + bottom) / 2, to_top + BOX / 2
         way = f"M {right} {start} Q {out} {start} {out} {(start + end) / 2} Q {out} {end} {to_right + 8} {end}"
         tail, tip = (to_right + 16, end), (to_right, end)
@@ -114,7 +157,8 @@ def _edge(boxes: list[Box], i: int, j: int, recorded: bool) -> tuple[dict, dict]
         middle = (to_left + to_right) / 2
         start, tip = min(max(middle, left + 10), right - 10), (middle, to_top)
         way = f"M {start} {bottom} L {middle} {to_top - 6}"
-        tail = (middle - 0.3 * (middle - start), to_top - 0.3 * GAP)
+        reach = max(0.3 * gap, HEAD)
+        tail = (middle - reach / gap * (middle - start), to_top - reach)
     ends = {"x": tip[0], "y": tip[1], "ax": tail[0], "ay": tail[1]}
     head = ends | {"xref": "x", "yref": "y", "axref": "x", "ayref": "y"}
     look = {"showarrow": True, "arrowhead": 2, "arrowwidth": line["width"], "arrowcolor": line["color"], "text": ""}

@@ -5,7 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.figures import graph
+from core.figures.board import Board, Cells, Panel
 from core.ops.autograd import Graph, build_expression, graph_of
+from tests import linking
 
 
 def texts(figure):
@@ -62,6 +64,41 @@ def test_words_tell_nodes_and_what_they_keep():
 def test_notes_stand_in_their_boxes():
     figure = graph.draw(build_expression().graph, notes={"x": "x.grad = [1, 2]"})
     assert any("<b>x</b>" in text and "x.grad = [1, 2]" in text for text in texts(figure))
+
+
+def linked(run, whole):
+    """The board of a graph beside its tensors, and the numbers of the nodes by name."""
+    names = ["x", "w", "h", "a", "y"]
+    panel, ties = graph.panel(run.graph, whole.graph, names, {})
+    row = Panel("tensors", graph.draw(whole.graph), "", Cells("tensor", (5,)))
+    return Board([panel, row], [], ties), {n.tensor or n.name: i for i, n in enumerate(whole.graph.nodes)}
+
+
+def test_a_node_is_tied_to_what_it_keeps_and_to_what_it_made():
+    whole = build_expression()
+    board, nodes = linked(whole, whole)
+    for node in whole.graph.nodes:
+        i = nodes[node.tensor or node.name]
+        kept = {("xwhay".index(saved.tensor),) for saved in node.saved}
+        assert linking.partners(board, "graph", (i,))["tensors"] == kept
+        made = linking.partners(board, "graph", (i,), "origin")["tensors"]
+        assert made == ({("xwhay".index(node.tensor),)} if node.tensor else set())
+    assert linking.partners(board, "tensors", (2,))["graph"] == {(nodes["MulBackward0"],)}
+
+
+def test_what_is_not_recorded_keeps_nothing():
+    board, nodes = linked(build_expression(("none", "no_grad", "none")), build_expression())
+    assert not linking.partners(board, "graph", (nodes["a"],))["tensors"]
+    assert not linking.partners(board, "graph", (nodes["a"],), "origin")["tensors"]
+    assert "was not recorded" in board.panels[0].cells.notes[nodes["a"]]
+
+
+def test_on_a_projector_all_layers_take_less_height():
+    run = build_expression()
+    large, small = (graph.draw(run.graph, projector=projector) for projector in (True, False))
+    assert large.layout.height < small.layout.height
+    assert large.layout.width > small.layout.width
+    assert [box.y0 for box in boxes(large)] != [box.y0 for box in boxes(small)]
 
 
 @settings(max_examples=60, deadline=None)

@@ -5,7 +5,8 @@ from contextlib import ExitStack
 import pytest
 import torch
 
-from tests.pages.opening import charts, control, open_page, ran_alone, sound, words
+from tests import linking
+from tests.pages.opening import boards, charts, control, open_page, panels, ran_alone, sound, words
 
 X, W = [0.5, 1.0, 1.5], [1.0, -1.0, 2.0]
 OFF = {"no_grad()": torch.no_grad, "set_grad_enabled(False)": lambda: torch.set_grad_enabled(False)}
@@ -77,6 +78,58 @@ def test_leaves_and_after_backward():
     assert any("<b>w</b>" in text and "not recorded" in text for text in texts)
     sound(control(app, "leaves").set_value("neither").run())
     assert any("does not require grad" in error.value for error in app.error)
+
+
+def test_nodes_and_tensors_hang_together_by_what_backward_keeps():
+    x, w = leaves()
+    h = x * w
+    a = h.exp()
+    product = a * h
+    kept = {product.grad_fn: {"a", "h"}, a.grad_fn: {"a"}, h.grad_fn: {"x", "w"}}
+    for function, names in kept.items():
+        saved = [getattr(function, name) for name in dir(function) if name.startswith("_saved_")]
+        tensors = {"x": x, "w": w, "h": h, "a": a}
+        assert {n for n, t in tensors.items() if any(s.data_ptr() == t.data_ptr() for s in saved)} == names
+    board = boards(open_page("no_grad", a="recorded"))["board"]
+    found = [
+        {"xwhay"[row] for row, column in linking.partners(board, "graph", (node,))["tensors"] if column == 0}
+        for node in range(len(panels_of(board)["graph"].cells.boxes))
+    ]
+    assert {*map(frozenset, found)} == {frozenset(names) for names in kept.values()} | {frozenset()}
+
+
+def panels_of(board):
+    return {panel.name: panel for panel in board.panels}
+
+
+def test_every_number_has_its_arithmetic():
+    x, w = leaves()
+    h = x * w
+    notes = panels(open_page("no_grad"))["tensors"].cells.notes
+    assert notes[7] == f"`h[1]` = 1 · (-1) = **{h[1].item():g}**"  # a is a constant: its factor h is not kept
+    y = (h.exp() * h).sum().item()
+    assert f"**{y:.3g}**" in notes[12]
+
+
+def test_before_backward_there_is_no_gradient_yet():
+    def said(app):
+        figure = panels(app)["graph"].figure.to_dict()
+        return [note["text"] for note in figure["layout"]["annotations"] if note.get("text")]
+
+    app = open_page("no_grad", a="recorded")
+    assert any("x.grad = None" in text for text in said(app))
+    sound(control(app, "when").set_value("after").run())
+    assert not any("x.grad = None" in text for text in said(app))
+
+
+def test_what_detach_lets_go_is_not_kept():
+    x, w = leaves()
+    h = x * w
+    y = (h.exp().detach() * h).sum()
+    (product,) = (f for f, _ in y.grad_fn.next_functions)
+    held = {saved.data_ptr() for saved in (product._saved_self, product._saved_other) if saved is not None}
+    app = open_page("no_grad", a=".detach()")
+    assert f"**{12 * (len(held) + 2)} B** of the 48 B" in words(app)  # and x and w, kept by x * w
 
 
 def test_unequal_lengths_are_refused_in_words():
