@@ -9,6 +9,11 @@ from core.ops.init import Histogram, histogram
 from tests.figures.checking import valid
 
 
+def apart(line):
+    """The ridges of a line with gaps."""
+    return [part[~np.isnan(part)] for part in np.split(line, np.flatnonzero(np.isnan(line)))]
+
+
 def test_an_outline_steps_over_the_bins_and_closes():
     x, y = outline(Histogram((1, 4, 0), -1.0, 2.0))
     assert x.tolist() == [-1, -1, 0, 0, 1, 1, 2, 2]
@@ -29,10 +34,10 @@ def test_ridges_stand_from_the_top_down_and_series_over_each_other():
     rows = [Ridge(f"layer {i}", histogram(torch.randn(100) * i, 8)) for i in (1, 2, 3)]
     figure = ridges({"a": rows, "b": rows}, "value", title="t")
     drawn = valid(figure)
-    assert len(drawn["data"]) == 6
-    assert [np.min(trace["y"]) for trace in figure.data] == pytest.approx([0, -1, -2] * 2)
+    assert [trace["name"] for trace in drawn["data"]] == ["a", "b"]
+    for trace in figure.data:
+        assert [y.min() for y in apart(trace["y"])] == pytest.approx([0, -1, -2])
     assert drawn["layout"]["yaxis"]["ticktext"] == ["layer 1", "layer 2", "layer 3"]
-    assert [trace["showlegend"] for trace in drawn["data"]] == [True, False, False] * 2
     assert drawn["layout"]["showlegend"] is True
     assert valid(ridges({"a": rows}, "value"))["layout"]["showlegend"] is False
 
@@ -41,5 +46,6 @@ def test_a_ridge_that_holds_few_of_its_numbers_is_low():
     drawn = ridges(
         {"a": [Ridge("all", Histogram((1, 2), 0, 1)), Ridge("half", Histogram((1, 2), 0, 1), 0.5)]}, "x"
     ).data
-    assert drawn[0]["y"].max() == pytest.approx(TALL, abs=1e-3)
-    assert drawn[1]["y"].max() == pytest.approx(-1 + TALL / 2, abs=1e-3)
+    whole, half = apart(drawn[0]["y"])
+    assert whole.max() == pytest.approx(TALL, abs=1e-3)
+    assert half.max() == pytest.approx(-1 + TALL / 2, abs=1e-3)
