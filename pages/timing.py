@@ -5,21 +5,23 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from core.figures.timing import Cell, ratio_table
+from core.figures.board import Cells, Panel
+from core.figures.timing import Cell, ratio_table, table_boxes
 from core.ops.operator import Operator
 from core.timing import devices, results
 from core.timing.report import seconds
 from core.timing.results import Result
 from core.timing.settings import TIERS, Settings
 from core.topics import SECTIONS, TOPICS, Topic
-from core.ui import controls, frame, pictures, timing_panel, timing_run
+from core.ui import board, controls, frame, state, timing_panel, timing_run
 
 SWEEPS = ("small", "large")
 BUDGET = 60  # seconds of a run by default
 ORDERS = ("as the pages", "by name", "slowest first", "fastest first")
 ALL = "all"
 ROWS = 16  # of one table; more stand beside it
-PICKED = "timing picked"  # session state: the number of the row that was clicked
+PICKED = "picked"  # what the page keeps: the number of the row that was clicked
+HINT = "Point at a cell for its spread; a click or Enter goes to the operator's page."
 TEXTS = {"ok": "", "not reached": "–", "out of memory": "memory"}  # of a cell, where not the status itself
 
 
@@ -35,18 +37,15 @@ class Column:
 def lesson(topic: Topic) -> None:
     """Settings, the button, the table, its figures."""
     timing_run.attend(topic.name)
-    without = devices.without_gpu()
-    if without:
-        st.markdown(without)
-    with controls.row("timing"):
+    with controls.main():
         section = controls.choice("t_section", "Operators", _sections(), few=1)
+        order = controls.choice("t_sort", "Order", ORDERS)
+    with controls.more():
         settings = timing_run.ask(SWEEPS, textbook=True, budget=BUDGET)
     homes = {op: t for t in TOPICS if section in (ALL, t.section) for op in t.operators}
     found = _found(topic)
     timing_run.control(topic.name, _missing_first(tuple(homes), found), settings)
-    with controls.row("order"):
-        order = controls.choice("t_sort", "Order", ORDERS)
-        recorded = _recorded()
+    recorded = _recorded()
     shown = _ordered(tuple(homes), found, order)
     _go(shown, homes)
     _table(shown, _columns(found, settings, recorded))
@@ -122,17 +121,29 @@ def _columns(found: Result | None, settings: Settings, recorded: Sequence[Result
 
 
 def _table(operators: Sequence[Operator], columns: Sequence[Column]) -> None:
-    """The rows in reading order, as many tables side by side as they fill."""
-    with st.container(horizontal=True, gap="medium"):
-        for first in range(0, len(operators), ROWS):
-            _part(operators[first : first + ROWS], columns, first)
+    """The rows in reading order, as many tables side by side as they fill; a click goes to the row's page."""
+    parts = [_part(operators[first : first + ROWS], columns, first) for first in range(0, len(operators), ROWS)]
+
+    def go(row: str) -> None:
+        state.own()[PICKED] = row
+
+    board.show(
+        *parts, spelled={part.name: f"{{note:{part.name}}}" for part in parts},
+        picks={part.name: go for part in parts}, hint=HINT,
+    )  # fmt: skip
 
 
-def _part(operators: Sequence[Operator], columns: Sequence[Column], first: int) -> None:
+def _part(operators: Sequence[Operator], columns: Sequence[Column], first: int) -> Panel:
     cells = [[_cell(operator, column) for column in columns] for operator in operators]
     names = [timing_run.short(operator.mirrors) for operator in operators]
-    figure = ratio_table(names, [column.title for column in columns], cells, first=first)
-    pictures.pickable(figure, _alt(names, columns, cells), key=f"timing table {first}", cell_key=PICKED)
+    figure = ratio_table(names, [column.title for column in columns], cells)
+    said = [cell.hover for row in cells for cell in row]
+    drawn = Cells(
+        f"row{first} column{first}", (len(names), len(columns)), texts=said, notes=said,
+        boxes=table_boxes(len(names), len(columns)),
+    )  # fmt: skip
+    rows = [str(first + r) for r in range(len(names)) for _ in columns]
+    return Panel(f"table {first}", figure, _alt(names, columns, cells), drawn, picks=rows)
 
 
 def _alt(names: Sequence[str], columns: Sequence[Column], cells: Sequence[Sequence[Cell]]) -> str:
@@ -166,7 +177,7 @@ def _cell(operator: Operator, column: Column) -> Cell:
 
 def _go(operators: Sequence[Operator], homes: dict[Operator, Topic]) -> None:
     """To the page of the row that was clicked, its timing open."""
-    picked = st.session_state.pop(PICKED, None)
+    picked = state.own().pop(PICKED, None)
     if picked is not None and int(picked) < len(operators):
         operator = operators[int(picked)]
         asked = {"tab": "Timing", "t_op": operator.name}
@@ -179,6 +190,9 @@ def _about(found: Result | None, recorded: Sequence[Result]) -> None:
         "Time of a call ÷ torch's: below 1 (blue) faster than torch, above 1 (orange) slower. Click a cell for the "
         "operator's page, with its sizes, limits and memory."
     )
+    without = devices.without_gpu()
+    if without:
+        st.markdown(without)
     if found:
         st.markdown(f"**Yours**: {timing_run.label(found)}")
         if found.settings.sizes == "small":

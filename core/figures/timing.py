@@ -1,7 +1,7 @@
 """Times of calls: against size, as ratios to torch, and as a table of ratios over all operators."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +9,9 @@ import plotly.graph_objects as go
 import torch
 
 from core.figures import colour
+from core.figures.board import Box
 from core.figures.curves import GRID
-from core.figures.heatmap import unchecked, unseen_squares
+from core.figures.heatmap import unchecked
 from core.ops.convolution import conv2d, corr2d
 
 # One colour a version wherever times are drawn: Okabe and Ito's, as the curves'.
@@ -19,6 +20,7 @@ MARKS = {"textbook": "diamond", "manual": "circle", "compiled": "triangle-up", "
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash")  # one a run, the newest first
 CLEAR = "rgba(0,0,0,0)"
 SMALL = {"size": 11}
+ALL_BARS = 0.6  # of the room of a size: how wide its bars are together
 
 
 # ---- against size ----------------------------------------------------------------------------------------------
@@ -97,7 +99,7 @@ def _around(sizes: Sequence[int]) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Bar:
-    """The manual version's time ÷ torch's at one size, and what the quartiles let it be."""
+    """A version's time ÷ torch's at one size, and what the quartiles let it be."""
 
     size: int
     ratio: float
@@ -105,40 +107,61 @@ class Bar:
     high: float
 
 
-def ratio_bars(bars: Sequence[Bar], *, title: str, x: str, target: float | None = None) -> go.Figure:
-    """A bar for each size; a line where the two take equally long, and the ratio aimed at, for the largest size."""
-    places = [f"{bar.size:,}" for bar in bars]
-    ratios = np.array([bar.ratio for bar in bars])
-    spread = {"array": [b.high - b.ratio for b in bars], "arrayminus": [b.ratio - b.low for b in bars]}
-    traces: list[dict] = [
-        {
-            "type": "bar",
-            "name": "manual ÷ torch",
-            "x": places,
-            "y": ratios,
-            "width": 0.5,
-            "marker": {"color": COLOURS["manual"], "opacity": 0.85},
-            "error_y": {"type": "data", "symmetric": False, "thickness": 1.5, "width": 4, **spread},
-            "hovertemplate": "%{y:.3g}<extra></extra>",
-        }
-    ]
-    if target is not None and places:
+def ratio_bars(bars: Mapping[str, Sequence[Bar]], *, title: str, x: str, target: float | None = None) -> go.Figure:
+    """Bars of each version for each size; a line where it takes as long as torch.
+
+    `target` is the manual version's ratio aimed at, for the largest size.
+    """
+    sizes = sizes_of(bars)
+    width = ALL_BARS / max(len(bars), 1)
+    traces = [_bars(version, some, bar_places(bars, version), width) for version, some in bars.items()]
+    if target is not None and bars.get("manual"):
         aimed = {"symbol": "diamond-open", "size": 11, "color": colour.PICKED, "line": {"width": 2}}
+        place = bar_places(bars, "manual")[-1:]
         traces.append(
-            {"type": "scatter", "name": "aimed at", "x": places[-1:], "y": [target], "mode": "markers", "marker": aimed}
-        )
+            {"type": "scatter", "name": "aimed at", "x": place, "y": [target], "mode": "markers", "marker": aimed,
+             "showlegend": False}
+        )  # fmt: skip
     even = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 1, "y1": 1, "line": {"color": COLOURS["torch"]}}
     note = "the line: as fast as torch" + ("; ◇: aimed at" if target is not None else "")
-    layout = _layout(title, note, x) | {"shapes": [even], "showlegend": False}
-    layout["xaxis"] |= {"type": "category"}
+    layout = _layout(title, note, x) | {"shapes": [even], "showlegend": len(bars) > 1}
+    layout["xaxis"] |= {
+        "tickmode": "array", "tickvals": list(range(len(sizes))), "ticktext": [f"{size:,}" for size in sizes],
+        "range": [-0.6, len(sizes) - 0.4],
+    }  # fmt: skip
     layout["yaxis"] |= {"rangemode": "tozero"}
     return unchecked(traces, layout)
+
+
+def sizes_of(bars: Mapping[str, Sequence[Bar]]) -> list[int]:
+    """The sizes that any version has a bar for, in their order along the axis."""
+    return sorted({bar.size for version in bars.values() for bar in version})
+
+
+def bar_places(bars: Mapping[str, Sequence[Bar]], version: str) -> list[float]:
+    """Where a version's bars stand on the axis: side by side about the number of their size."""
+    at, sizes, room = list(bars).index(version), sizes_of(bars), ALL_BARS / len(bars)
+    return [sizes.index(bar.size) + (at - (len(bars) - 1) / 2) * room for bar in bars[version]]
+
+
+def _bars(version: str, bars: Sequence[Bar], places: Sequence[float], width: float) -> dict:
+    spread = {"array": [b.high - b.ratio for b in bars], "arrayminus": [b.ratio - b.low for b in bars]}
+    return {
+        "type": "bar",
+        "name": version,
+        "x": places,
+        "y": np.array([bar.ratio for bar in bars]),
+        "width": width,
+        "marker": {"color": COLOURS[version], "opacity": 0.85},
+        "error_y": {"type": "data", "symmetric": False, "thickness": 1.5, "width": 4, **spread},
+        "hovertemplate": "%{y:.3g}<extra></extra>",
+    }
 
 
 # ---- the table over all operators ------------------------------------------------------------------------------
 
 LONGEST_NAME = 22  # letters of an operator's name beside its row; the hover says it whole
-CELL_WIDTH, ROW_HEIGHT, HEAD_HEIGHT = 66, 25, 52
+CELL_WIDTH, ROW_HEIGHT, HEAD_LINE = 66, 20, 26  # pixels; a line of a column's title
 REACH = 4.0  # the colours end at 16 times as slow or as fast
 
 
@@ -151,20 +174,14 @@ class Cell:
     hover: str = ""
 
 
-def ratio_table(
-    rows: Sequence[str], columns: Sequence[str], cells: Sequence[Sequence[Cell]], *, first: int = 0
-) -> go.Figure:
-    """A row for each operator, a column for each version; blue is faster than torch, orange slower.
-
-    Picking a cell reports the number of its row, counted from `first`.
-    """
+def ratio_table(rows: Sequence[str], columns: Sequence[str], cells: Sequence[Sequence[Cell]]) -> go.Figure:
+    """A row for each operator, a column for each version; blue is faster than torch, orange slower."""
     ratios = np.array([[np.nan if c.ratio is None else np.log2(c.ratio) for c in row] for row in cells])
     texts = np.array([[c.text for c in row] for row in cells], dtype=object)
     without = np.where(np.isnan(ratios), 0.0, np.nan)
     traces = [
         _coloured(np.clip(ratios, -REACH, REACH), np.where(np.isnan(ratios), "", texts).tolist(), colour.SIGNED),
         _coloured(without, np.where(np.isnan(ratios), texts, "").tolist(), [colour.EMPTY] * 2),
-        _markers(columns, cells, first),
     ]
     return unchecked(traces, _table_layout(rows, columns))
 
@@ -186,28 +203,21 @@ def _coloured(z: np.ndarray, texts: Sequence[Sequence[str]], colours: Sequence[s
     }
 
 
-def _markers(columns: Sequence[str], cells: Sequence[Sequence[Cell]], first: int) -> dict:
-    """Squares over the cells, each with the number of its row."""
-    places = [(r, c) for r in range(len(cells)) for c in range(len(columns))]
-    return unseen_squares(
-        [c for _, c in places],
-        [r for r, _ in places],
-        ROW_HEIGHT,
-        customdata=[str(first + r) for r, _ in places],
-        text=[cells[r][c].hover for r, c in places],
-        hovertemplate="%{text}<extra></extra>",
-    )
+def table_boxes(rows: int, columns: int) -> list[Box]:
+    """Where the cells of a table stand, row by row."""
+    return [(c - 0.5, c + 0.5, r - 0.5, r + 0.5) for r in range(rows) for c in range(columns)]
 
 
 def _table_layout(rows: Sequence[str], columns: Sequence[str]) -> dict:
     named = [shortened(name) for name in rows]
     left = 12 + round(6.9 * max(map(len, named), default=0))
+    head = HEAD_LINE * max((name.count("<br>") + 1 for name in columns), default=1)
     axis = {"showgrid": False, "zeroline": False, "ticks": "", "fixedrange": True, "tickmode": "array"}
     return {
         "template": None,
         "width": left + CELL_WIDTH * len(columns) + 4,
-        "height": HEAD_HEIGHT + ROW_HEIGHT * len(rows) + 6,
-        "margin": {"l": left, "t": HEAD_HEIGHT, "r": 4, "b": 6, "pad": 2},
+        "height": head + ROW_HEIGHT * len(rows) + 6,
+        "margin": {"l": left, "t": head, "r": 4, "b": 6, "pad": 2},
         "paper_bgcolor": CLEAR,
         "plot_bgcolor": CLEAR,
         "xaxis": axis
@@ -215,7 +225,6 @@ def _table_layout(rows: Sequence[str], columns: Sequence[str]) -> dict:
         | {"side": "top", "range": [-0.5, len(columns) - 0.5], "tickangle": 0},
         "yaxis": axis | _labels(named) | {"range": [len(rows) - 0.5, -0.5]},
         "dragmode": False,
-        "clickmode": "event+select",
         "showlegend": False,
     }  # fmt: skip
 

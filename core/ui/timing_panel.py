@@ -1,17 +1,19 @@
 """The Timing tab of a topic: its operators' versions against torch, on the device, dtype and sizes asked for."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import streamlit as st
 
-from core.figures.timing import Bar, Series, against_size, ratio_bars
+from core.figures.board import Cells, Panel
+from core.figures.timing import Bar, Series, against_size, bar_places, ratio_bars
 from core.ops.operator import Operator
 from core.timing import devices, results
 from core.timing.report import seconds
 from core.timing.results import Measurement, Result
 from core.topics import Topic
-from core.ui import controls, pictures, timing_run
+from core.ui import board, controls, timing_run
 
 SWEEPS = ("all", "small", "large")
 BUDGET = 30  # seconds of a run by default
@@ -66,10 +68,7 @@ def _so_far(result: Result) -> None:
 def _results(operator: Operator, newest: Result, older: Sequence[Result]) -> None:
     st.markdown(f"**{operator.name}**: {timing_run.label(newest)}")
     over = _laid_over(operator, older)
-    with st.container(horizontal=True, gap="xsmall"):
-        _times(operator, [newest, *over.values()])
-        _ratios(operator, newest)
-        _memory([newest, *over.values()])
+    _pictures(operator, [newest, *over.values()])
     for number, name in enumerate(over, start=2):
         st.caption(f"Run {number}: {name}")
     st.markdown(table(newest))
@@ -108,15 +107,46 @@ def _named(tier: str, run: int) -> str:
     return f"{tier}, run {run + 1}" if run else tier
 
 
-def _times(operator: Operator, shown: Sequence[Result]) -> None:
+def _pictures(operator: Operator, shown: Sequence[Result]) -> None:
+    """Times, ratios and memory on one board: a version at a size is the same point in all of them."""
+    at = Points(
+        [_named(tier, run) for run, result in enumerate(shown) for tier in result.settings.tiers],
+        sorted({m.size for result in shown for m in result.measurements}),
+    )
+    made = [_times(operator, shown, at), _ratios(operator, shown[0], at), _memory(shown, at)]
+    panels = [panel for panel in made if panel]
+    board.show(*panels, spelled={panel.name: f"{{note:{panel.name}}}" for panel in panels}, name="timing")
+
+
+@dataclass(frozen=True)
+class Points:
+    """What a point of a picture stands for: a version (of a run) and a size, by their numbers."""
+
+    versions: list[str]
+    sizes: list[int]
+
+    def cells(self, said: Mapping[tuple[str, int], tuple[tuple[float, float], str]]) -> Cells:
+        """The cells of a picture: where each version and size is drawn, and what is to be said of it."""
+        points = [said.get((version, size)) for version in self.versions for size in self.sizes]
+        notes = [point[1] if point else "" for point in points]
+        spots = [point[0] if point else None for point in points]
+        return Cells("version size", (len(self.versions), len(self.sizes)), texts=notes, notes=notes, spots=spots)
+
+
+def _times(operator: Operator, shown: Sequence[Result], at: Points) -> Panel:
     series = [one for run, result in enumerate(shown) for one in _series(result, run)]
     floors = {m.size: m.floor_s for m in shown[0].measurements if m.floor_s is not None}
     limit = Series("limit", "torch", list(floors), list(floors.values()))
     figure = against_size(
         series, title="Time of a call", x=operator.size_meaning, unit="s", note=_not_timed(shown[0]), limit=limit
     )
+    points = {
+        (one.name, size): ((float(size), value), f"{one.name} at size {size:,}: {_span(seconds, value, low, high)}")
+        for one in series for size, value, low, high in zip(one.sizes, one.values, one.low, one.high, strict=True)
+    }  # fmt: skip
     said = [f"{one.name} {seconds(one.values[-1])} at size {one.sizes[-1]}" for one in series]
-    pictures.show(figure, "Time of a call against size: " + ", ".join(said), key="timing times", width=430)
+    alt = "Time of a call against size: " + ", ".join(said)
+    return Panel("call times", figure, alt, at.cells(points), stretch=430)
 
 
 def _not_timed(result: Result) -> str:
@@ -128,19 +158,31 @@ def _not_timed(result: Result) -> str:
     return "; ".join(parts)
 
 
-def _ratios(operator: Operator, result: Result) -> None:
-    bars = [Bar(r.size, r.ratio, r.low, r.high) for r in results.ratios(result) if r.tier == "manual"]
+def _ratios(operator: Operator, result: Result, at: Points) -> Panel | None:
+    """The time of each version but the textbook's ÷ torch's: the loops' would leave the others no height."""
+    tiers = [tier for tier in result.settings.tiers if tier not in ("torch", "textbook")]
+    found = results.ratios(result)
+    bars = {tier: [Bar(r.size, r.ratio, r.low, r.high) for r in found if r.tier == tier] for tier in tiers}
+    bars = {tier: some for tier, some in bars.items() if some}
     if not bars:
-        return
-    s = result.settings
-    aimed = s.device == "cpu" and not s.backward and bars[-1].size == operator.sizes[-1]
-    target = operator.target_ratio if aimed else None
-    figure = ratio_bars(bars, title="manual ÷ torch", x="size", target=target)
-    said = ", ".join(f"{bar.ratio:.2f} at size {bar.size}" for bar in bars)
-    pictures.show(figure, f"The manual version's time divided by torch's: {said}", key="timing ratios", width=220)
+        return None
+    s, manual = result.settings, bars.get("manual")
+    aimed = s.device == "cpu" and not s.backward and manual and manual[-1].size == operator.sizes[-1]
+    figure = ratio_bars(bars, title="Time ÷ torch's", x="size", target=operator.target_ratio if aimed else None)
+    points = {
+        (tier, bar.size): (
+            (place, bar.ratio),
+            f"{tier} at size {bar.size:,} ÷ torch: {_span(timing_run.ratio_said, bar.ratio, bar.low, bar.high)}",
+        )
+        for tier, some in bars.items() for bar, place in zip(some, bar_places(bars, tier), strict=True)
+    }  # fmt: skip
+    said = "; ".join(
+        f"{tier}: " + ", ".join(f"{bar.ratio:.2f} at size {bar.size}" for bar in some) for tier, some in bars.items()
+    )
+    return Panel("ratios", figure, f"Time divided by torch's: {said}", at.cells(points), stretch=230)
 
 
-def _memory(shown: Sequence[Result]) -> None:
+def _memory(shown: Sequence[Result], at: Points) -> Panel | None:
     """Peak memory on a logarithmic axis, which has no place for 0."""
     series = []
     for run, result in enumerate(shown):
@@ -150,12 +192,16 @@ def _memory(shown: Sequence[Result]) -> None:
                 sizes, peaks = zip(*points, strict=True)
                 series.append(Series(_named(tier, run), tier, sizes, peaks, run=run))
     if not series:
-        return
+        return None
     figure = against_size(
         series, title="Peak memory of a call", x="size", unit="B", note="beyond the inputs, outputs included"
     )
+    held = {
+        (one.name, size): ((float(size), float(value)), f"{one.name} at size {size:,}: **{bytes_said(int(value))}**")
+        for one in series for size, value in zip(one.sizes, one.values, strict=True)
+    }  # fmt: skip
     said = [f"{one.name} {one.values[-1]:.0f} bytes at size {one.sizes[-1]}" for one in series]
-    pictures.show(figure, "Peak memory of a call: " + ", ".join(said), key="timing memory", width=258)
+    return Panel("peak memory", figure, "Peak memory of a call: " + ", ".join(said), at.cells(held), stretch=258)
 
 
 # ---- the table -------------------------------------------------------------------------------------------------
@@ -186,9 +232,13 @@ def _cells(m: Measurement, ratio: results.Ratio | None) -> tuple[str, ...]:
     return (*head, *unbroken, _apart(m))
 
 
+def _span(say: Callable[[float], str], middle: float, low: float, high: float) -> str:
+    """A number and its quartiles."""
+    return f"**{say(middle)}** ({say(low)}{TO}{say(high)})"
+
+
 def _quotient(ratio: results.Ratio) -> str:
-    median, low, high = map(timing_run.ratio_said, (ratio.ratio, ratio.low, ratio.high))
-    return f"**{median}** ({low}{TO}{high})"
+    return _span(timing_run.ratio_said, ratio.ratio, ratio.low, ratio.high)
 
 
 def _apart(m: Measurement) -> str:

@@ -188,7 +188,9 @@ def _say(end: End) -> None:
     elif end.result is None:
         st.info("The run was stopped before its turn came.")
     elif all(m.status == "not reached" for m in end.result.measurements):
-        st.info("The run ended before anything could be timed. Give it more time, or fewer versions.")
+        rest = "." if end.phase in ENDED else ". Give it more time, or fewer versions."
+        how = {"stopped": "was stopped", "left": "ended with its page"}.get(end.phase, "ended")
+        st.info(f"The run {how} before anything could be timed{rest}")
     elif end.phase in ENDED:
         st.info(ENDED[end.phase])
 

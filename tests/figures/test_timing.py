@@ -12,9 +12,11 @@ from core.figures.timing import (
     Cell,
     Series,
     against_size,
+    bar_places,
     ratio_bars,
     ratio_table,
     shortened,
+    table_boxes,
     thumbnail,
 )
 from tests.figures.checking import valid
@@ -55,25 +57,35 @@ def test_versions_without_a_time_are_not_drawn():
 
 
 def test_ratio_bars_reach_the_ratio_and_show_what_is_aimed_at():
-    bars = [Bar(10, 2.0, 1.5, 3.0), Bar(1000, 0.5, 0.4, 0.6)]
+    bars = {"manual": [Bar(10, 2.0, 1.5, 3.0), Bar(1000, 0.5, 0.4, 0.6)]}
     drawn = valid(ratio_bars(bars, title="t", x="n", target=1.5))
-    assert drawn["data"][0]["x"] == ["10", "1,000"]
-    assert drawn["data"][1]["x"] == ["1,000"]
+    assert drawn["layout"]["xaxis"]["ticktext"] == ["10", "1,000"]
+    assert drawn["data"][0]["x"] == [0, 1]
+    assert drawn["data"][1]["x"] == [1]
     assert drawn["data"][1]["y"] == [1.5]
     assert drawn["layout"]["shapes"][0]["y0"] == 1
     assert len(valid(ratio_bars(bars, title="t", x="n"))["data"]) == 1
 
 
+def test_the_bars_of_two_versions_stand_beside_each_other():
+    bars = {"manual": [Bar(10, 2.0, 1.5, 3.0), Bar(20, 1.0, 1.0, 1.0)], "compiled": [Bar(20, 0.5, 0.4, 0.6)]}
+    drawn = valid(ratio_bars(bars, title="t", x="n"))
+    manual, compiled = drawn["data"]
+    assert bar_places(bars, "compiled") == compiled["x"]
+    assert manual["x"][1] + manual["width"] == pytest.approx(compiled["x"][0])
+    assert (manual["x"][1] + compiled["x"][0]) / 2 == 1, "about the number of their size"
+
+
 def test_the_table_colours_ratios_and_greys_what_has_none():
     cells = [[Cell("2.00", 2.0), Cell("left out")], [Cell("0.50", 0.5), Cell("1,000", 1000.0)]]
-    figure = ratio_table(["conv2d", "softmax"], ["manual", "textbook"], cells, first=16)
+    figure = ratio_table(["conv2d", "softmax"], ["manual", "textbook"], cells)
     valid(figure)
-    coloured, grey, markers = figure.data
+    coloured, grey = figure.data
     assert coloured["z"][0][0] == 1
     assert coloured["z"][1].tolist() == [-1, REACH]
     assert math.isnan(coloured["z"][0][1])
     assert [list(row) for row in grey["text"]] == [["", "left out"], ["", ""]]
-    assert list(markers["customdata"]) == ["16", "16", "17", "17"]
+    assert table_boxes(2, 2)[2] == (-0.5, 0.5, 0.5, 1.5), "row 1, column 0"
 
 
 def test_long_names_keep_both_ends():

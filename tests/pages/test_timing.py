@@ -18,7 +18,8 @@ from core.timing.runner import Step
 from core.timing.settings import Settings
 from core.ui import timing_run
 from core.ui.timing_run import BUDGETS, End
-from tests.pages.opening import charts, control, open_page, sound, words
+from tests.linking import partners
+from tests.pages.opening import boards, charts, control, kept, open_page, panels, sound, words
 from tests.pages.test_every_page import HOSTILE, settings
 
 DROPOUT = "torch.nn.functional.dropout"
@@ -115,7 +116,7 @@ def test_a_run_shows_the_figures_that_it_measured():
         assert f"{m.size:,} | {m.tier} | {report.seconds(m.median_s)}".replace(" µs", "\u00a0µs") in shown
     (manual,) = [r for r in results.ratios(end.result) if r.tier == "manual"]
     assert f"**{manual.ratio:.2f}**" in shown
-    assert f"divided by torch's: {manual.ratio:.2f} at size 1000" in " ".join(charts(app))
+    assert f"divided by torch's: manual: {manual.ratio:.2f} at size 1000" in " ".join(charts(app))
     share = end.result.at(DROPOUT, 1000, "torch").limit_share
     assert f"**torch {timing_run.share_said(share)}**" in shown
     assert "makes no difference here" in shown
@@ -145,6 +146,24 @@ def test_a_run_stays_until_the_next_and_others_can_be_laid_over_it():
     sound(app.multiselect[0].set_value([timing_run.label(first.result)]).run())
     assert f"Run 2: {timing_run.label(first.result)}" in words(app)
     assert "manual, run 2" in " ".join(charts(app))
+
+
+def test_a_version_at_a_size_is_one_point_of_times_ratios_and_memory():
+    app = poll(started("dropout", **TAB, t_sizes="small"), over)
+    result = app.session_state["_timing_ends"][0].result
+    shown = boards(app)["timing"]
+    found = {panel.name: panel.cells for panel in shown.panels}
+    assert set(found) == {"call times", "ratios", "peak memory"}
+    names = list(result.settings.tiers)
+    for tier in names:
+        index = (names.index(tier), 0)
+        measured = result.at(DROPOUT, 1000, tier)
+        assert found["call times"].spots[names.index(tier)] == (1000.0, measured.median_s)
+        assert found["peak memory"].spots[names.index(tier)] == (1000.0, float(measured.peak_bytes))
+        assert partners(shown, "call times", index)["ratios"] == {index}
+    (ratio,) = [r for r in results.ratios(result) if r.tier == "manual"]
+    assert found["ratios"].spots[names.index("manual")][1] == ratio.ratio
+    assert found["ratios"].spots[names.index("torch")] is None
 
 
 def test_progress_counts_the_operators(gate):
@@ -352,7 +371,17 @@ def test_a_run_too_short_for_anything_says_so():
     ]
     app = showing("dropout", result_of(*never), **TAB)
     assert "ended before anything could be timed" in words(app)
+    assert "Give it more time" in words(app)
     assert "Run" in labels(app)
+
+
+def test_a_run_stopped_before_anything_was_timed_is_not_told_to_take_longer():
+    app = open_page("timing")
+    never = Measurement(DROPOUT, 1000, "manual", "not reached", "the run was stopped")
+    app.session_state["_timing_ends"] = [End("timing", "stopped", result_of(never))]
+    sound(app.run())
+    assert "was stopped before anything could be timed." in words(app)
+    assert "more time" not in words(app)
 
 
 def test_on_a_gpu_the_careless_clock_is_shown_beside_the_call():
@@ -411,7 +440,11 @@ def test_a_run_of_all_fills_the_table_and_is_found_on_the_operators_page(monkeyp
     monkeypatch.setattr(timing_run, "KEPT", 3)
     app = showing("timing", result_of(timed("manual", 6e-6), timed("torch", 2e-6)), page="timing")
     assert "manual 3.00" in " ".join(charts(app))
-    app.session_state["timing picked"] = str(topics.operators().index(operator))
+    row = str(topics.operators().index(operator))
+    (table,) = [panel for panel in panels(app).values() if row in panel.picks]
+    place = table.picks.index(row)
+    assert table.cells.notes[place].startswith("dropout")
+    kept(app).own["picked"] = table.picks[place]
     sound(app.run())
     assert app.title[0].value == "Dropout"
     assert "**3.00**" in words(app)
