@@ -119,7 +119,7 @@ def show_chain(ran: list[Stage], stage: Stage, cell: Index | None) -> None:
         pinned=(memory.name_of(stage), cell) if cell else None,
     )  # fmt: skip
     if count < len(ran):
-        st.caption(f"Shown are {', '.join(tensors)}, with cells that can be read; *Look at* another stage to see it.")
+        st.caption(f"Shown are {', '.join(tensors)}; *Look at* another stage to see it and its neighbours.")
 
 
 def facts_table(stages: tuple[Stage, ...]) -> None:
@@ -173,17 +173,17 @@ def write(stages: tuple[Stage, ...], stage: Stage, cell: Index, typed: str) -> N
         f"`x{stage.number}[{', '.join(map(str, cell))}] = {controls.quoted(typed)}` has changed these tensors of the "
         f"chain (in brackets, how many elements): **{', '.join(changed) or 'none'}**."
     )
-    copies, shown = chain.sources(ran), memory.plan(ran, stage.number, ROOM)
+    traced, shown = memory.trace(ran), memory.plan(ran, stage.number, ROOM)
     changes = {w.number: w for w in written}
-    panels = [after_write(s, changes[s.number], copies, shown.side) for s in shown.stages]
+    panels = [after_write(s, changes[s.number], traced, shown.side) for s in shown.stages]
     board.show(*panels, links=[memory.read_table(s) for s in shown.stages], name="written")
 
 
-def after_write(stage: Stage, written: chain.Written, copies: Mapping[int, Any], side: int) -> Panel:
+def after_write(stage: Stage, written: chain.Written, traced: memory.Trace, side: int) -> Panel:
     """A stage's tensor after the write, its changed elements outlined."""
     changed = [tuple(index) for index in written.changed.nonzero().tolist()]
     title = f"{memory.name_of(stage)} after: {len(changed)} changed"
-    return memory.tensor(replace(stage, tensor=written.tensor), copies, side, ROOM.least, changed, title)
+    return memory.tensor(replace(stage, tensor=written.tensor), traced, side, ROOM.least, changed, title)
 
 
 # ---- where view is refused -------------------------------------------------------------------------------------

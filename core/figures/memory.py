@@ -38,6 +38,7 @@ HIGHER = 2.5  # times the room's height, before digits are left out
 LINES_A_ROW = (1, 2, 4)  # cache lines side by side, as few as fit
 SMALLEST, SMALLEST_OF_ALL = 14, 7  # pixels of a cell where the neighbours are shown too, and alone
 SPACE_BETWEEN = 10  # pixels between two pictures, side by side or below each other
+TICK = 13  # pixels from the label of one row to the next
 LEFT, LEFT_OF_ROWS, RIGHT, LABEL, BELOW = 24, 34, 4, 16, 8  # pixels around the cells
 BOX_WIDTH, BOX_HEIGHT, SPACE = 104, 56, 116  # pixels of a dimension's box, and from one box to the next
 MERGES, BREAKS = "#009E73", "#D55E00"
@@ -178,6 +179,20 @@ def storages(shown: Sequence[Stage]) -> dict[int, Stage]:
 
 
 @dataclass(frozen=True)
+class Trace:
+    """What a chain's pictures need of all its stages."""
+
+    copies: Mapping[int, np.ndarray]  # where the cells of each storage that a copy filled came from
+    held: Mapping[int, int]  # how many cells each storage has at last: a colour is an address, at every stage
+
+
+def trace(ran: Sequence[Stage]) -> Trace:
+    """Follow the storages through the whole chain."""
+    held = {storage: of(stage).layout.storage_size for storage, stage in storages(ran).items()}
+    return Trace(chain.sources(ran), held)
+
+
+@dataclass(frozen=True)
 class Drawn:
     """The pictures of a board, how their cells hang together, and the sentences for them."""
 
@@ -191,12 +206,12 @@ class Drawn:
 def draw_chain(ran: Sequence[Stage], chosen: Stage, room: Room) -> Drawn:
     """The stages and their storages, every cell linked to all that read its address, and to where a copy took it."""
     made = plan(ran, chosen.number, room)
-    copies, held = chain.sources(ran), storages(made.stages)
-    tensors = [tensor(stage, copies, made.side, room.least) for stage in made.stages]
-    strips = [strip(stage, chosen, ran, copies, made, room.least) for stage in held.values()]
+    traced, held = trace(ran), storages(made.stages)
+    tensors = [tensor(stage, traced, made.side, room.least) for stage in made.stages]
+    strips = [strip(stage, chosen, ran, traced, made, room.least) for stage in held.values()]
     readers = [read_table(stage) for stage in made.stages]
     origins = [
-        Relation(f"{letter(later)} {letter(earlier)}", copy_table(copies, earlier, later), "origin")
+        Relation(f"{letter(later)} {letter(earlier)}", copy_table(traced.copies, earlier, later), "origin")
         for earlier, later in zip(list(held), list(held)[1:], strict=False)
     ]
     if origins:  # an origin's other readers, too: the same tables lead on from its address
@@ -205,7 +220,7 @@ def draw_chain(ran: Sequence[Stage], chosen: Stage, room: Room) -> Drawn:
 
 
 def tensor(
-    stage: Stage, copies: Mapping[int, np.ndarray], side: int, least: float, changed: Sequence[Index] = (),
+    stage: Stage, traced: Trace, side: int, least: float, changed: Sequence[Index] = (),
     title: str = "",
 ) -> Panel:  # fmt: skip
     """A stage's tensor, coloured by where each number lies; elements that a write has changed are outlined."""
@@ -214,9 +229,9 @@ def tensor(
     addresses = torch.tensor(layout.reading_order(where), dtype=torch.float32)
     title, texts = title or tensor_title(stage), texts_of(stage)
     picture = Picture(
-        name_of(stage), addresses.reshape(where.shape or (1,)), palette(facts), title, texts=texts, axes=axes_of(stage),
-        notes=list(notes(stage, copies)), group=letter(facts.storage) if facts.overlaps else "",
-        outlines=[Outline(changed)] if changed else [],
+        name_of(stage), addresses.reshape(where.shape or (1,)), palette(facts, traced), title, texts=texts,
+        axes=axes_of(stage), notes=list(notes(stage, traced.copies)),
+        group=letter(facts.storage) if facts.overlaps else "", outlines=[Outline(changed)] if changed else [],
     )  # fmt: skip
     if not across:
         return board.panel(picture, side, least=least)
@@ -226,16 +241,14 @@ def tensor(
     return Panel(picture.name, in_rows(picture, across, side, least), describe(picture), cells)
 
 
-def strip(
-    stage: Stage, chosen: Stage, ran: Sequence[Stage], copies: Mapping[int, np.ndarray], made: Plan, least: float
-) -> Panel:
+def strip(stage: Stage, chosen: Stage, ran: Sequence[Stage], traced: Trace, made: Plan, least: float) -> Panel:
     """A storage in address order, in rows of whole cache lines. Cells that the chosen stage does not read are grey."""
     facts, held = of(stage), of(stage).layout.storage_size
     reader = chosen if of(chosen).storage == facts.storage else stage
     read = set(layout.reading_order(of(reader).layout))
     texts = storage_texts(stage)
     picture = Picture(
-        letter(facts.storage), torch.arange(held, dtype=torch.float32), palette(facts),
+        letter(facts.storage), torch.arange(held, dtype=torch.float32), palette(facts, traced),
         strip_title(stage), texts=texts, muted=[(a,) for a in range(held) if a not in read],
     )  # fmt: skip
     across = row_length(stage, made.lines)
@@ -244,7 +257,7 @@ def strip(
         f"{picture.title}, {across} cells a row, {facts.layout.numel} read by {name_of(reader)}. "
         f"In address order: {', '.join(texts[:24])}{', …' if held > 24 else ''}"
     )
-    cells = Cells(picture.name, (held,), texts=texts, notes=cell_notes(facts, copies), wrap=across)
+    cells = Cells(picture.name, (held,), texts=texts, notes=cell_notes(facts, traced.copies), wrap=across)
     return Panel(picture.name, figure, alt, cells if held else None, picks=readers_of(chosen, ran, facts.storage, held))
 
 
@@ -265,15 +278,16 @@ def in_rows(picture: Picture, across: int, side: int, least: float) -> go.Figure
         side, least,
     ).to_dict()  # fmt: skip
     figure = drawn["layout"]
-    figure["yaxis"] |= {"tickvals": list(range(rows)), "ticktext": [str(row * across) for row in range(rows)]}
+    labelled = range(0, rows, math.ceil(TICK / side))
+    figure["yaxis"] |= {"tickvals": list(labelled), "ticktext": [str(row * across) for row in labelled]}
     figure["margin"] |= {"l": LEFT_OF_ROWS}
     figure["width"] += LEFT_OF_ROWS - LEFT
     return unchecked(drawn["data"], figure)
 
 
-def palette(facts: Facts) -> Scale:
+def palette(facts: Facts, traced: Trace) -> Scale:
     """The colours of a storage's cells, other ones than those of the storage before it."""
-    return Scale(PALETTES[facts.storage % len(PALETTES)], 0.0, float(max(facts.layout.storage_size - 1, 1)))
+    return Scale(PALETTES[facts.storage % len(PALETTES)], 0.0, float(max(traced.held[facts.storage] - 1, 1)))
 
 
 # ---- how cells hang together -----------------------------------------------------------------------------------

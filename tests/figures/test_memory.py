@@ -73,9 +73,15 @@ def test_long_vectors_are_broken_into_rows(shape, across):
     assert row_of(shape) == across
 
 
+def test_a_colour_is_an_address_at_every_stage_though_the_storage_grows():
+    ran = stages((3, 4), "resize_(2,3)>resize_(4,4)")
+    drawn = draw_chain(ran, ran[0], ROOM)
+    assert {panel.figure.data[0]["zmax"] for panel in [*drawn.tensors, *drawn.strips]} == {15.0}
+
+
 def test_a_written_cell_of_a_broken_line_is_outlined_in_its_row():
     ran = stages((30,), "")
-    panel = memory.tensor(ran[0], {}, 20, 10, [(17,)])
+    panel = memory.tensor(ran[0], memory.trace(ran), 20, 10, [(17,)])
     (box,) = panel.figure.layout.shapes
     assert (box["x0"], box["y0"]) == (0.5, 1.5)
 
