@@ -78,7 +78,7 @@ function arrange(held) {
     if (!panels.has(spec.name)) panels.set(spec.name, makePanel(held, spec.name));
     const panel = panels.get(spec.name);
     panel.spec = spec;
-    panel.cells = spec.cells && readCells(spec);
+    panel.cells = spec.cells && readCells(spec, panel.cells);
     panel.element.setAttribute("aria-label", spec.alt);
     panel.element.tabIndex = panel.cells ? 0 : -1;
     panel.element.classList.toggle("linked", Boolean(panel.cells));
@@ -291,15 +291,17 @@ function labelsOf(panel, { title, annotations = [], height, font }, look) {
 // ---- cells -----------------------------------------------------------------------------------------------------
 
 // Where each cell of a picture is drawn, what it holds, and which cell stands at a place.
-function readCells(spec) {
+function readCells(spec, before) {
   const { axes, group, shape, grid, values, texts, notes, origin, spots, boxes } = spec.cells;
   const count = shape.reduce((a, b) => a * b, 1);
   const numbers = values && decoded(values);
   const cells = { name: spec.name, axes, group, shape, origin, notes, spots, boxes, count, grid };
   if (!spots && !boxes) {
     cells.rows = grid.rows; cells.columns = grid.columns;
-    cells.placed = Array.from({ length: count }, (_, place) => spotOf(grid, shape, place));
-    cells.at = new Map(cells.placed.map(([row, column], place) => [row * grid.columns + column, place]));
+    cells.layout = JSON.stringify([shape, grid]);
+    const stays = before?.layout === cells.layout; // an image has thousands of cells, and most moves leave them in place
+    cells.placed = stays ? before.placed : Array.from({ length: count }, (_, place) => spotOf(grid, shape, place));
+    cells.at = stays ? before.at : new Map(cells.placed.map(([row, column], place) => [row * grid.columns + column, place]));
   }
   const drawn = !numbers && cells.placed && decoded(spec.figure.data[0].z); // the numbers are the heatmap's own
   const read = (place) => (drawn ? drawn[cells.placed[place][0] * grid.columns + cells.placed[place][1]] : numbers?.[place]);
