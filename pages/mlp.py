@@ -241,7 +241,7 @@ def how_equal(run: Run) -> str:
 def pixels(name: str, values: Tensor, shown: Tensor, title: str, colours: Sequence[str], says: str) -> Panel:
     """Numbers for each pixel (28, 28), drawn as an image of bytes."""
     side = PIXEL * (PROJECTED if link.projector() else 1)
-    figure = gallery(shown[None], [], [], across=1, pixel=side, title=title, colours=colours)
+    figure = gallery(shown[None], across=1, pixel=side, title=title, colours=colours)
     return Panel(name, figure, says, Cells("i j", (SIDE, SIDE), values))
 
 

@@ -8,9 +8,8 @@ import plotly.graph_objects as go
 import torch
 from torch import Tensor
 
-from core.figures import colour
 from core.figures.board import Box, Cells, Panel
-from core.figures.heatmap import unchecked, unseen_squares
+from core.figures.heatmap import packed, unchecked
 
 GAP = 2  # pixels of an image between two of them
 TITLE, PLAIN = 30, 4  # pixels above, with a title and without
@@ -37,35 +36,24 @@ def signed_bytes(values: Tensor, reach: float | None = None) -> Tensor:
 
 def gallery(
     images: Tensor,
-    says: Sequence[str],
-    picks: Sequence[str],
     *,
     across: int = 6,
     pixel: float = 2,
     title: str = "",
-    picked: int | None = None,
     colours: Sequence[str] = GREY,
     margins: tuple[int, int] | None = None,
 ) -> go.Figure:
-    """Images (N, H, W) of bytes, at least one. A pick reports the image's text of `picks`, a hover that of `says`.
+    """Images (N, H, W) of bytes, at least one.
 
     `colours` run from byte 0 to byte 255; `margins` are the pixels above and below, to stand level with a heatmap.
     """
-    n, height, width = images.shape
-    across = min(n, across)
-    canvas = tiled(images, across).numpy()
+    canvas = tiled(images, min(len(images), across)).numpy()
     z = np.where(canvas < 0, 0, np.maximum(canvas, 1)).astype(np.uint8)  # 0 is what lies between the images
-    places = [(i // across * (height + GAP), i % across * (width + GAP)) for i in range(n)]
-    traces = [
-        {"type": "heatmap", "z": z, "zmin": 0, "zmax": 255, "showscale": False, "hoverinfo": "skip",
-         "colorscale": [[0, CLEAR], [0.5 / 255, CLEAR], *_spread(colours)]},
-        unseen_squares(
-            [left + width / 2 - 0.5 for _, left in places], [top + height / 2 - 0.5 for top, _ in places],
-            width * pixel, customdata=list(picks), text=list(says), hovertemplate="%{text}<extra></extra>",
-        ),
-    ]  # fmt: skip
-    box = [] if picked is None else [_box(*places[picked], height, width)]
-    return unchecked(traces, _layout(canvas.shape, pixel, title, margins) | {"shapes": box})
+    trace = {
+        "type": "heatmap", "z": packed(z), "zmin": 0, "zmax": 255, "showscale": False, "hoverinfo": "skip",
+        "colorscale": [[0, CLEAR], [0.5 / 255, CLEAR], *_spread(colours)],
+    }  # fmt: skip
+    return unchecked([trace], _layout(canvas.shape, pixel, title, margins))
 
 
 def panel(
@@ -83,7 +71,7 @@ def panel(
 ) -> Panel:
     """The gallery as a picture of a board; each image is a cell, of which a sentence says {note:name}."""
     n, height, width = images.shape
-    figure = gallery(images, [], [], across=across, pixel=pixel, title=title, colours=colours, margins=margins)
+    figure = gallery(images, across=across, pixel=pixel, title=title, colours=colours, margins=margins)
     cells = Cells(axes, (n,), texts=says, notes=says, boxes=boxes(n, min(n, across), height, width))
     return Panel(name, figure, f"{title or name}: {'; '.join(says)}", cells, picks=picks)
 
@@ -98,11 +86,6 @@ def _spread(colours: Sequence[str]) -> list[list]:
     """The colours from byte 1 to byte 255."""
     steps = len(colours) - 1
     return [[(1 + 254 * i / steps) / 255, colour] for i, colour in enumerate(colours)]
-
-
-def _box(top: int, left: int, height: int, width: int) -> dict:
-    corners = {"x0": left - 0.5, "x1": left + width - 0.5, "y0": top - 0.5, "y1": top + height - 0.5}
-    return {"type": "rect", **corners, "line": {"color": colour.PICKED, "width": 3}}
 
 
 def _layout(shape: tuple[int, ...], pixel: float, title: str, margins: tuple[int, int] | None) -> dict:

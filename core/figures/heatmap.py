@@ -1,7 +1,7 @@
-"""A tensor as a heatmap with its numbers in the cells, and with cells that can be picked.
+"""A tensor as a heatmap with its numbers in the cells.
 
 A tensor of rank 3 or more is laid out as small multiples on one pair of axes: leading indices become a grid of
-matrices with a gap between them. One trace draws all of them, one invisible trace of markers takes the clicks.
+matrices with a gap between them. One trace draws all of them.
 """
 
 import base64
@@ -134,7 +134,6 @@ class Picture:
     outlines: Sequence[Outline] = ()
     texts: Sequence[str] | None = None  # one for each element, instead of its value
     muted: Sequence[Index] = ()  # cells that are there only by padding
-    pickable: bool = False
     picks: Sequence[str] | None = None  # for each element, what picking it reports instead of its index
     origin: Index = (0, 0)  # the index of the first cell, of its last dimensions: (-1, -1) with a padding of 1
     leading_names: Sequence[str] = field(default=())  # what the leading dimensions are: ("n", "c")
@@ -252,16 +251,6 @@ def _indices(shape: tuple[int, ...]) -> list[Index]:
     return list(product(*(range(size) for size in shape)))
 
 
-@functools.lru_cache(maxsize=64)
-def _spelled_indices(shape: tuple[int, ...]) -> list[str]:
-    return [",".join(map(str, index)) for index in _indices(shape)]
-
-
-@functools.lru_cache(maxsize=64)
-def _read_indices(shape: tuple[int, ...]) -> list[str]:
-    return [str(list(index)) for index in _indices(shape)]
-
-
 def _cells(picture: Picture, montage: Montage, cell: int, labels: Labels) -> dict:
     low, high = picture.scale.low, picture.scale.high
     unit = high if high > LARGEST_COLOUR else 1.0
@@ -333,25 +322,6 @@ def _text_size(labels: Sequence[str], cell: int, least: float) -> float:
     tall = max(cell * 0.45, min(least, cell * 0.6))  # closer to the edge rather than not at all
     size = min(LARGEST_TEXT * least / SMALLEST_TEXT, tall, cell * 0.94 / (0.58 * longest))
     return size if size >= least else 0.0
-
-
-def unseen_squares(x: Any, y: Any, size: float, **more: Any) -> dict:
-    """A trace of squares that nobody sees and that take the clicks and the hovering: a heatmap itself reports no click.
-
-    Opacity 0 also where selected or not, or plotly would show them.
-    """
-    unseen = {"marker": {"opacity": 0}}
-    return {
-        "type": "scatter",
-        "x": x,
-        "y": y,
-        "mode": "markers",
-        "marker": {"symbol": "square", "size": size, "opacity": 0},
-        "selected": unseen,
-        "unselected": unseen,
-        "showlegend": False,
-        **more,
-    }
 
 
 def _layout(picture: Picture, montage: Montage, cell: int) -> dict:

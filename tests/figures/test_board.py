@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.figures import board as figures
@@ -54,6 +54,7 @@ def test_the_sum_changes_with_the_drawing_alone():
 
 
 @given(st.lists(st.integers(1, 4), min_size=0, max_size=4), st.data())
+@settings(deadline=None)
 def test_a_place_is_the_index_in_reading_order(shape: list[int], data: st.DataObject):
     index = tuple(data.draw(st.integers(0, n - 1)) for n in shape)
     place = figures.place_of(Cells("", tuple(shape)), index)
