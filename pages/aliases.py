@@ -43,7 +43,7 @@ def lesson(topic: Topic) -> None:
         cell = controls.cell("cell", "at place", (len(target.before),), "0")
     trial = memory.try_out(way, values, requires_grad, to if cell else None, cell[0] if cell else 0, value)
     with st.container(horizontal=True, gap="medium"):
-        with st.container(width=500, gap="small"):
+        with st.container(width=640 if link.projector() else 500, gap="small"):
             if trial.b is None:
                 st.error(f"`b = {way.code}` is refused: {trial.making_error}", icon=":material/block:")
             draw(trial, to, cell)
@@ -128,7 +128,7 @@ def note(cell: sharing.Cell, found: list[sharing.Cell], storages: list[sharing.S
     there = [c for c in found if c.name and (c.storage, c.address) == (cell.storage, cell.address)]
     who = " and ".join(f"`{c.name}[{c.index}]`" for c in there)
     held, before = (texts[cell.address] for texts in (storages[cell.storage].texts, storages[cell.storage].before))
-    was = f", {before} before the write" if held != before else ""
+    was = f" (was {before})" if held != before else ""
     return (
         f"{who} {'read' if len(there) > 1 else 'reads'} cell {cell.address} of the storage of {owner}: **{held}**{was}."
     )
