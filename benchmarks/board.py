@@ -29,7 +29,10 @@ TARGETS = {
     "weight_decay": 120, "batch_norm": 200, "mlp": 200,
 }  # fmt: skip
 CONTROLS = {  # where the first slider changes no picture, or the shape
-    "convolution": "stride", "pooling": "stride", "gather": "seed", "mlp": "image",
+    "convolution": "stride", "pooling": "stride", "gather": "seed", "products": "seed", "mlp": "image",
+}  # fmt: skip
+OPENED = {  # where that control is not at hand, or changes nothing at first
+    "gather": "preset=sort&more=true", "products": "shapes=wider&more=true",
 }  # fmt: skip
 LARGE = {
     "dropout": "size=16", "convolution": "x_from=photo", "pooling": "x_from=photo", "softmax": "rows=8",
@@ -140,7 +143,8 @@ def hovering(page: Page) -> float:
 def measure(browser: Browser, name: str, moves: int, link: str) -> str:
     """One line of the table: the board, the plain app, and their ratio."""
     taken: dict[int, list[Move]] = {BOARD_PORT: [], PLAIN_PORT: []}
-    addresses = {port: f"http://127.0.0.1:{port}/{name}{'?' + link if link else ''}" for port in taken}
+    opened = link or OPENED.get(name, "")
+    addresses = {port: f"http://127.0.0.1:{port}/{name}{'?' + opened if opened else ''}" for port in taken}
     with tab(browser, addresses[BOARD_PORT]) as ours, tab(browser, addresses[PLAIN_PORT]) as plain:
         for number in range(moves + 1):  # the first of them warms
             for port, page in ((BOARD_PORT, ours), (PLAIN_PORT, plain)):
