@@ -220,14 +220,10 @@ function fitted(panel, { data, layout }, room) {
 // digits, the indices on the axes, the title and the labels of a picture of cells are written over it instead, and only
 // those that change are touched.
 function withoutText({ data, layout }) {
-  const quiet = (axis) => (axis?.ticktext ? { ...axis, visible: false } : axis);
-  return {
-    data: data.map(({ text, texttemplate, ...trace }) => trace),
-    layout: {
-      ...layout, xaxis: quiet(layout.xaxis), yaxis: quiet(layout.yaxis), title: plain(layout.title?.text) ? undefined : layout.title,
-      annotations: (layout.annotations ?? []).filter((note) => !isLabel(note)),
-    },
-  };
+  const bare = { ...layout, annotations: (layout.annotations ?? []).filter((note) => !isLabel(note)) };
+  if (plain(layout.title?.text)) delete bare.title;
+  for (const name of ["xaxis", "yaxis"]) if (layout[name]?.ticktext) bare[name] = { ...layout[name], visible: false };
+  return { data: data.map(({ text, texttemplate, ...trace }) => trace), layout: bare };
 }
 
 const plain = (text) => !/[<&]/.test(text ?? "");
