@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 
-from core.ops.operator import Call, Operator
 from core.ops.kit import write_out
+from core.ops.operator import Call, Operator
 
 Tensor = torch.Tensor
 Shape = tuple[int, ...]
