@@ -8,6 +8,9 @@ import streamlit as st
 import torch
 from torch import Tensor
 
+from core import compare
+from core.calls import Outcome
+from core.compare import Comparison
 from core.figures import colour, curves
 from core.figures.colour import Scale
 from core.figures.gallery import gallery, signed_bytes
@@ -104,7 +107,7 @@ def lesson(topic: Topic) -> None:
         through_the_network(seen)
         one_unit(seen)
         first_layer(seen)
-        check.say("network and its gradients", compare(seen))
+        check.say("network and its gradients", by_hand_and_by_torch(seen))
     frame.below(
         topic,
         pitfalls=pitfalls(seen),
@@ -313,7 +316,7 @@ def halves(
             pictures.pickable(figure, alt, key=f"{key} {first}", cell_key=cell_key)
 
 
-def compare(seen: Seen) -> check.Agreement:
+def by_hand_and_by_torch(seen: Seen) -> Comparison:
     """Logits, loss and gradients by hand against torch.nn and autograd, on 64 training images."""
     X, y = first_batch(seen.setup)
     steps = mlp.forward(seen.net, X)
@@ -323,10 +326,8 @@ def compare(seen: Seen) -> check.Agreement:
     loss = torch.nn.functional.cross_entropy(scores, y)
     gradients = torch.autograd.grad(loss, list(module.parameters()))
     theirs = [gradients[0].T, gradients[1], gradients[2].T, gradients[3]]
-    values = [check.apart([steps.logits], [scores]), abs(mlp.cross_entropy_loss(steps.logits, y) - loss).item()]
-    scale = max(t.abs().max().item() for t in (scores, *theirs))
-    tolerance = check.ULPS * torch.finfo(torch.float32).eps * max(scale, 1.0)
-    return check.Agreement(max(values), check.apart(ours.tensors(), theirs), tolerance)
+    values = [steps.logits, mlp.cross_entropy_loss(steps.logits, y)]
+    return compare.outcomes(Outcome(values, list(ours.tensors())), Outcome([scores, loss], theirs))
 
 
 # ---- backward, starts, mistakes --------------------------------------------------------------------------------

@@ -11,9 +11,8 @@ import torch
 from streamlit import net_util
 
 import core
-from core import topics
+from core import compare, topics
 from core.topics import PAGES, SECTIONS
-from core.ui import check
 
 navigated: set[bool] = set()  # holds True once this process has called st.navigation
 frozen: set[str] = set()  # what this process has done for the first time before a freeze of the heap
@@ -64,7 +63,7 @@ def prepare() -> None:
     for topic in PAGES:
         topic.thumbnail().to_json()
     for operator in topics.operators():
-        check.compare(operator, operator.make_call(operator.sizes[0], torch.float32, torch.device("cpu"), 0))
+        compare.operator(operator, operator.make_call(operator.sizes[0], torch.float32, torch.device("cpu"), 0))
     freeze("start")
 
 
