@@ -46,14 +46,12 @@ def normalize(
     eps: float = 1e-12,
     out: Tensor | None = None,
 ) -> Tensor:
-    """`input / max(‖input‖ₚ, eps)` along `dim`, as `torch.nn.functional.normalize`.
+    """`input / max(‖input‖ₚ, eps)` along `dim`, one dimension, several, or None for all. As F.normalize.
 
     p is any number: 0 counts the non-zero entries, inf and -inf take the largest and the smallest magnitude, p
-    between 0 and 1 and negative p follow the formula though they are no norms. `dim` is one dimension, several, or
-    None for all. Floating-point and complex input only.
-
-    Edge cases, as in torch: a row of zeros stays zeros (in float16 eps=1e-12 rounds to 0 and the row becomes NaN);
-    squares overflow, so a float32 row around 1e30 becomes 0; the gradient of the norm at 0 is 0.
+    between 0 and 1 and negative p follow the formula though they are no norms.
+    As in torch, a row of zeros stays zeros (in float16 eps=1e-12 rounds to 0 and the row becomes NaN); squares
+    overflow, so a float32 row around 1e30 becomes 0; the gradient of the norm at 0 is 0.
     Unlike torch, which also takes the names of matrix norms for p ("fro", "nuc"), this takes numbers.
 
     Raises TypeError for arguments of a wrong type, IndexError for a dim out of range, RuntimeError for an integer
