@@ -36,10 +36,12 @@ from core.ops.kit.checks import (
     tensor,
     writable,
 )
-from core.ops.kit.precision import converted, floating, numeric, ordered, result, wide
+from core.ops.kit.precision import autocast, converted, floating, numeric, ordered, result, wide
+from core.ops.kit.reductions import reduced, reduction
 from core.ops.kit.writing import shares_memory, write_out
 
 __all__ = [
+    "autocast",
     "boolean",
     "choice",
     "converted",
@@ -51,6 +53,8 @@ __all__ = [
     "numeric",
     "ordered",
     "readable",
+    "reduced",
+    "reduction",
     "require",
     "result",
     "same_dtype",

@@ -49,6 +49,16 @@ def ordered(value: Any, name: str, *, inplace: bool = False) -> Tensor:
     return wide(_kept(value) if inplace else value)
 
 
+def autocast(*tensors: Tensor | None) -> tuple[Any, ...]:
+    """The tensors as autocast hands them to torch's products: in its dtype, but for float64 and integers."""
+    device = next(tensor.device.type for tensor in tensors if tensor is not None)
+    if device == "meta" or not torch.is_autocast_enabled(device):
+        return tensors
+    dtype = torch.get_autocast_dtype(device)
+    cast = (torch.float32, torch.float16, torch.bfloat16)
+    return tuple(t.to(dtype) if t is not None and t.dtype in cast else t for t in tensors)
+
+
 def converted(value: Any, name: str, dtype: Any) -> Tensor:
     """`value` in `dtype`, as an operator's argument of that name asks for, not yet wide; unchanged for None.
 
