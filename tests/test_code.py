@@ -18,7 +18,7 @@ FORMULA = {  # the steps of each one's arithmetic, in any order, with .* between
     "log_softmax": r"\.amax\(.*\.exp\(.*\.log\(",
     "sigmoid": r"torch\.exp\(.* / ",
     "logsigmoid": r"torch\.log1p\(torch\.exp\(",
-    "relu": r"torch\.where\(x <= 0, 0, x\)",
+    "relu": r"x\.clamp\(min=0\)",
     "leaky_relu": r"slope \* x",
     "elu": r"alpha \* torch\.expm1\(",
     "gelu": r"torch\.erf\(",

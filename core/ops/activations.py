@@ -1,8 +1,7 @@
 """Activations: one number in, one number out, each as its formula, with the formula of its slope below.
 
 Where a formula has a corner, the slope in the corner is a convention. All here follow torch: at 0, relu has slope 0,
-leaky_relu has negative_slope, elu has alpha. nan goes in and comes out. So each branch is chosen by `torch.where`,
-whose gradient is that of the branch taken; `clamp` would send the gradient through at the corner itself.
+leaky_relu has negative_slope, elu has alpha. nan goes in and comes out.
 """
 
 import math
@@ -35,7 +34,8 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     a leaf that requires grad.
     """
     x = kit.ordered(input, "input", inplace=inplace)
-    return kit.result(torch.where(x <= 0, 0, x), like=input, inplace=inplace)
+    output = kit.with_gradient(lambda x: x.clamp(min=0), relu_backward, x)  # clamp's slope at 0 is 1
+    return kit.result(output, like=input, inplace=inplace)
 
 
 def relu_backward(grad: Tensor, input: Tensor) -> Tensor:
@@ -150,17 +150,20 @@ def tanh_textbook(x: Tensor) -> Tensor:
 
 
 def tanh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """(eˣ − e⁻ˣ) / (eˣ + e⁻ˣ) = (1 − e) / (1 + e) with e = exp(−2x), where x ≥ 0; tanh(−x) = −tanh(x). As torch.tanh.
+    """(eˣ − e⁻ˣ) / (eˣ + e⁻ˣ) = sign(x) · (1 − e) / (1 + e) with e = exp(−2|x|), which never overflows. As torch.tanh.
 
-    The exponent is never positive, so nothing overflows; 1 − e is −expm1(−2x), which keeps small x exact.
+    1 − e is −expm1(−2|x|), which keeps small x exact.
     Integers and bools give the default float dtype. Deliberately other than torch: complex numbers are refused.
     Raises NotImplementedError for those, RuntimeError for an `out` whose dtype cannot hold the result.
     """
     x = kit.numeric(input, "input")
-    negative = x < 0
-    e_minus_1 = torch.expm1(torch.where(negative, 2 * x, -2 * x))
-    positive = -e_minus_1 / (2 + e_minus_1)
-    return kit.result(torch.where(negative, -positive, positive), like=input, out=out, cast=True)
+    output = kit.with_gradient(_tanh, tanh_backward, x)  # sign and | | have no slope at 0, tanh has 1
+    return kit.result(output, like=input, out=out, cast=True)
+
+
+def _tanh(x: Tensor) -> Tensor:
+    e_minus_1 = torch.expm1(-2 * x.abs())
+    return x.sign() * -e_minus_1 / (2 + e_minus_1)
 
 
 def tanh_backward(grad: Tensor, input: Tensor) -> Tensor:

@@ -137,23 +137,19 @@ def log_softmax_backward(grad: Tensor, input: Tensor, dim: int) -> Tensor:
 
 
 def sigmoid(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """1 / (1 + exp(−x)), element by element, from e = exp(−|x|), which never overflows. As torch.sigmoid.
+    """1 / (1 + exp(−x)), element by element. As torch.sigmoid.
 
-    For x ≥ 0 that is 1 / (1 + e); for x < 0 both parts of the fraction are multiplied by exp(x): e / (1 + e).
-    Integers and bools give the default float dtype. Complex numbers are taken, which have no sign to look at.
+    exp(−x) may overflow to inf, and 1 / inf = 0 is then right; autograd's chain would give 0 · inf = nan.
+    Integers and bools give the default float dtype. Complex numbers are taken.
     Raises TypeError if input is no tensor, RuntimeError for an `out` whose dtype cannot hold the result.
     """
     x = kit.numeric(input, "input", complex=True)
-    if x.is_complex():
-        output = 1 / (1 + torch.exp(-x))
-    else:
-        e = torch.exp(_minus_abs(x))
-        output = torch.where(x >= 0, 1, e) / (1 + e)
+    output = kit.with_gradient(lambda x: 1 / (1 + torch.exp(-x)), sigmoid_backward, x)
     return kit.result(output, like=input, out=out, cast=True)
 
 
 def sigmoid_backward(grad: Tensor, input: Tensor) -> Tensor:
-    """The gradient of input: grad · s · (1 − s)."""
+    """The gradient of input: grad · s · (1 − s) with s = sigmoid(x)."""
     s = sigmoid(input)
     return grad * s * (1 - s)
 
@@ -164,18 +160,14 @@ def logsigmoid(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     Raises NotImplementedError for integers and complex numbers, as torch does.
     """
     x = kit.floating(input, "input")
-    output = torch.where(x >= 0, 0, x) - torch.log1p(torch.exp(_minus_abs(x)))
-    return kit.result(output, like=input, out=out)
+    # autograd would add the slopes of min and | | at 0, 1 and 0, where the sum is smooth and has ½
+    formula = lambda x: x.clamp(max=0) - torch.log1p(torch.exp(-x.abs()))  # noqa: E731
+    return kit.result(kit.with_gradient(formula, logsigmoid_backward, x), like=input, out=out)
 
 
 def logsigmoid_backward(grad: Tensor, input: Tensor) -> Tensor:
     """The gradient of input: grad · sigmoid(−x), which is 1 − sigmoid(x) without the cancellation."""
     return grad * sigmoid(-input)
-
-
-def _minus_abs(x: Tensor) -> Tensor:
-    """−|x|, whose slope at 0 is here that of −x: abs() has 0 there, a third one that fits neither side."""
-    return torch.where(x >= 0, -x, x)
 
 
 # ---- the operators ---------------------------------------------------------------------------------------------

@@ -11,9 +11,11 @@ that check the arguments and widen half precision; the formula; a line that roun
 - The formula is plain differentiable operations, on whole tensors, out of place: autograd, `torch.func`, `vmap` and
   `torch.compile` then work by themselves. No blocks, no scratch memory, no special case that is only faster.
 - Where autograd's own chain goes wrong, write the formula so that it goes right, and say why in a comment: a constant
-  is `detach()`ed (softmax's maximum), a tie is decided by `torch.where(x <= 0, 0, x)` and not by `clamp`, and where a
-  slope is infinite the number is exchanged before *and* after the step (`torch.where` twice, for both directions of
-  differentiation). A `torch.autograd.Function` is the last resort, with `setup_context` and `generate_vmap_rule`.
+  is `detach()`ed (softmax's maximum), a branch is taken by `torch.where`, and where a slope is infinite the number is
+  exchanged before *and* after the step (`torch.where` twice, for both directions of differentiation). Where only
+  another, harder or slower formula would help (relu's tie, sigmoid's overflow), `kit.with_gradient` takes the gradient
+  that is written below. A `torch.autograd.Function` of one's own is the last resort, with `setup_context`, `jvp` and
+  `generate_vmap_rule`.
 - `<name>_steps` is the formula with its intermediates in a frozen dataclass, called by the public function.
 - `<name>_backward(grad, *arguments of the function)` is the gradient where it teaches: a plain function right below,
   its formula in the docstring, as `Operator.backward`. Tests hold it against autograd's.
@@ -36,6 +38,7 @@ from core.ops.kit.checks import (
     tensor,
     writable,
 )
+from core.ops.kit.gradients import with_gradient
 from core.ops.kit.precision import autocast, converted, floating, numeric, ordered, result, wide
 from core.ops.kit.reductions import reduced, reduction
 from core.ops.kit.writing import shares_memory, write_out
@@ -61,6 +64,7 @@ __all__ = [
     "shares_memory",
     "tensor",
     "wide",
+    "with_gradient",
     "writable",
     "write_out",
 ]
