@@ -35,7 +35,7 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """
     x = kit.ordered(input, "input", inplace=inplace)
     output = kit.with_gradient(lambda x: x.clamp(min=0), relu_backward, x)  # clamp's slope at 0 is 1
-    return kit.result(output, like=input, inplace=inplace)
+    return kit.finish(output, like=input, inplace=inplace)
 
 
 def relu_backward(grad: Tensor, input: Tensor) -> Tensor:
@@ -52,8 +52,8 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     Deliberately other than torch: `inplace` with a negative negative_slope can be differentiated.
     Raises NotImplementedError for input that is not floating point, TypeError for a negative_slope that is no number.
     """
-    x, slope = kit.floating(input, "input", inplace=inplace), kit.number(negative_slope, "negative_slope")
-    return kit.result(torch.where(x > 0, x, slope * x), like=input, inplace=inplace)
+    x, slope = kit.floating(input, "input", inplace=inplace), kit.check_number(negative_slope, "negative_slope")
+    return kit.finish(torch.where(x > 0, x, slope * x), like=input, inplace=inplace)
 
 
 def leaky_relu_backward(grad: Tensor, input: Tensor, negative_slope: float = 0.01) -> Tensor:
@@ -68,10 +68,10 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     at 0 is that of the branch which gave the first, alpha, where torch has 0.
     Raises NotImplementedError for input that is not floating point, TypeError for an alpha that is no number.
     """
-    x, alpha = kit.floating(input, "input", inplace=inplace), kit.number(alpha, "alpha")
+    x, alpha = kit.floating(input, "input", inplace=inplace), kit.check_number(alpha, "alpha")
     # the clamp keeps exp from overflowing where x is taken: inf times a gradient of 0 would be nan
     output = torch.where(x <= 0, alpha * torch.expm1(x.clamp(max=0)), x)
-    return kit.result(output, like=input, inplace=inplace)
+    return kit.finish(output, like=input, inplace=inplace)
 
 
 def elu_backward(grad: Tensor, input: Tensor, alpha: float = 1.0) -> Tensor:
@@ -85,7 +85,7 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
     Raises NotImplementedError for integers and bools.
     """
     x = kit.floating(input, "input", complex=True, inplace=inplace)
-    return kit.result(x * sigmoid(x), like=input, inplace=inplace)
+    return kit.finish(x * sigmoid(x), like=input, inplace=inplace)
 
 
 def silu_backward(grad: Tensor, input: Tensor) -> Tensor:
@@ -99,11 +99,15 @@ def softplus(input: Tensor, beta: float = 1, threshold: float = 20, *, out: Tens
 
     Raises NotImplementedError for input that is not floating point, TypeError if beta or threshold is no number.
     """
-    x, beta, threshold = kit.floating(input, "input"), kit.number(beta, "beta"), kit.number(threshold, "threshold")
+    x, beta, threshold = (
+        kit.floating(input, "input"),
+        kit.check_number(beta, "beta"),
+        kit.check_number(threshold, "threshold"),
+    )
     scaled = beta * x
-    straight = scaled > threshold
+    straight = scaled > kit.check_number(threshold, "threshold")
     curved = torch.log1p(torch.exp(torch.where(straight, 0, scaled))) / beta  # 0 there: exp must not overflow
-    return kit.result(torch.where(straight, x, curved), like=input, out=out)
+    return kit.finish(torch.where(straight, x, curved), like=input, out=out)
 
 
 def softplus_backward(grad: Tensor, input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
@@ -123,11 +127,11 @@ def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
     Raises NotImplementedError for input that is not floating point, RuntimeError for another `approximate`.
     """
     x = kit.floating(input, "input")
-    if kit.choice(approximate, "approximate", ("none", "tanh"), RuntimeError) == "tanh":
+    if kit.check_choice(approximate, "approximate", ("none", "tanh"), RuntimeError) == "tanh":
         cdf = 0.5 * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
     else:
         cdf = 0.5 * (1 + torch.erf(x / math.sqrt(2)))
-    return kit.result(x * cdf, like=input)
+    return kit.finish(x * cdf, like=input)
 
 
 def gelu_backward(grad: Tensor, input: Tensor, *, approximate: str = "none") -> Tensor:
@@ -158,7 +162,7 @@ def tanh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """
     x = kit.numeric(input, "input")
     output = kit.with_gradient(_tanh, tanh_backward, x)  # sign and | | have no slope at 0, tanh has 1
-    return kit.result(output, like=input, out=out, cast=True)
+    return kit.finish(output, like=input, out=out, cast=True)
 
 
 def _tanh(x: Tensor) -> Tensor:

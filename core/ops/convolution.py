@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.ops.kit import integer
+from core.ops.kit import check_integer
 from core.ops.kit.windows import (
     Ints,
     Pads,
@@ -125,7 +125,7 @@ def conv2d(
     (bool, float8), RuntimeError for shapes, dtypes, devices or numbers that don't go together.
     """
     _check_types(input, weight, bias)
-    _check_groups(weight, integer(groups, "groups"))
+    _check_groups(weight, check_integer(groups, "groups"))
     stride, dilation = _positive(stride, "stride"), _positive(dilation, "dilation")
     padding = padding if isinstance(padding, str) else pair(padding, "padding")
     _check_shapes(input, weight, bias, groups)

@@ -127,7 +127,7 @@ def nll_loss(
     Raises ValueError for a batch of another size or a bad reduction, RuntimeError for another mismatch of shape or
     dtype and for a weight that requires grad, IndexError for a class outside 0 … C − 1.
     """
-    reduction = kit.reduction(reduction, size_average, reduce)
+    reduction = kit.reduction_of(reduction, size_average, reduce)
     _check_classes(input, target, weight, ignore_index)
     return _reduced_nll(*_picked(input, target, weight, ignore_index), reduction).to(input.dtype)
 
@@ -150,7 +150,7 @@ def cross_entropy(
     Raises what nll_loss raises, and RuntimeError for a label_smoothing above 1, for probabilities that are not
     floating point, and for an ignore_index ≥ 0 with probabilities.
     """
-    reduction = kit.reduction(reduction, size_average, reduce)
+    reduction = kit.reduction_of(reduction, size_average, reduce)
     require_tensor(input, "input")
     require_tensor(target, "target")
     _check_smoothing(label_smoothing)
@@ -271,7 +271,7 @@ def binary_cross_entropy(
     Raises ValueError for a target of another shape or a bad reduction, RuntimeError for values of input or target
     outside 0 … 1, for different dtypes, and for a weight that doesn't broadcast or requires grad.
     """
-    reduction = kit.reduction(reduction, size_average, reduce)
+    reduction = kit.reduction_of(reduction, size_average, reduce)
     _check_pair(input, target)
     _check_extra("weight", weight, target)
     if input.dtype != target.dtype:
@@ -338,7 +338,7 @@ def binary_cross_entropy_with_logits(
     Raises ValueError for a target of another shape or a bad reduction, RuntimeError for a target that is not
     floating point, and for a weight or pos_weight that doesn't broadcast or requires grad.
     """
-    reduction = kit.reduction(reduction, size_average, reduce)
+    reduction = kit.reduction_of(reduction, size_average, reduce)
     _check_pair(input, target)
     _check_extra("weight", weight, target)
     _check_extra("pos_weight", pos_weight, target)
@@ -369,7 +369,7 @@ def multilabel_soft_margin_loss(
     """
     if size_average is None and reduce is None and reduction == "elementwise_mean":
         raise ValueError("argument 'reduction' must be 'none', 'mean' or 'sum', but got 'elementwise_mean'")
-    reduction = kit.reduction(reduction, size_average, reduce)
+    reduction = kit.reduction_of(reduction, size_average, reduce)
     _check_labels(input, target, weight)
     common = torch.promote_types(input.dtype, target.dtype)
     scores, labels = torch.broadcast_tensors(input.to(common), target.to(common))

@@ -57,7 +57,7 @@ def normalize(
     Raises TypeError for arguments of a wrong type, IndexError for a dim out of range, RuntimeError for an integer
     input, a dim given twice, or an inf or negative norm of an empty dimension.
     """
-    return kit.result(normalize_steps(input, p, dim, eps).output, like=input, out=out, cast=True)
+    return kit.finish(normalize_steps(input, p, dim, eps).output, like=input, out=out, cast=True)
 
 
 def normalize_steps(
@@ -65,7 +65,7 @@ def normalize_steps(
 ) -> NormalizeSteps:
     """`normalize`, with the norm and the clamped norm kept."""
     norm = p_norm(input, p, dim)
-    clamped = norm.clamp_min(kit.number(eps, "eps"))
+    clamped = norm.clamp_min(kit.check_number(eps, "eps"))
     return NormalizeSteps(norm, clamped, input / clamped)
 
 

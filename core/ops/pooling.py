@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.ops.kit import integer
+from core.ops.kit import check_integer
 from core.ops.kit.windows import Ints, Pair, Windows, output_size, pair, window
 from core.ops.operator import Call, Operator
 
@@ -322,7 +322,7 @@ def avg_pool2d(
     if input.dim() < 3:
         raise IndexError(f"input must be (C, H, W) or (N, C, H, W), but its shape is {tuple(input.shape)}")
     if divisor_override is not None:
-        divisor_override = integer(divisor_override, "divisor_override")
+        divisor_override = check_integer(divisor_override, "divisor_override")
         if divisor_override == 0:
             raise RuntimeError("divisor_override must not be 0")
     windows = windows_of(input, kernel_size, stride, padding, 1, ceil_mode)

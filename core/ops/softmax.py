@@ -71,7 +71,7 @@ def softmax(input: Tensor, dim: int, dtype: torch.dtype | None = None, *, out: T
     """
     input = kit.converted(input, "input", dtype)
     output = softmax_steps(kit.wide(input), kit.dim_of(input, dim)).output
-    return kit.result(output if out is None else output.detach(), like=input, out=out)
+    return kit.finish(output if out is None else output.detach(), like=input, out=out)
 
 
 def softmax_steps(input: Tensor, dim: int) -> SoftmaxSteps:
@@ -118,7 +118,7 @@ def log_softmax(input: Tensor, dim: int, dtype: torch.dtype | None = None, *, ou
     """
     input = kit.converted(input, "input", dtype)
     output = log_softmax_steps(kit.wide(input), kit.dim_of(input, dim)).output
-    return kit.result(output if out is None else output.detach(), like=input, out=out)
+    return kit.finish(output if out is None else output.detach(), like=input, out=out)
 
 
 def log_softmax_steps(input: Tensor, dim: int) -> LogSoftmaxSteps:
@@ -145,7 +145,7 @@ def sigmoid(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     """
     x = kit.numeric(input, "input", complex=True)
     output = kit.with_gradient(lambda x: 1 / (1 + torch.exp(-x)), sigmoid_backward, x)
-    return kit.result(output, like=input, out=out, cast=True)
+    return kit.finish(output, like=input, out=out, cast=True)
 
 
 def sigmoid_backward(grad: Tensor, input: Tensor) -> Tensor:
@@ -162,7 +162,7 @@ def logsigmoid(input: Tensor, *, out: Tensor | None = None) -> Tensor:
     x = kit.floating(input, "input")
     # autograd would add the slopes of min and | | at 0, 1 and 0, where the sum is smooth and has ½
     formula = lambda x: x.clamp(max=0) - torch.log1p(torch.exp(-x.abs()))  # noqa: E731
-    return kit.result(kit.with_gradient(formula, logsigmoid_backward, x), like=input, out=out)
+    return kit.finish(kit.with_gradient(formula, logsigmoid_backward, x), like=input, out=out)
 
 
 def logsigmoid_backward(grad: Tensor, input: Tensor) -> Tensor:

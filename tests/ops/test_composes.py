@@ -34,7 +34,7 @@ def pairs():
                 yield pytest.param(operator, kind, id=f"{operator.name}-{kind.name}", marks=late)
 
 
-@pytest.mark.parametrize(("operator", "kind"), pairs())
+@pytest.mark.parametrize(("operator", "kind"), list(pairs()))
 def test_composes(operator, kind):
     count = tried(operator, kind, SHARE)
     assert not count.failures

@@ -43,7 +43,7 @@ def test_half_precision_is_rounded_once_forward_and_backward(dtype):
         return (x / 3).exp().sum(0, keepdim=True) * x
 
     x = torch.randn(50, generator=torch.Generator().manual_seed(0)).to(dtype).requires_grad_()
-    y = kit.result(steps(kit.floating(x, "x")), like=x)
+    y = kit.finish(steps(kit.floating(x, "x")), like=x)
     wide = x.detach().float().requires_grad_()
     expected = steps(wide)
     assert torch.equal(y, expected.to(dtype))
@@ -55,14 +55,18 @@ def test_half_precision_is_rounded_once_forward_and_backward(dtype):
 @pytest.mark.parametrize(
     ("check", "error", "naming"),
     [
-        (lambda: kit.tensor(1.0, "weight"), TypeError, "'weight' must be a Tensor, but got float"),
+        (lambda: kit.check_tensor(1.0, "weight"), TypeError, "'weight' must be a Tensor, but got float"),
         (lambda: kit.floating(torch.ones(1).long(), "input"), NotImplementedError, "'input' .* torch.int64"),
-        (lambda: kit.number("a", "eps"), TypeError, "'eps' must be a real number, but got str"),
-        (lambda: kit.integer(True, "dim"), TypeError, "'dim' must be an int, but got bool"),
+        (lambda: kit.check_number("a", "eps"), TypeError, "'eps' must be a real number, but got str"),
+        (lambda: kit.check_integer(True, "dim"), TypeError, "'dim' must be an int, but got bool"),
         (lambda: kit.dim_of(torch.ones(2, 3), 2), IndexError, r"'dim' must lie in \[-2, 1\]"),
         (lambda: kit.dims_of(torch.ones(2, 3), (0, -2)), RuntimeError, "'dim' must name each dimension once"),
-        (lambda: kit.choice("sum", "mode", ("a", "b")), ValueError, "'mode' must be one of 'a', 'b', but got 'sum'"),
-        (lambda: kit.boolean(1, "training"), TypeError, "'training' must be a bool, but got int"),
+        (
+            lambda: kit.check_choice("sum", "mode", ("a", "b")),
+            ValueError,
+            "'mode' must be one of 'a', 'b'",
+        ),
+        (lambda: kit.check_boolean(1, "training"), TypeError, "'training' must be a bool, but got int"),
         (
             lambda: kit.same_dtype(torch.ones(1), bias=torch.ones(1).double()),
             RuntimeError,

@@ -6,7 +6,7 @@ that check the arguments and widen half precision; the formula; a line that roun
     def silu(input: Tensor, inplace: bool = False) -> Tensor:
         \"\"\"x · sigmoid(x). As F.silu.\"\"\"
         x = kit.floating(input, "input", inplace=inplace)
-        return kit.result(x * sigmoid(x), like=input, inplace=inplace)
+        return kit.finish(x * sigmoid(x), like=input, inplace=inplace)
 
 - The formula is plain differentiable operations, on whole tensors, out of place: autograd, `torch.func`, `vmap` and
   `torch.compile` then work by themselves. No blocks, no scratch memory, no special case that is only faster.
@@ -21,48 +21,49 @@ that check the arguments and widen half precision; the formula; a line that roun
   its formula in the docstring, as `Operator.backward`. Tests hold it against autograd's.
 - A check raises torch's exception type with "argument 'dim' must be …, but got …". Checks of one operator that take
   more than a line live in a module of the kit (`kit.norms`), for the panel shows an operator's module only.
+- The scripts that readers take away drop the `kit.`: a name of the kit must be no name of an argument or a variable.
 - A check that reads numbers out of a tensor stands behind `kit.readable(tensor)`: a compiler, a meta or fake tensor
   and `vmap` have none to read.
 """
 
 from core.ops.kit.checks import (
-    boolean,
-    choice,
+    check_boolean,
+    check_choice,
+    check_integer,
+    check_number,
+    check_tensor,
     dim_of,
     dims_of,
-    integer,
-    number,
     readable,
     require,
     same_dtype,
-    tensor,
     writable,
 )
 from core.ops.kit.gradients import with_gradient
-from core.ops.kit.precision import autocast, converted, floating, numeric, ordered, result, wide
-from core.ops.kit.reductions import reduced, reduction
+from core.ops.kit.precision import autocast, converted, finish, floating, numeric, ordered, wide
+from core.ops.kit.reductions import reduced, reduction_of
 from core.ops.kit.writing import shares_memory, write_out
 
 __all__ = [
     "autocast",
-    "boolean",
-    "choice",
+    "check_boolean",
+    "check_choice",
+    "check_integer",
+    "check_number",
+    "check_tensor",
     "converted",
     "dim_of",
     "dims_of",
+    "finish",
     "floating",
-    "integer",
-    "number",
     "numeric",
     "ordered",
     "readable",
     "reduced",
-    "reduction",
+    "reduction_of",
     "require",
-    "result",
     "same_dtype",
     "shares_memory",
-    "tensor",
     "wide",
     "with_gradient",
     "writable",

@@ -21,14 +21,14 @@ def readable(tensor: Tensor) -> bool:
     return not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
 
 
-def tensor(value: Any, name: str) -> Tensor:
+def check_tensor(value: Any, name: str) -> Tensor:
     """TypeError unless `value` is a tensor."""
     if not isinstance(value, Tensor):
         raise TypeError(f"argument '{name}' must be a Tensor, but got {type(value).__name__}")
     return value
 
 
-def number(value: Any, name: str) -> Any:
+def check_number(value: Any, name: str) -> Any:
     """TypeError unless `value` is a real number, or a tensor of one that needs no gradient."""
     if isinstance(value, Tensor) and value.ndim == 0 and not value.requires_grad:
         return value
@@ -37,7 +37,7 @@ def number(value: Any, name: str) -> Any:
     return value
 
 
-def integer(value: Any, name: str) -> int:
+def check_integer(value: Any, name: str) -> int:
     """An int, or what acts as one (numpy's, a tensor of one integer), but no bool: TypeError."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
@@ -46,14 +46,14 @@ def integer(value: Any, name: str) -> int:
     return operator.index(value)
 
 
-def boolean(value: Any, name: str) -> bool:
+def check_boolean(value: Any, name: str) -> bool:
     """TypeError unless `value` is a bool."""
     if not isinstance(value, bool):
         raise TypeError(f"argument '{name}' must be a bool, but got {type(value).__name__}")
     return value
 
 
-def choice(value: Any, name: str, allowed: tuple[str, ...], error: type[Exception] = ValueError) -> str:
+def check_choice(value: Any, name: str, allowed: tuple[str, ...], error: type[Exception] = ValueError) -> str:
     """TypeError unless `value` is a str, `error` unless it is one of the allowed words."""
     if not isinstance(value, str):
         raise TypeError(f"argument '{name}' must be a str, but got {type(value).__name__}")
@@ -64,7 +64,7 @@ def choice(value: Any, name: str, allowed: tuple[str, ...], error: type[Exceptio
 
 def dim_of(input: Tensor, dim: Any, name: str = "dim") -> int:
     """`dim` counted from the front. TypeError unless an int, IndexError unless input has it (0-dim counts as 1)."""
-    dim, rank = integer(dim, name), max(input.ndim, 1)
+    dim, rank = check_integer(dim, name), max(input.ndim, 1)
     if not -rank <= dim < rank:
         allowed = f"[{-rank}, {rank - 1}] for {input.ndim} dimensions"
         raise IndexError(f"argument '{name}' must lie in {allowed}, but got {dim}")

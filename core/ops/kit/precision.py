@@ -25,7 +25,7 @@ def floating(value: Any, name: str, *, complex: bool = False, inplace: bool = Fa
 
     With `inplace` a copy where autograd may need the old numbers once the result is written over them.
     """
-    checks.tensor(value, name)
+    checks.check_tensor(value, name)
     if not (value.is_floating_point() or (complex and value.is_complex())):
         raise NotImplementedError(f"argument '{name}' must be floating point, but got {value.dtype}")
     return wide(_kept(value) if inplace else value)
@@ -33,7 +33,7 @@ def floating(value: Any, name: str, *, complex: bool = False, inplace: bool = Fa
 
 def numeric(value: Any, name: str, *, complex: bool = False) -> Tensor:
     """As `floating`, but integers and bools become the default float dtype."""
-    checks.tensor(value, name)
+    checks.check_tensor(value, name)
     if value.is_complex() and not complex:
         raise NotImplementedError(f"argument '{name}' must be real, but got {value.dtype}")
     if not (value.is_floating_point() or value.is_complex()):
@@ -43,7 +43,7 @@ def numeric(value: Any, name: str, *, complex: bool = False) -> Tensor:
 
 def ordered(value: Any, name: str, *, inplace: bool = False) -> Tensor:
     """As `floating`, but integers stay integers: RuntimeError for bools, NotImplementedError for complex numbers."""
-    checks.tensor(value, name)
+    checks.check_tensor(value, name)
     checks.require(value.dtype != torch.bool, name, "hold numbers", value.dtype)
     checks.require(not value.is_complex(), name, "be real, for there is no order", value.dtype, NotImplementedError)
     return wide(_kept(value) if inplace else value)
@@ -64,7 +64,7 @@ def converted(value: Any, name: str, dtype: Any) -> Tensor:
 
     TypeError for what is no tensor or no dtype, NotImplementedError unless floating point then.
     """
-    checks.tensor(value, name)
+    checks.check_tensor(value, name)
     if dtype is None:
         checks.require(value.is_floating_point(), name, "be floating point", value.dtype, NotImplementedError)
         return value
@@ -74,7 +74,7 @@ def converted(value: Any, name: str, dtype: Any) -> Tensor:
     return value.to(dtype)
 
 
-def result(
+def finish(
     value: Tensor, *, like: Tensor | torch.dtype, inplace: bool = False, out: Tensor | None = None, cast: bool = False
 ) -> Tensor:
     """The operator's result: `value` rounded to the dtype of `like`, written to `like` itself or to `out` if asked.

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 
 
-def reduction(reduction: Any, size_average: Any, reduce: Any) -> str:
+def reduction_of(reduction: Any, size_average: Any, reduce: Any) -> str:
     """The reduction that the arguments ask for: the two old ones, deprecated in torch too, overrule the new one."""
     if size_average is not None or reduce is not None:
         average, reduced = size_average in (None, True), reduce in (None, True)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.ops.kit.checks import integer
+from core.ops.kit.checks import check_integer
 
 Ints = int | Sequence[int]
 Pair = tuple[int, int]
@@ -20,7 +20,7 @@ def pair(value: Any, name: str) -> Pair:
         value = (value,)
     if len(value) not in (1, 2):
         raise RuntimeError(f"{name} must be one int or a tuple of two, but has {len(value)} numbers: {value}")
-    first, *_, last = (integer(number, name) for number in value * (3 - len(value)))
+    first, *_, last = (check_integer(number, name) for number in value * (3 - len(value)))
     return first, last
 
 
