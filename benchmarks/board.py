@@ -65,9 +65,11 @@ POINTED = """() => {
     for (const panel of document.querySelectorAll('[data-testid=stMain] .panel.linked')) {
         const { x, y, width, height } = panel.getBoundingClientRect();
         for (let i = 0; i < 24; i++) {
-            const [clientX, clientY] = [x + width * (0.15 + 0.8 * ((i * 7) % 24) / 24), y + height * (0.3 + 0.65 * i / 24)];
+            const clientX = x + width * (0.15 + 0.8 * ((i * 7) % 24) / 24);
+            const clientY = y + height * (0.3 + 0.65 * i / 24);
+            const move = new PointerEvent('pointermove', { clientX, clientY, bubbles: true, pointerType: 'mouse' });
             const start = performance.now();
-            panel.dispatchEvent(new PointerEvent('pointermove', { clientX, clientY, bubbles: true, pointerType: 'mouse' }));
+            panel.dispatchEvent(move);
             document.body.offsetHeight;  // the browser's own work of laying out what was outlined
             times.push(performance.now() - start);
         }

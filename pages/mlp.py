@@ -10,6 +10,9 @@ import streamlit as st
 import torch
 from torch import Tensor
 
+from core import compare
+from core.calls import Outcome
+from core.compare import Comparison
 from core.figures import colour, curves
 from core.figures.board import Cells, Panel
 from core.figures.colour import Scale
@@ -111,7 +114,7 @@ def lesson(topic: Topic) -> None:
     if not busy:
         through_the_network(seen)
         training.where(setup)
-        check.say("network and its gradients", once_a_network(seen.net, "compared", lambda: compare(seen)))
+        check.say("network and its gradients", once_a_network(seen.net, "compared", lambda: by_hand_and_by_torch(seen)))
         if run:
             show_training(run)
         first_layer(seen)
@@ -374,7 +377,7 @@ def first_layer(seen: Seen) -> None:
     )  # fmt: skip
 
 
-def compare(seen: Seen) -> check.Agreement:
+def by_hand_and_by_torch(seen: Seen) -> Comparison:
     """Logits, loss and gradients by hand against torch.nn and autograd, on 64 training images."""
     X, y = first_batch(seen.setup)
     steps = mlp.forward(seen.net, X)
@@ -384,10 +387,8 @@ def compare(seen: Seen) -> check.Agreement:
     loss = torch.nn.functional.cross_entropy(scores, y)
     gradients = torch.autograd.grad(loss, list(module.parameters()))
     theirs = [gradients[0].T, gradients[1], gradients[2].T, gradients[3]]
-    values = [check.apart([steps.logits], [scores]), abs(mlp.cross_entropy_loss(steps.logits, y) - loss).item()]
-    scale = max(t.abs().max().item() for t in (scores, *theirs))
-    tolerance = check.ULPS * torch.finfo(torch.float32).eps * max(scale, 1.0)
-    return check.Agreement(max(values), check.apart(ours.tensors(), theirs), tolerance)
+    values = [steps.logits, mlp.cross_entropy_loss(steps.logits, y)]
+    return compare.outcomes(Outcome(values, list(ours.tensors())), Outcome([scores, loss], theirs))
 
 
 # ---- backward, starts, mistakes --------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Activations: one number in, one number out, each as its formula beside the formula of its slope.
+"""Activations: one number in, one number out, each as its formula, with the formula of its slope below.
 
 Where a formula has a corner, the slope in the corner is a convention. All here follow torch: at 0, relu has slope 0,
 leaky_relu has negative_slope, elu has alpha. nan goes in and comes out.
@@ -11,17 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from core.ops.elementwise import (
-    by_blocks,
-    elementwise,
-    require_floating,
-    require_number,
-    require_tensor,
-    require_writable,
-    step,
-)
+from core.ops import kit
 from core.ops.operator import Call, Operator
-from core.ops.out import write_out
 from core.ops.softmax import sigmoid
 
 # ---- relu ------------------------------------------------------------------------------------------------------
@@ -36,60 +27,38 @@ def relu_textbook(X: Tensor) -> Tensor:
     return torch.max(input=X, other=torch.tensor(0.0))
 
 
-class _ReLU(torch.autograd.Function):
-    """Forward max(x, 0); backward the gradient where the output is above 0, and 0 elsewhere."""
-
-    @staticmethod
-    def forward(ctx: Any, input: Tensor) -> Tensor:
-        output = input.clamp(min=0)
-        ctx.save_for_backward(output)
-        return output
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
-        (output,) = ctx.saved_tensors
-        # sqrt(relu(x)) sends back an infinite gradient at 0: made finite first, since inf · 0 = nan
-        largest = torch.finfo(output.dtype).max
-        return by_blocks(lambda grad, y: grad.clamp(-largest, largest) * step(y), grads[0], output)
-
-
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
-    """max(input, 0), element by element. As F.relu: the slope at 0 is 0, integers stay integers.
+    """max(input, 0), element by element. As F.relu: the slope at 0 is 0, nan stays nan, integers stay integers.
 
-    Deliberately other than torch: an infinite gradient passes as the largest finite number.
     Raises RuntimeError for bools, NotImplementedError for complex input, RuntimeError if `inplace` would overwrite
     a leaf that requires grad.
     """
-    require_tensor(input, "input")
-    if input.dtype == torch.bool:
-        raise RuntimeError("argument 'input' must hold numbers, but got dtype torch.bool")
-    if input.is_complex():
-        raise NotImplementedError(f"argument 'input' must be real: {input.dtype} has no order, so no maximum with 0")
-    if not inplace:
-        return _ReLU.apply(input)
-    require_writable(input)
-    return input.copy_(_ReLU.apply(input))
+    x = kit.ordered(input, "input", inplace=inplace)
+    output = kit.with_gradient(lambda x: x.clamp(min=0), relu_backward, x)  # clamp's slope at 0 is 1
+    return kit.finish(output, like=input, inplace=inplace)
+
+
+def relu_backward(grad: Tensor, input: Tensor) -> Tensor:
+    """The gradient of input: grad where the input is above 0, and 0 elsewhere, even of an infinite grad."""
+    return torch.where(input <= 0, 0, grad)
 
 
 # ---- the neighbours --------------------------------------------------------------------------------------------
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
-    """max(x, 0) + negative_slope · min(x, 0). As F.leaky_relu, for a finite negative_slope.
+    """x above 0, negative_slope · x up to 0. As F.leaky_relu.
 
     Deliberately other than torch: `inplace` with a negative negative_slope can be differentiated.
     Raises NotImplementedError for input that is not floating point, TypeError for a negative_slope that is no number.
     """
-    require_floating(input, "input")
-    require_number(negative_slope, "negative_slope")
+    x, slope = kit.floating(input, "input", inplace=inplace), kit.check_number(negative_slope, "negative_slope")
+    return kit.finish(torch.where(x > 0, x, slope * x), like=input, inplace=inplace)
 
-    def formula(x: Tensor) -> Tensor:
-        return x.clamp(min=0) + negative_slope * x.clamp(max=0)
 
-    def slope(x: Tensor, _: Tensor) -> Tensor:
-        return step(x) * (1 - negative_slope) + negative_slope
-
-    return elementwise(input, formula, slope, inplace)
+def leaky_relu_backward(grad: Tensor, input: Tensor, negative_slope: float = 0.01) -> Tensor:
+    """The gradient of input: grad above 0, negative_slope · grad up to 0."""
+    return torch.where(input > 0, grad, negative_slope * grad)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -99,57 +68,52 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     at 0 is that of the branch which gave the first, alpha, where torch has 0.
     Raises NotImplementedError for input that is not floating point, TypeError for an alpha that is no number.
     """
-    require_floating(input, "input")
-    require_number(alpha, "alpha")
+    x, alpha = kit.floating(input, "input", inplace=inplace), kit.check_number(alpha, "alpha")
+    # the clamp keeps exp from overflowing where x is taken: inf times a gradient of 0 would be nan
+    output = torch.where(x <= 0, alpha * torch.expm1(x.clamp(max=0)), x)
+    return kit.finish(output, like=input, inplace=inplace)
 
-    def formula(x: Tensor) -> Tensor:
-        return x.clamp(min=0) + alpha * torch.expm1(x.clamp(max=0))
 
-    def slope(x: Tensor, _: Tensor) -> Tensor:
-        positive = step(x)
-        return positive + (1 - positive) * alpha * torch.exp(x.clamp(max=0))
-
-    return elementwise(input, formula, slope, inplace)
+def elu_backward(grad: Tensor, input: Tensor, alpha: float = 1.0) -> Tensor:
+    """The gradient of input: grad above 0, grad · alpha · exp(x) up to 0."""
+    return torch.where(input <= 0, grad * alpha * torch.exp(input.clamp(max=0)), grad)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
-    """x · sigmoid(x) = x / (1 + exp(−x)). As F.silu; takes complex numbers too.
+    """x · sigmoid(x). As F.silu; takes complex numbers too.
 
     Raises NotImplementedError for integers and bools.
     """
-    require_tensor(input, "input")
-    if not input.is_complex():
-        require_floating(input, "input")
-    return elementwise(input, _silu, _silu_slope, inplace)
+    x = kit.floating(input, "input", complex=True, inplace=inplace)
+    return kit.finish(x * sigmoid(x), like=input, inplace=inplace)
 
 
-def _silu(x: Tensor) -> Tensor:
-    return x / (1 + torch.exp(-x))
+def silu_backward(grad: Tensor, input: Tensor) -> Tensor:
+    """The gradient of input: grad · (s + x · s · (1 − s)) with s = sigmoid(x)."""
+    s = sigmoid(input)
+    return grad * (s + input * s * (1 - s))
 
 
-def _silu_slope(x: Tensor, y: Tensor) -> Tensor:
-    s = sigmoid(x)
-    return s + y * (1 - s)
-
-
-def softplus(input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
+def softplus(input: Tensor, beta: float = 1, threshold: float = 20, *, out: Tensor | None = None) -> Tensor:
     """log(1 + exp(beta · x)) / beta, a smooth relu; x itself where beta · x > threshold. As F.softplus.
 
     Raises NotImplementedError for input that is not floating point, TypeError if beta or threshold is no number.
     """
-    require_floating(input, "input")
-    require_number(beta, "beta")
-    require_number(threshold, "threshold")
+    x, beta, threshold = (
+        kit.floating(input, "input"),
+        kit.check_number(beta, "beta"),
+        kit.check_number(threshold, "threshold"),
+    )
+    scaled = beta * x
+    straight = scaled > kit.check_number(threshold, "threshold")
+    curved = torch.log1p(torch.exp(torch.where(straight, 0, scaled))) / beta  # 0 there: exp must not overflow
+    return kit.finish(torch.where(straight, x, curved), like=input, out=out)
 
-    def formula(x: Tensor) -> Tensor:
-        scaled = beta * x
-        return torch.where(scaled > threshold, x, torch.exp(scaled).log1p_() / beta)
 
-    def slope(x: Tensor, _: Tensor) -> Tensor:
-        scaled = beta * x
-        return torch.where(scaled > threshold, 1, sigmoid(scaled))
-
-    return elementwise(input, formula, slope)
+def softplus_backward(grad: Tensor, input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
+    """The gradient of input: grad · sigmoid(beta · x), and grad itself where beta · x > threshold."""
+    scaled = beta * input
+    return torch.where(scaled > threshold, grad, grad * sigmoid(scaled))
 
 
 # ---- gelu: x · Φ(x), with Φ(x) the probability that a standard normal number is below x ----------------------------
@@ -162,42 +126,23 @@ def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
     −inf gives nan (−inf · 0), as in torch; +inf gives inf, where torch's CPU kernel for many numbers gives nan.
     Raises NotImplementedError for input that is not floating point, RuntimeError for another `approximate`.
     """
-    require_floating(input, "input")
-    if not isinstance(approximate, str):
-        raise TypeError(f"argument 'approximate' must be a str, but got {type(approximate).__name__}")
-    if approximate not in GELUS:
-        raise RuntimeError(f"argument 'approximate' must be 'none' or 'tanh', but got {approximate!r}")
-    return elementwise(input, *GELUS[approximate])
+    x = kit.floating(input, "input")
+    if kit.check_choice(approximate, "approximate", ("none", "tanh"), RuntimeError) == "tanh":
+        cdf = 0.5 * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+    else:
+        cdf = 0.5 * (1 + torch.erf(x / math.sqrt(2)))
+    return kit.finish(x * cdf, like=input)
 
 
-def _normal_cdf(x: Tensor) -> Tensor:
-    return 0.5 * (1 + torch.erf(x * math.sqrt(0.5)))
-
-
-def _gelu(x: Tensor) -> Tensor:
-    return x * _normal_cdf(x)
-
-
-def _gelu_slope(x: Tensor, _: Tensor) -> Tensor:
-    density = torch.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
-    return _normal_cdf(x) + x * density
-
-
-def _gelu_inner(x: Tensor) -> Tensor:
-    return torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x))
-
-
-def _gelu_tanh(x: Tensor) -> Tensor:
-    return 0.5 * x * (1 + _gelu_inner(x))
-
-
-def _gelu_tanh_slope(x: Tensor, _: Tensor) -> Tensor:
-    t = _gelu_inner(x)
-    inner_slope = math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x * x)
-    return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * inner_slope
-
-
-GELUS = {"none": (_gelu, _gelu_slope), "tanh": (_gelu_tanh, _gelu_tanh_slope)}
+def gelu_backward(grad: Tensor, input: Tensor, *, approximate: str = "none") -> Tensor:
+    """The gradient of input: grad · (Φ(x) + x · Φ′(x)); by erf, Φ′(x) is the bell exp(−x²/2)/√(2π)."""
+    x = input
+    if approximate == "tanh":
+        t = torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))
+        cdf, density = 0.5 * (1 + t), 0.5 * (1 - t**2) * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x**2)
+    else:
+        cdf, density = 0.5 * (1 + torch.erf(x / math.sqrt(2))), torch.exp(-0.5 * x**2) / math.sqrt(2 * math.pi)
+    return grad * (cdf + x * density)
 
 
 # ---- tanh ------------------------------------------------------------------------------------------------------
@@ -209,27 +154,25 @@ def tanh_textbook(x: Tensor) -> Tensor:
 
 
 def tanh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """(eˣ − e⁻ˣ) / (eˣ + e⁻ˣ), by e²ˣ − 1, which keeps small x exact. As torch.tanh.
+    """(eˣ − e⁻ˣ) / (eˣ + e⁻ˣ) = sign(x) · (1 − e) / (1 + e) with e = exp(−2|x|), which never overflows. As torch.tanh.
 
-    Beyond ±20 it is ±1 in every dtype, so that x may stop there before exp overflows.
+    1 − e is −expm1(−2|x|), which keeps small x exact.
     Integers and bools give the default float dtype. Deliberately other than torch: complex numbers are refused.
     Raises NotImplementedError for those, RuntimeError for an `out` whose dtype cannot hold the result.
     """
-    require_tensor(input, "input")
-    if input.is_complex():
-        raise NotImplementedError(f"argument 'input' must be real, but got dtype {input.dtype}")
-    if not input.is_floating_point():
-        input = input.to(torch.get_default_dtype())
-    return write_out(elementwise(input, _tanh, _tanh_slope), out, (input,), cast=True)
+    x = kit.numeric(input, "input")
+    output = kit.with_gradient(_tanh, tanh_backward, x)  # sign and | | have no slope at 0, tanh has 1
+    return kit.finish(output, like=input, out=out, cast=True)
 
 
 def _tanh(x: Tensor) -> Tensor:
-    e = torch.expm1(2 * x.clamp(-20, 20))  # e²ˣ − 1
-    return e / (e + 2)
+    e_minus_1 = torch.expm1(-2 * x.abs())
+    return x.sign() * -e_minus_1 / (2 + e_minus_1)
 
 
-def _tanh_slope(_: Tensor, y: Tensor) -> Tensor:
-    return 1 - y * y
+def tanh_backward(grad: Tensor, input: Tensor) -> Tensor:
+    """The gradient of input: grad · (1 − tanh²(x))."""
+    return grad * (1 - tanh(input) ** 2)
 
 
 # ---- how an activation dies --------------------------------------------------------------------------------------
@@ -248,27 +191,29 @@ def _call(size: int, dtype: torch.dtype, device: torch.device, seed: int) -> Cal
     return Call((torch.randn(size, generator=generator).to(device, dtype),))
 
 
-def _operator(mirrors: str, manual: Any, torch_function: Any, operations: int, textbook: Any = None) -> Operator:
+def _operator(
+    mirrors: str, manual: Any, torch_function: Any, backward: Any, operations: int, textbook: Any = None
+) -> Operator:
     return Operator(
         mirrors=mirrors,
         manual=manual,
         torch=torch_function,
         textbook=textbook,
+        backward=backward,
         make_call=_call,
         sizes=(1_000, 100_000, 4_000_000),
         size_meaning="n: input of shape (n,)",
         bytes_moved=lambda size, itemsize: 2 * size * itemsize,
         operations=lambda size: operations * size,
-        target_ratio=1.0,
     )
 
 
 OPERATORS = (
-    _operator("torch.nn.functional.relu", relu, F.relu, 1, relu_textbook),
-    _operator("torch.nn.functional.leaky_relu", leaky_relu, F.leaky_relu, 2),
-    _operator("torch.nn.functional.elu", elu, F.elu, 3),
-    _operator("torch.nn.functional.gelu", gelu, F.gelu, 5),
-    _operator("torch.nn.functional.silu", silu, F.silu, 4),
-    _operator("torch.nn.functional.softplus", softplus, F.softplus, 5),
-    _operator("torch.tanh", tanh, torch.tanh, 4, tanh_textbook),
+    _operator("torch.nn.functional.relu", relu, F.relu, relu_backward, 1, relu_textbook),
+    _operator("torch.nn.functional.leaky_relu", leaky_relu, F.leaky_relu, leaky_relu_backward, 2),
+    _operator("torch.nn.functional.elu", elu, F.elu, elu_backward, 3),
+    _operator("torch.nn.functional.gelu", gelu, F.gelu, gelu_backward, 5),
+    _operator("torch.nn.functional.silu", silu, F.silu, silu_backward, 4),
+    _operator("torch.nn.functional.softplus", softplus, F.softplus, softplus_backward, 5),
+    _operator("torch.tanh", tanh, torch.tanh, tanh_backward, 4, tanh_textbook),
 )

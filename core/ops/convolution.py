@@ -5,7 +5,6 @@
 with zeros outside the input. The kernel is not flipped: signal processing calls this cross-correlation.
 """
 
-import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -14,51 +13,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from core.ops.kit import check_integer
+from core.ops.kit.windows import (
+    Ints,
+    Pads,
+    Pair,
+    output_size,
+    outputs_using,
+    pair,
+    same_padding,
+    tap_slices,
+    window,
+)
 from core.ops.operator import Call, Operator
 
-Ints = int | Sequence[int]
-Pair = tuple[int, int]
-Pads = tuple[Pair, Pair]  # ((top, bottom), (left, right))
+__all__ = ["Ints", "Pads", "Pair", "output_size", "outputs_using", "pair", "same_padding", "tap_slices", "window"]
+
 Kernel = tuple[tuple[float, ...], ...]
-
-
-# ---- one axis: which cells a window meets ----------------------------------------------------------------------
-
-
-def output_size(size: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> int:
-    """Windows that fit along one axis: ⌊(size + 2·padding − dilation·(kernel_size − 1) − 1) / stride⌋ + 1.
-
-    Zero or negative where the kernel is larger than the padded input. Source: torch.nn.Conv2d's documentation.
-    """
-    return (size + 2 * padding - dilation * (kernel_size - 1) - 1) // stride + 1
-
-
-def window(output_index: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> range:
-    """Input positions along one axis that an output cell is made of; below 0 or past the end they are padding.
-
-    `padding` is the padding before the first cell. The window of a cell (y, x) is the product of both axes'.
-    """
-    start = output_index * stride - padding
-    return range(start, start + kernel_size * dilation, dilation)
-
-
-def outputs_using(
-    input_index: int, outputs: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1
-) -> list[int]:
-    """Output positions along one axis, of `outputs` in all, whose window holds the input position."""
-    return [o for o in range(outputs) if input_index in window(o, kernel_size, stride, padding, dilation)]
-
-
-def same_padding(kernel_size: int, dilation: int = 1) -> Pair:
-    """Zeros before and after one axis so that stride 1 keeps its size; an odd total puts the extra one after."""
-    total = dilation * (kernel_size - 1)
-    return total // 2, total - total // 2
-
-
-def tap_slices(outputs: int, kernel_size: int, stride: int = 1, dilation: int = 1) -> list[slice]:
-    """For each kernel position along one axis, the padded cells that it meets, one for each output."""
-    span = (outputs - 1) * stride + 1 if outputs else 0
-    return [slice(k * dilation, k * dilation + span, stride) for k in range(kernel_size)]
 
 
 # ---- textbook --------------------------------------------------------------------------------------------------
@@ -154,7 +125,7 @@ def conv2d(
     (bool, float8), RuntimeError for shapes, dtypes, devices or numbers that don't go together.
     """
     _check_types(input, weight, bias)
-    _check_groups(weight, integer(groups, "groups"))
+    _check_groups(weight, check_integer(groups, "groups"))
     stride, dilation = _positive(stride, "stride"), _positive(dilation, "dilation")
     padding = padding if isinstance(padding, str) else pair(padding, "padding")
     _check_shapes(input, weight, bias, groups)
@@ -272,26 +243,6 @@ DTYPES = {
     *(torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8),
 }
 COLUMN_BUDGET = 2**21  # numbers in the im2col matrix at once, 8 MiB in float32: it stays near the cache
-
-
-def integer(value: Any, name: str) -> int:
-    """An int, or what acts as one (numpy's, a tensor of one integer), but no bool: TypeError."""
-    try:
-        if not isinstance(value, bool):
-            return operator.index(value)
-    except TypeError:
-        pass
-    raise TypeError(f"{name} must be an int, not {value!r}")
-
-
-def pair(value: Any, name: str) -> Pair:
-    """A setting for rows and columns: one int, or a tuple or list of one or two. TypeError, RuntimeError."""
-    if not isinstance(value, (tuple, list)):
-        value = (value,)
-    if len(value) not in (1, 2):
-        raise RuntimeError(f"{name} must be one int or a tuple of two, but has {len(value)} numbers: {value}")
-    first, *_, last = (integer(number, name) for number in value * (3 - len(value)))
-    return first, last
 
 
 def pads(padding: str | Ints, kernel_size: Pair, dilation: Pair) -> Pads:

@@ -1,18 +1,10 @@
-"""What the functions of one number have in common: autograd from two formulas, half precision, `inplace`.
-
-An activation is given by its formula and the formula of its slope. Letting autograd derive the slope from the
-steps of the formula would give the same number in most places, at three to ten times the cost, and the wrong one
-where a step overflows (inf · 0 = nan).
-"""
+"""Checks and blocks of the losses, until they follow `core.ops.kit`."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
-
-Formula = Callable[[Tensor], Tensor]
-Slope = Callable[[Tensor, Tensor], Tensor]  # of (input, output)
 
 
 def require_tensor(value: Any, name: str) -> None:
@@ -39,12 +31,6 @@ def require_number(value: Any, name: str) -> None:
 def widened(tensor: Tensor) -> Tensor:
     """float16 and bfloat16 as float32, in which torch's own kernels compute them; anything else unchanged."""
     return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
-
-
-def step(input: Tensor) -> Tensor:
-    """1 where input > 0, else 0 (also at 0 and nan), in the dtype of input."""
-    input = input.detach()
-    return torch.gt(input, 0, out=torch.empty_like(input))
 
 
 def _is_row(tensor: Tensor) -> bool:
@@ -89,43 +75,3 @@ def _fill(output: Tensor, function: Callable[..., Tensor], tensors: Iterable[Ten
     blocks = zip(*(tensor.split(length) for tensor in (output, *tensors)), strict=True)
     for written, *read in blocks:
         written.copy_(function(*map(widened, read)))
-
-
-class _Elementwise(torch.autograd.Function):
-    """output = formula(input), and by the chain rule: gradient = output's gradient · slope(input, output)."""
-
-    @staticmethod
-    def forward(ctx: Any, input: Tensor, formula: Formula, slope: Slope) -> Tensor:
-        output = by_blocks(formula, input)
-        ctx.slope = slope
-        ctx.save_for_backward(input, output)
-        return output
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
-        input, output = ctx.saved_tensors
-
-        def chain(grad: Tensor, input: Tensor, output: Tensor) -> Tensor:
-            return grad * ctx.slope(input, output).conj()
-
-        return by_blocks(chain, grads[0], input, output), None, None
-
-
-def elementwise(input: Tensor, formula: Formula, slope: Slope, inplace: bool = False) -> Tensor:
-    """formula(input), differentiable twice if `slope` is written in differentiable operations.
-
-    With `inplace` the result overwrites input; a copy of input is kept while a gradient may ask for it.
-    """
-    if not inplace:
-        return _Elementwise.apply(input, formula, slope)
-    require_writable(input)
-    recorded = input.requires_grad and torch.is_grad_enabled()
-    return input.copy_(_Elementwise.apply(input.clone() if recorded else input, formula, slope))
-
-
-def require_writable(input: Tensor) -> None:
-    """RuntimeError where `inplace` would lose a leaf's value, or write to one cell several times."""
-    if input.is_leaf and input.requires_grad and torch.is_grad_enabled():
-        raise RuntimeError("inplace=True: input is a leaf that requires grad; pass a non-leaf, or inplace=False")
-    if any(stride == 0 and size > 1 for stride, size in zip(input.stride(), input.shape, strict=True)):
-        raise RuntimeError("inplace=True: several elements of input share one memory cell; pass input.clone()")

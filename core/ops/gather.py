@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 import torch
 
+from core.ops.kit import shares_memory, write_out
 from core.ops.operator import Call, Operator
-from core.ops.out import shares_memory, write_out
 
 Tensor = torch.Tensor
 

@@ -7,7 +7,6 @@ Cross entropy takes four steps, each a function here: softmax → log → pick t
 The classes are dimension 1 of (N, C, d₁, …), or dimension 0 of a single sample (C,).
 """
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.ops import kit
 from core.ops.elementwise import by_blocks, require_floating, require_number, require_tensor, widened
 from core.ops.operator import Call, Operator
 from core.ops.softmax import log_softmax, sigmoid, sigmoid_textbook, softmax, softmax_textbook
@@ -107,30 +107,6 @@ def cross_entropy_gradient(input: Tensor, target: Tensor) -> Tensor:
     return (softmax(input, 1) - one_hot(target, input.shape[1], input.dtype)) / len(input)
 
 
-# ---- reductions ------------------------------------------------------------------------------------------------
-
-
-def _reduction(reduction: Any, size_average: Any, reduce: Any) -> str:
-    """The reduction that the arguments ask for: the two old ones, deprecated in torch too, overrule the new one."""
-    if size_average is not None or reduce is not None:
-        average, reduced = size_average in (None, True), reduce in (None, True)
-        reduction = ("mean" if average else "sum") if reduced else "none"
-        warnings.warn(f"size_average and reduce are deprecated, use reduction={reduction!r}", stacklevel=3)
-    if reduction == "elementwise_mean":
-        warnings.warn("reduction='elementwise_mean' is deprecated, use 'mean'", stacklevel=3)
-        return "mean"
-    if reduction not in ("none", "mean", "sum"):
-        raise ValueError(f"argument 'reduction' must be 'none', 'mean' or 'sum', but got {reduction!r}")
-    return reduction
-
-
-def _reduced(loss: Tensor, reduction: str) -> Tensor:
-    """The losses themselves, their sum or their mean (nan of none at all)."""
-    if reduction == "none":
-        return loss
-    return loss.mean() if reduction == "mean" else loss.sum()
-
-
 # ---- one of C classes: nll_loss and cross_entropy --------------------------------------------------------------
 
 
@@ -151,7 +127,7 @@ def nll_loss(
     Raises ValueError for a batch of another size or a bad reduction, RuntimeError for another mismatch of shape or
     dtype and for a weight that requires grad, IndexError for a class outside 0 … C − 1.
     """
-    reduction = _reduction(reduction, size_average, reduce)
+    reduction = kit.reduction_of(reduction, size_average, reduce)
     _check_classes(input, target, weight, ignore_index)
     return _reduced_nll(*_picked(input, target, weight, ignore_index), reduction).to(input.dtype)
 
@@ -174,7 +150,7 @@ def cross_entropy(
     Raises what nll_loss raises, and RuntimeError for a label_smoothing above 1, for probabilities that are not
     floating point, and for an ignore_index ≥ 0 with probabilities.
     """
-    reduction = _reduction(reduction, size_average, reduce)
+    reduction = kit.reduction_of(reduction, size_average, reduce)
     require_tensor(input, "input")
     require_tensor(target, "target")
     _check_smoothing(label_smoothing)
@@ -220,8 +196,8 @@ def _spread(log_probabilities: Tensor, target: Tensor, weight: Tensor | None, ig
 
 
 def _reduced_nll(loss: Tensor, weights: Tensor, reduction: str) -> Tensor:
-    """As `_reduced`, but the mean is a weighted one."""
-    return loss.sum() / weights.sum() if reduction == "mean" else _reduced(loss, reduction)
+    """As `kit.reduced`, but the mean is a weighted one."""
+    return loss.sum() / weights.sum() if reduction == "mean" else kit.reduced(loss, reduction)
 
 
 def _soft_cross_entropy(
@@ -234,7 +210,7 @@ def _soft_cross_entropy(
     losses = -log_softmax(input, dim) * target
     if weight is not None:
         losses = losses * _along_classes(weight, input)
-    return _reduced(losses.sum(dim), reduction)  # (N, d₁, …): the mean is over samples and places, not classes
+    return kit.reduced(losses.sum(dim), reduction)  # (N, d₁, …): the mean is over samples and places, not classes
 
 
 def _along_classes(weight: Tensor, input: Tensor) -> Tensor:
@@ -295,7 +271,7 @@ def binary_cross_entropy(
     Raises ValueError for a target of another shape or a bad reduction, RuntimeError for values of input or target
     outside 0 … 1, for different dtypes, and for a weight that doesn't broadcast or requires grad.
     """
-    reduction = _reduction(reduction, size_average, reduce)
+    reduction = kit.reduction_of(reduction, size_average, reduce)
     _check_pair(input, target)
     _check_extra("weight", weight, target)
     if input.dtype != target.dtype:
@@ -362,7 +338,7 @@ def binary_cross_entropy_with_logits(
     Raises ValueError for a target of another shape or a bad reduction, RuntimeError for a target that is not
     floating point, and for a weight or pos_weight that doesn't broadcast or requires grad.
     """
-    reduction = _reduction(reduction, size_average, reduce)
+    reduction = kit.reduction_of(reduction, size_average, reduce)
     _check_pair(input, target)
     _check_extra("weight", weight, target)
     _check_extra("pos_weight", pos_weight, target)
@@ -393,7 +369,7 @@ def multilabel_soft_margin_loss(
     """
     if size_average is None and reduce is None and reduction == "elementwise_mean":
         raise ValueError("argument 'reduction' must be 'none', 'mean' or 'sum', but got 'elementwise_mean'")
-    reduction = _reduction(reduction, size_average, reduce)
+    reduction = kit.reduction_of(reduction, size_average, reduce)
     _check_labels(input, target, weight)
     common = torch.promote_types(input.dtype, target.dtype)
     scores, labels = torch.broadcast_tensors(input.to(common), target.to(common))
@@ -401,11 +377,11 @@ def multilabel_soft_margin_loss(
     if weight is not None:
         losses = losses * weight
     dim = input.ndim - 1
-    return _reduced(losses.sum(dim) / input.shape[dim], reduction)
+    return kit.reduced(losses.sum(dim) / input.shape[dim], reduction)
 
 
 def _weighted(losses: Tensor, weight: Tensor | None, reduction: str) -> Tensor:
-    return _reduced(losses if weight is None else losses * weight.to(losses.dtype), reduction)
+    return kit.reduced(losses if weight is None else losses * weight.to(losses.dtype), reduction)
 
 
 # ---- refusals --------------------------------------------------------------------------------------------------

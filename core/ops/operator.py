@@ -29,6 +29,8 @@ class Operator:
 
     `manual` has the signature of `torch`; `textbook` is the tutorial's form and may accept less, in which
     case `textbook_call` applies it to the same arguments as the other tiers (for example channel by channel).
+    `backward` takes the gradient of the output and then the arguments of `manual`. It returns the gradient of the
+    first tensor, or a tuple: one for each tensor that has a gradient, in the order of the arguments.
     """
 
     mirrors: str  # the dotted name of the library's function: "torch.nn.functional.conv2d"
@@ -41,6 +43,7 @@ class Operator:
     operations: Callable[[int], int]  # arithmetic operations of the definition, a multiply-add counting as two
     textbook: Callable[..., Any] | None = None
     textbook_call: Callable[..., Any] | None = None
+    backward: Callable[..., Any] | None = None  # (gradient of the output, *arguments): the gradients, see below
     target_ratio: float | None = None  # manual ÷ torch aimed at, on the CPU, at the largest size
     differentiable: bool = True
     random: bool = False  # draws from the generator: seed before each call

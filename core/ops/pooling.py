@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.ops.convolution import Ints, Pair, integer, output_size, pair, tap_slices, window
+from core.ops.kit import check_integer
+from core.ops.kit.windows import Ints, Pair, Windows, output_size, pair, window
 from core.ops.operator import Call, Operator
 
 # ---- one axis: how many windows, and what an average divides by ------------------------------------------------
@@ -124,50 +125,6 @@ def _avg_textbook(input: Tensor, kernel_size: Ints, stride: Ints | None = None, 
 
 
 # ---- the windows of a call -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Windows:
-    """Where the windows of one call lie: pairs for rows and columns, checked."""
-
-    input_size: Pair
-    kernel_size: Pair
-    stride: Pair
-    padding: Pair
-    dilation: Pair
-    outputs: Pair
-
-    @property
-    def taps(self) -> tuple[list[slice], list[slice]]:
-        """For each kernel row, the padded rows it meets, one an output row; for each kernel column likewise."""
-        rows, cols = (
-            tap_slices(self.outputs[d], self.kernel_size[d], self.stride[d], self.dilation[d]) for d in (0, 1)
-        )
-        return rows, cols
-
-    def pad(self, input: Tensor, value: float) -> Tensor:
-        """The input with `value` around it, as far as the windows reach."""
-        top, left = self.padding
-        bottom, right = (max(0, self._end(d) - self.input_size[d]) for d in (0, 1))
-        if not any((top, left, bottom, right)):
-            return input
-        return torch.nn.functional.pad(input, (left, right, top, bottom), value=value)
-
-    def _end(self, d: int) -> int:
-        """The first position past the last window."""
-        last = window(self.outputs[d] - 1, self.kernel_size[d], self.stride[d], self.padding[d], self.dilation[d])
-        return last[-1] + 1
-
-    def positions(self, d: int, device: torch.device) -> Tensor:
-        """Input positions along axis `d` that each kernel position meets: (kernel size, outputs)."""
-        starts = torch.arange(self.outputs[d], device=device) * self.stride[d] - self.padding[d]
-        return torch.arange(self.kernel_size[d], device=device)[:, None] * self.dilation[d] + starts
-
-    def all_hold_input(self) -> bool:
-        """Whether each window holds a cell of the input: with dilation one can hold padding alone."""
-        positions = (self.positions(d, torch.device("cpu")) for d in (0, 1))
-        inside = [(cells >= 0) & (cells < size) for cells, size in zip(positions, self.input_size, strict=True)]
-        return all(bool(cells.any(0).all()) for cells in inside)
 
 
 def windows_of(
@@ -370,7 +327,7 @@ def avg_pool2d(
     if input.dim() < 3:
         raise IndexError(f"input must be (C, H, W) or (N, C, H, W), but its shape is {tuple(input.shape)}")
     if divisor_override is not None:
-        divisor_override = integer(divisor_override, "divisor_override")
+        divisor_override = check_integer(divisor_override, "divisor_override")
         if divisor_override == 0:
             raise RuntimeError("divisor_override must not be 0")
     windows = windows_of(input, kernel_size, stride, padding, 1, ceil_mode)

@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 
+from core.ops.kit import write_out
 from core.ops.operator import Call, Operator
-from core.ops.out import write_out
 
 Tensor = torch.Tensor
 Shape = tuple[int, ...]

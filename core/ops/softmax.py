@@ -6,16 +6,13 @@ exp overflows above 88 in float32. Subtracting the largest number first changes 
 (exp(x − m) = exp(x) / exp(m), and exp(m) cancels) and leaves no exponent above 0.
 """
 
-import operator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from core.ops.elementwise import by_rows, elementwise, require_floating, require_tensor
+from core.ops import kit
 from core.ops.operator import Call, Operator
-from core.ops.out import write_out
 
 # ---- textbook: the tutorial's form -----------------------------------------------------------------------------
 
@@ -61,14 +58,6 @@ class SoftmaxSteps:
     output: Tensor  # exp / total
 
 
-def softmax_steps(input: Tensor, dim: int) -> SoftmaxSteps:
-    """The steps of softmax along `dim`, in the order in which they are taken."""
-    shifted = input - _largest(input, dim)
-    exp = shifted.exp()
-    total = exp.sum(dim, keepdim=True)
-    return SoftmaxSteps(shifted, exp, total, exp / total)
-
-
 def softmax(input: Tensor, dim: int, dtype: torch.dtype | None = None, *, out: Tensor | None = None) -> Tensor:
     """exp(input) / Σ exp(input) along `dim`: positive numbers that sum to 1. As torch.softmax.
 
@@ -80,8 +69,23 @@ def softmax(input: Tensor, dim: int, dtype: torch.dtype | None = None, *, out: T
     Raises IndexError for a dim that input lacks, TypeError for one that is no int, NotImplementedError for an
     input (after `dtype`) that is not floating point, RuntimeError for an `out` of another dtype.
     """
-    input = _prepared(input, dim, dtype)
-    return write_out(_Softmax.apply(input, dim), out, ())
+    input = kit.converted(input, "input", dtype)
+    output = softmax_steps(kit.wide(input), kit.dim_of(input, dim)).output
+    return kit.finish(output if out is None else output.detach(), like=input, out=out)
+
+
+def softmax_steps(input: Tensor, dim: int) -> SoftmaxSteps:
+    """The steps of softmax along `dim`, in the order in which they are taken."""
+    shifted = input - _largest(input, dim)
+    exp = shifted.exp()
+    total = exp.sum(dim, keepdim=True)
+    return SoftmaxSteps(shifted, exp, total, exp / total)
+
+
+def softmax_backward(grad: Tensor, input: Tensor, dim: int) -> Tensor:
+    """The gradient of input: s · (grad − Σ grad · s), the Jacobian diag(s) − s·sᵀ times grad without building it."""
+    s = softmax(input, dim)
+    return s * (grad - (grad * s).sum(dim, keepdim=True))
 
 
 def softmax_jacobian(output: Tensor) -> Tensor:
@@ -89,22 +93,10 @@ def softmax_jacobian(output: Tensor) -> Tensor:
     return torch.diag(output) - torch.outer(output, output)
 
 
-class _Softmax(torch.autograd.Function):
-    """Backward: the Jacobian above times the gradient g, which is s · (g − Σ g·s), without building the Jacobian."""
-
-    @staticmethod
-    def forward(ctx: Any, input: Tensor, dim: int) -> Tensor:
-        output = by_rows(lambda x: softmax_steps(x, dim).output, dim, input)
-        ctx.dim = dim
-        ctx.save_for_backward(output)
-        return output
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
-        def backward(grad: Tensor, output: Tensor) -> Tensor:
-            return output * (grad - (grad * output).sum(ctx.dim, keepdim=True))
-
-        return by_rows(backward, ctx.dim, grads[0], *ctx.saved_tensors), None
+def _largest(input: Tensor, dim: int) -> Tensor:
+    """The largest number along dim, which keeps size 1, as a constant: it cancels, and so does its gradient."""
+    input = input.detach()
+    return input.amax(dim, keepdim=True) if input.numel() else input.sum(dim, keepdim=True)
 
 
 # ---- log softmax -----------------------------------------------------------------------------------------------
@@ -119,6 +111,16 @@ class LogSoftmaxSteps:
     output: Tensor  # shifted − log_total
 
 
+def log_softmax(input: Tensor, dim: int, dtype: torch.dtype | None = None, *, out: Tensor | None = None) -> Tensor:
+    """log(softmax(input)) along `dim`, finite where the probability itself is too small for a float.
+
+    As torch.log_softmax; arguments, edge cases and errors as `softmax`.
+    """
+    input = kit.converted(input, "input", dtype)
+    output = log_softmax_steps(kit.wide(input), kit.dim_of(input, dim)).output
+    return kit.finish(output if out is None else output.detach(), like=input, out=out)
+
+
 def log_softmax_steps(input: Tensor, dim: int) -> LogSoftmaxSteps:
     """The steps of log_softmax along `dim`: the logarithm is taken before the division, which it turns into a minus."""
     shifted = input - _largest(input, dim)
@@ -126,103 +128,46 @@ def log_softmax_steps(input: Tensor, dim: int) -> LogSoftmaxSteps:
     return LogSoftmaxSteps(shifted, log_total, shifted - log_total)
 
 
-def log_softmax(input: Tensor, dim: int, dtype: torch.dtype | None = None, *, out: Tensor | None = None) -> Tensor:
-    """log(softmax(input)) along `dim`, finite where the probability itself is too small for a float.
-
-    As torch.log_softmax; arguments, edge cases and errors as `softmax`.
-    """
-    input = _prepared(input, dim, dtype)
-    return write_out(_LogSoftmax.apply(input, dim), out, ())
-
-
-class _LogSoftmax(torch.autograd.Function):
-    """Backward: g − softmax · Σ g."""
-
-    @staticmethod
-    def forward(ctx: Any, input: Tensor, dim: int) -> Tensor:
-        output = by_rows(lambda x: log_softmax_steps(x, dim).output, dim, input)
-        ctx.dim = dim
-        ctx.save_for_backward(output)
-        return output
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
-        def backward(grad: Tensor, output: Tensor) -> Tensor:
-            return grad - output.exp() * grad.sum(ctx.dim, keepdim=True)
-
-        return by_rows(backward, ctx.dim, grads[0], *ctx.saved_tensors), None
+def log_softmax_backward(grad: Tensor, input: Tensor, dim: int) -> Tensor:
+    """The gradient of input: grad − softmax(input) · Σ grad."""
+    return grad - softmax(input, dim) * grad.sum(dim, keepdim=True)
 
 
 # ---- one number: sigmoid and its logarithm ---------------------------------------------------------------------
 
 
 def sigmoid(input: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """1 / (1 + exp(−input)), element by element. As torch.sigmoid.
+    """1 / (1 + exp(−x)), element by element. As torch.sigmoid.
 
-    exp(−input) may overflow to inf, and 1 / inf = 0 is then right; the slope s(1 − s) needs no exp and stays right too.
+    exp(−x) may overflow to inf, and 1 / inf = 0 is then right; autograd's chain would give 0 · inf = nan.
     Integers and bools give the default float dtype. Complex numbers are taken.
     Raises TypeError if input is no tensor, RuntimeError for an `out` whose dtype cannot hold the result.
     """
-    require_tensor(input, "input")
-    if not (input.is_floating_point() or input.is_complex()):
-        input = input.to(torch.get_default_dtype())
-    return write_out(elementwise(input, _sigmoid, _sigmoid_slope), out, (input,), cast=True)
+    x = kit.numeric(input, "input", complex=True)
+    output = kit.with_gradient(lambda x: 1 / (1 + torch.exp(-x)), sigmoid_backward, x)
+    return kit.finish(output, like=input, out=out, cast=True)
 
 
-def _sigmoid(x: Tensor) -> Tensor:
-    return (1 + torch.exp(-x)).reciprocal()
+def sigmoid_backward(grad: Tensor, input: Tensor) -> Tensor:
+    """The gradient of input: grad · s · (1 − s) with s = sigmoid(x)."""
+    s = sigmoid(input)
+    return grad * s * (1 - s)
 
 
-def _sigmoid_slope(_: Tensor, s: Tensor) -> Tensor:
-    return s * (1 - s)
-
-
-def logsigmoid(input: Tensor) -> Tensor:
-    """log(sigmoid(input)) = min(x, 0) − log(1 + exp(−|x|)), whose exponent is never positive. As F.logsigmoid.
+def logsigmoid(input: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """log(sigmoid(x)) = min(x, 0) − log(1 + exp(−|x|)), whose exponent is never positive. As F.logsigmoid.
 
     Raises NotImplementedError for integers and complex numbers, as torch does.
     """
-    require_floating(input, "input")
-    return elementwise(input, _logsigmoid, _logsigmoid_slope)
+    x = kit.floating(input, "input")
+    # autograd would add the slopes of min and | | at 0, 1 and 0, where the sum is smooth and has ½
+    formula = lambda x: x.clamp(max=0) - torch.log1p(torch.exp(-x.abs()))  # noqa: E731
+    return kit.finish(kit.with_gradient(formula, logsigmoid_backward, x), like=input, out=out)
 
 
-def _logsigmoid(x: Tensor) -> Tensor:
-    return x.clamp(max=0) - torch.exp(-x.abs()).log1p_()
-
-
-def _logsigmoid_slope(x: Tensor, _: Tensor) -> Tensor:
-    return sigmoid(-x)  # 1 − sigmoid(x), without the cancellation
-
-
-# ---- what the above share --------------------------------------------------------------------------------------
-
-
-def _largest(input: Tensor, dim: int) -> Tensor:
-    """The largest number along dim, which keeps size 1; nothing to find in an empty input."""
-    return input.amax(dim, keepdim=True) if input.numel() else input.sum(dim, keepdim=True)
-
-
-def _prepared(input: Tensor, dim: int, dtype: torch.dtype | None) -> Tensor:
-    """The input in `dtype`, once the arguments are known to be in order."""
-    require_tensor(input, "input")
-    require_dim(dim, input.ndim)
-    if dtype is None:
-        require_floating(input, "input")
-        return input
-    if not isinstance(dtype, torch.dtype):
-        raise TypeError(f"argument 'dtype' must be a torch.dtype, but got {type(dtype).__name__}")
-    if not dtype.is_floating_point:
-        raise NotImplementedError(f"argument 'dtype' must be a floating point type, but got {dtype}")
-    return input.to(dtype)
-
-
-def require_dim(dim: Any, ndim: int) -> None:
-    """TypeError unless `dim` is an int, IndexError unless a tensor of `ndim` dimensions has it (0-dim counts as 1)."""
-    if isinstance(dim, bool) or not hasattr(dim, "__index__"):
-        raise TypeError(f"argument 'dim' must be an int, but got {type(dim).__name__}")
-    size = max(ndim, 1)
-    if not -size <= operator.index(dim) < size:
-        raise IndexError(f"argument 'dim' must lie in [{-size}, {size - 1}] for {ndim} dimensions, but got {dim}")
+def logsigmoid_backward(grad: Tensor, input: Tensor) -> Tensor:
+    """The gradient of input: grad · sigmoid(−x), which is 1 − sigmoid(x) without the cancellation."""
+    return grad * sigmoid(-input)
 
 
 # ---- the operators ---------------------------------------------------------------------------------------------
@@ -245,6 +190,7 @@ OPERATORS = (
     Operator(
         mirrors="torch.softmax",
         manual=softmax,
+        backward=softmax_backward,
         torch=torch.softmax,
         textbook=softmax_textbook,
         textbook_call=_softmax_textbook_call,
@@ -253,11 +199,11 @@ OPERATORS = (
         size_meaning=ROWS,
         bytes_moved=lambda size, itemsize: 2 * 100 * size * itemsize,
         operations=lambda size: 5 * 100 * size,  # largest, minus, exp, sum, divide
-        target_ratio=1.5,
     ),
     Operator(
         mirrors="torch.log_softmax",
         manual=log_softmax,
+        backward=log_softmax_backward,
         torch=torch.log_softmax,
         textbook=softmax_textbook,
         textbook_call=_log_softmax_textbook_call,
@@ -266,11 +212,11 @@ OPERATORS = (
         size_meaning=ROWS,
         bytes_moved=lambda size, itemsize: 2 * 100 * size * itemsize,
         operations=lambda size: 5 * 100 * size,
-        target_ratio=1.5,
     ),
     Operator(
         mirrors="torch.sigmoid",
         manual=sigmoid,
+        backward=sigmoid_backward,
         torch=torch.sigmoid,
         textbook=sigmoid_textbook,
         make_call=_numbers_call,
@@ -278,11 +224,11 @@ OPERATORS = (
         size_meaning=NUMBERS,
         bytes_moved=lambda size, itemsize: 2 * size * itemsize,
         operations=lambda size: 4 * size,  # negate, exp, add, divide
-        target_ratio=1.5,
     ),
     Operator(
         mirrors="torch.nn.functional.logsigmoid",
         manual=logsigmoid,
+        backward=logsigmoid_backward,
         torch=torch.nn.functional.logsigmoid,
         textbook=sigmoid_textbook,
         textbook_call=_logsigmoid_textbook_call,
@@ -291,6 +237,5 @@ OPERATORS = (
         size_meaning=NUMBERS,
         bytes_moved=lambda size, itemsize: 2 * size * itemsize,
         operations=lambda size: 6 * size,
-        target_ratio=1.5,
     ),
 )

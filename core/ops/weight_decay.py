@@ -115,7 +115,7 @@ class Moments:
     step: int
     exp_avg: Tensor  # running mean of the gradient
     exp_avg_sq: Tensor  # running mean of its square
-    max_exp_avg_sq: Tensor  # largest exp_avg_sq so far, for amsgrad
+    max_exp_avg_sq: Tensor  # largest exp_avg_sq so far with amsgrad, exp_avg_sq itself without
 
 
 AdamState = tuple[Moments | None, ...]
@@ -151,7 +151,7 @@ def adam_step(
             p = p * (1 - lr * weight_decay)
         elif weight_decay:
             g = g + weight_decay * p
-        now = _moments(before or _no_moments(p), g, beta1, beta2)
+        now = _moments(before or _no_moments(p), g, beta1, beta2, amsgrad)
         mean = now.exp_avg / (1 - beta1**now.step)
         square = (now.max_exp_avg_sq if amsgrad else now.exp_avg_sq) / (1 - beta2**now.step)
         return p - lr * mean / (square.sqrt() + eps), now
@@ -184,10 +184,11 @@ def _no_moments(p: Tensor) -> Moments:
     return Moments(0, zero, zero, zero)
 
 
-def _moments(before: Moments, g: Tensor, beta1: float, beta2: float) -> Moments:
+def _moments(before: Moments, g: Tensor, beta1: float, beta2: float, amsgrad: bool) -> Moments:
     exp_avg = beta1 * before.exp_avg + (1 - beta1) * g
     exp_avg_sq = beta2 * before.exp_avg_sq + (1 - beta2) * g**2
-    return Moments(before.step + 1, exp_avg, exp_avg_sq, torch.maximum(before.max_exp_avg_sq, exp_avg_sq))
+    largest = torch.maximum(before.max_exp_avg_sq, exp_avg_sq) if amsgrad else exp_avg_sq
+    return Moments(before.step + 1, exp_avg, exp_avg_sq, largest)
 
 
 @torch.no_grad()
@@ -330,7 +331,7 @@ def torch_adam(
     optimiser = torch.optim.Adam(leaves, **options)
     for p, moments in zip(leaves, state or (), strict=False):
         if moments is not None:
-            optimiser.state[p] = _as_torch_keeps_it(moments)
+            optimiser.state[p] = _as_torch_keeps_it(moments, options.get("amsgrad", False))
     optimiser.step()
     return tuple(p.detach() for p in leaves), tuple(_as_we_keep_it(optimiser.state[p]) for p in leaves)
 
@@ -349,11 +350,9 @@ def _leaves(params: Tensors, grads: Gradients) -> list[Tensor]:
     return leaves
 
 
-_MOMENTS = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")
-
-
-def _as_torch_keeps_it(moments: Moments) -> dict[str, Tensor]:
-    return {name: getattr(moments, name).clone() for name in _MOMENTS} | {"step": torch.tensor(float(moments.step))}
+def _as_torch_keeps_it(moments: Moments, amsgrad: bool) -> dict[str, Tensor]:
+    names = ("exp_avg", "exp_avg_sq", *(("max_exp_avg_sq",) if amsgrad else ()))
+    return {name: getattr(moments, name).clone() for name in names} | {"step": torch.tensor(float(moments.step))}
 
 
 def _as_we_keep_it(state: Mapping[str, Tensor]) -> Moments | None:

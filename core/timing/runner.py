@@ -17,8 +17,9 @@ from torch.utils.benchmark import Timer
 from torch.utils.benchmark.utils.common import set_torch_threads
 from torch.utils.benchmark.utils.timer import timer
 
+from core import calls, compare
 from core.ops.operator import Call, Operator
-from core.timing import calls, devices, limits, measure, results, tiers
+from core.timing import devices, limits, measure, results, tiers
 from core.timing.limits import Limits
 from core.timing.results import Measurement, Result
 from core.timing.settings import Settings
@@ -217,7 +218,7 @@ def _admitted(
     operator: Operator,
     inputs: list[Call],
     leaves: frozenset[int],
-    expected: tiers.Outcome,
+    expected: calls.Outcome,
     blank: Measurement,
 ) -> Generator[Step, None, list[_Contender]]:
     """The tiers to be timed; the others are reported here."""
@@ -262,7 +263,7 @@ def _tried(
     operator: Operator,
     inputs: list[Call],
     leaves: frozenset[int],
-    expected: tiers.Outcome,
+    expected: calls.Outcome,
     known: Measurement,
 ) -> _Contender | Measurement:
     """The tier after a first call, or why it is not timed."""
@@ -274,12 +275,12 @@ def _tried(
         with tiers.compiling_afresh() if tier == "compiled" else tiers.drawing(operator, settings.seed):
             ours = tiers.outcome(function, inputs[0], leaves)
         first_s = state.clock() - before
-        comparison = tiers.comparison(operator, known.tier, settings, ours, expected)
-        if not comparison.right:
+        comparison = tiers.comparison(operator, tier, settings, inputs[0], ours, expected)
+        if not comparison.agrees:
             return _wrong(known, comparison)
         if tier == "textbook" and first_s > settings.textbook_limit_s:
             return replace(known, status="left out", detail=f"a call takes {first_s:.2g} s")
-        known = replace(known, difference=comparison.difference, compile_s=first_s if tier == "compiled" else None)
+        known = replace(known, difference=comparison.largest, compile_s=first_s if tier == "compiled" else None)
         once = tiers.once(function, inputs, ours[0] if leaves else [])
         return _Contender(operator, once, _timer(state, once, known), known)
     except Exception as error:
@@ -292,8 +293,8 @@ def _failed(known: Measurement, error: Exception) -> Measurement:
     return replace(known, status=status, detail=detail)
 
 
-def _wrong(known: Measurement, comparison: calls.Comparison) -> Measurement:
-    finite = comparison.difference if math.isfinite(comparison.difference) else None
+def _wrong(known: Measurement, comparison: compare.Comparison) -> Measurement:
+    finite = comparison.largest if math.isfinite(comparison.largest) else None
     return replace(known, status="wrong", detail=str(comparison), difference=finite)
 
 

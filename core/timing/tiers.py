@@ -4,20 +4,20 @@ import contextlib
 import itertools
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.compiler.config
 
+from core import calls, compare
+from core.calls import Outcome
 from core.ops.operator import Call, Operator
 from core.ops.seeded import seeded
-from core.timing import calls, devices
+from core.timing import devices
 from core.timing.measure import Once
 from core.timing.settings import Settings
 
 MOST_INPUT_SETS = 16  # inputs too small to overflow the cache with so many sets stay in it, as they do in use
-
-Outcome = tuple[list[torch.Tensor], list[torch.Tensor | None]]  # outputs and gradients
 
 
 def inputs(operator: Operator, size: int, settings: Settings, leaves: frozenset[int]) -> list[Call]:
@@ -72,22 +72,36 @@ def compiling_afresh() -> Iterator[None]:
         yield
 
 
-def comparison(operator: Operator, tier: str, settings: Settings, ours: Outcome, theirs: Outcome) -> calls.Comparison:
-    """Values, then gradients; for random versions that draw other numbers from the same seed, their distribution.
+def comparison(
+    operator: Operator, tier: str, settings: Settings, call: Call, ours: Outcome, theirs: Outcome
+) -> compare.Comparison:
+    """Values and gradients to half the digits; for random versions that draw other numbers, their distribution.
 
-    Only the manual version promises torch's own draws, and on the CPU alone.
+    Only the manual version promises torch's own draws from the same seed, and on the CPU alone.
     """
-    eps = calls.precision(settings.torch_device, settings.torch_dtype)
-    values = calls.compared("values", ours[0], theirs[0], eps)
-    gradients = calls.compared("gradients", ours[1], theirs[1], eps)
-    if values.right and gradients.right:
-        return values
-    if operator.random and (tier != "manual" or settings.torch_device.type != "cpu"):
-        return calls.distributions(ours[0], theirs[0])
-    return gradients if values.right else values
+    eps = precision(settings.torch_device, settings.torch_dtype)
+    leaves = frozenset(i for i, tensor in enumerate(calls.arguments(call)) if tensor.requires_grad)
+    version = operator.textbook_tier if tier == "textbook" else operator.manual
+    assert version is not None
+
+    def judge() -> tuple[Outcome, Outcome] | None:
+        return compare.other_precision(version, operator.torch, call, leaves)
+
+    found = compare.outcomes(ours, theirs, judge=judge, relative=math.sqrt(eps), layout=False)
+    if not found.agrees and operator.random and (tier != "manual" or settings.torch_device.type != "cpu"):
+        return compare.distributions(ours.values, theirs.values)
+    return found
 
 
-def once(function: calls.Function, inputs: list[Call], outputs: list[torch.Tensor]) -> Once:
+def precision(device: torch.device, dtype: torch.dtype) -> float:
+    """The spacing of numbers near 1 in the arithmetic that the device does: TF32 for float32 where that is allowed."""
+    tf32 = torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32
+    if device.type == "cuda" and dtype == torch.float32 and tf32:
+        return 2.0**-10
+    return torch.finfo(dtype).eps
+
+
+def once(function: calls.Function, inputs: list[Call], outputs: Sequence[torch.Tensor]) -> Once:
     """One timed call: forward on the next set of inputs, and backward where outputs with a gradient are given."""
     ends = [output for output in outputs if output.requires_grad]
     weights = calls.weights_for(ends)

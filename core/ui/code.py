@@ -1,10 +1,13 @@
 """The code panel: the source of the very functions that ran."""
 
+import ast
+import dis
 import functools
 import inspect
 import textwrap
-from collections.abc import Callable, Sequence
-from types import FunctionType
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import streamlit as st
@@ -13,57 +16,126 @@ from core.ops.operator import Operator
 from core.ui import controls
 
 
+@dataclass(frozen=True)
+class Constant:
+    """A name that a module gives a value to: a table of functions, a number."""
+
+    module: ModuleType
+    name: str
+
+
 @functools.cache
 def source(*functions: Callable[..., Any]) -> str:
-    """The source of functions, preceded by that of the functions and classes of their modules that they use."""
+    """The source of functions, preceded by what takes part in them: functions, classes and constants of their modules.
+
+    Each stands once, callees first. What they use of other modules is not shown.
+    """
     parts = dict.fromkeys(part for function in functions for part in used_parts(function))
-    return "\n\n\n".join(textwrap.dedent(inspect.getsource(part)).rstrip() for part in parts)
+    return "\n\n\n".join(textwrap.dedent(_source(part)).rstrip() for part in parts)
 
 
 def used_parts(function: Any) -> list[Any]:
-    """The function and what it calls in the same module, each once, callees first."""
+    """The function and what takes part in it that its module defines, each once, callees first."""
     found: list[Any] = []
+    entered: list[Any] = []
 
     def visit(part: Any) -> None:
-        if part in found:
+        if part in entered:
             return
-        for name in _names(part):
-            other = getattr(inspect.getmodule(part), name, None)
-            if other is not part and _written_here(other, part):
-                visit(other)
-        if part not in found:
-            found.append(part)
+        entered.append(part)
+        for other in _used(part):
+            visit(other)
+        found.append(part)
 
-    visit(inspect.unwrap(function))
+    visit(_bare(function))
     return found
 
 
-def _names(part: Any) -> tuple[str, ...]:
-    if isinstance(part, FunctionType):
-        return part.__code__.co_names
-    functions = [f.__func__ if isinstance(f, staticmethod) else f for f in vars(part).values()]
-    return tuple(n for f in functions if isinstance(f, FunctionType) for n in f.__code__.co_names)
+def _bare(function: Any) -> Any:
+    """The function as it is written, without decorators and bound arguments."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return inspect.unwrap(function)
 
 
-def _written_here(other: Any, part: Any) -> bool:
-    return isinstance(other, (FunctionType, type)) and other.__module__ == part.__module__
+def _used(part: Any) -> Iterator[Any]:
+    """What a part uses of the module that defines it: by name, or handed to it when it was made."""
+    module = part.module if isinstance(part, Constant) else inspect.getmodule(part)
+    assert module is not None
+    for name in _names(part):
+        value = _bare_if_callable(vars(module).get(name))
+        if isinstance(value, (FunctionType, type)):
+            if value.__module__ == module.__name__:
+                yield value
+        elif name in _assignments(module):
+            yield Constant(module, name)
+    for cell in getattr(part, "__closure__", None) or ():
+        value = _bare_if_callable(cell.cell_contents)
+        if isinstance(value, FunctionType) and value.__module__ == module.__name__:
+            yield value
 
 
-def show(operators: tuple[Operator, ...]) -> None:
-    """The three tiers of each operator side by side."""
-    names = [operator.name for operator in operators]
+def _bare_if_callable(value: Any) -> Any:
+    return _bare(value) if callable(value) else value
+
+
+def _names(part: Any) -> Iterator[str]:
+    """The global names that a part reads, in the order in which they stand."""
+    if isinstance(part, Constant):
+        yield from _names_in(compile(ast.Module([_assignments(part.module)[part.name]], []), "", "exec"))
+    elif isinstance(part, FunctionType):
+        yield from _names_in(part.__code__)
+    else:
+        methods = (getattr(f, "__func__", getattr(f, "fget", f)) for f in vars(part).values())
+        for method in methods:
+            if isinstance(method, FunctionType) and method.__module__ == part.__module__:
+                yield from _names_in(method.__code__)
+
+
+def _names_in(code: CodeType) -> Iterator[str]:
+    """As `_names`, also of the lambdas, comprehensions and functions inside."""
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            yield instruction.argval
+        elif isinstance(instruction.argval, CodeType):
+            yield from _names_in(instruction.argval)
+
+
+@functools.cache
+def _assignments(module: ModuleType) -> dict[str, ast.stmt]:
+    """The statements that give the module's names a value."""
+    found: dict[str, ast.stmt] = {}
+    for statement in ast.parse(inspect.getsource(module)).body:
+        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+        found |= {target.id: statement for target in targets if isinstance(target, ast.Name)}
+    return found
+
+
+def _source(part: Any) -> str:
+    if not isinstance(part, Constant):
+        return inspect.getsource(part)
+    statement = _assignments(part.module)[part.name]
+    lines = inspect.getsource(part.module).splitlines()
+    return "\n".join(lines[statement.lineno - 1 : statement.end_lineno])
+
+
+def show(operators: tuple[Operator, ...], operator: Operator | None = None) -> None:
+    """The tiers of each operator side by side, opened at `operator`, else at the first."""
+    names = [each.name for each in operators]
+    first = operator.name if operator else names[0]
     several = len(names) > 1
-    chosen = controls.choice("code_of", "Operator", names, few=len(names), linked=False) if several else names[0]
-    operator = operators[names.index(chosen)]
-    tiers = [("Textbook", operator.textbook), ("Manual", operator.manual)]
-    shown = [(title, function) for title, function in tiers if function is not None]
-    for column, (title, function) in zip(st.columns(len(shown)), shown, strict=True):
+    chosen = controls.choice("code_of", "Operator", names, first, few=len(names), linked=False) if several else first
+    shown = operators[names.index(chosen)]
+    tiers = [("Textbook", (shown.textbook,)), ("Manual", (shown.manual, shown.backward))]
+    columns = [(title, [f for f in functions if f is not None]) for title, functions in tiers]
+    columns = [(title, functions) for title, functions in columns if functions]
+    for column, (title, functions) in zip(st.columns(len(columns)), columns, strict=True):
         with column:
-            st.markdown(f"**{title}** · `{function.__name__}`")
-            st.code(source(function), language="python", wrap_lines=True)
+            st.markdown(f"**{title}** · " + ", ".join(f"`{function.__name__}`" for function in functions))
+            st.code(source(*functions), language="python", wrap_lines=True)
     st.markdown(
-        f"**torch** · `{operator.mirrors}{_torch_signature(operator)}` · "
-        f"[documentation](https://docs.pytorch.org/docs/stable/generated/{operator.mirrors}.html)"
+        f"**torch** · `{shown.mirrors}{_torch_signature(shown)}` · "
+        f"[documentation](https://docs.pytorch.org/docs/stable/generated/{shown.mirrors}.html)"
     )
 
 

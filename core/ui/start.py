@@ -13,9 +13,8 @@ from streamlit import net_util
 from streamlit.runtime.pages_manager import PagesManager
 
 import core
-from core import topics
+from core import compare, topics
 from core.topics import PAGES, SECTIONS
-from core.ui import check
 
 frozen: set[str] = set()  # what this process has done for the first time before a freeze of the heap
 
@@ -57,7 +56,7 @@ def prepare() -> None:
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     for operator in topics.operators():
-        check.compare(operator, operator.make_call(operator.sizes[0], torch.float32, torch.device("cpu"), 0))
+        compare.operator(operator, operator.make_call(operator.sizes[0], torch.float32, torch.device("cpu"), 0))
     freeze("start")
 
 

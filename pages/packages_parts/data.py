@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, DistributedSampler, RandomSampler
 
+from core import compare
+from core.calls import Outcome
 from core.data import mnist
 from core.figures import colour
 from core.figures.board import Cells, Panel, Relation
@@ -243,7 +245,7 @@ def say_loading(how: Loading, epochs: list[Batches]) -> None:
     )
     theirs = [torch.cat([index for index, _, _ in epoch]) for epoch in epochs if epoch]
     ours = [torch.cat(epoch) for epoch in by_hand(how) if epoch]
-    check.say("order of the samples", check.Agreement(check.apart(ours, theirs), None, 0.0))
+    check.say("order of the samples", compare.outcomes(Outcome(ours, []), Outcome(theirs, [])))
 
 
 def show_workers(sizes: list[int], num_workers: int, prefetch_factor: int, load_ms: float, step_ms: float) -> None:

@@ -9,10 +9,11 @@ import torch
 
 # A few ulp of the result's dtype, on top of what the float64 reference says.
 ULPS = {torch.float64: 64, torch.float32: 32, torch.bfloat16: 4, torch.float16: 4}
+ULPS |= {torch.complex128: 64, torch.complex64: 32}
 
 
 def tolerance(dtype: torch.dtype) -> float:
-    return ULPS[dtype] * torch.finfo(dtype).eps if dtype.is_floating_point else 0.0
+    return ULPS[dtype] * torch.finfo(dtype).eps if dtype.is_floating_point or dtype.is_complex else 0.0
 
 
 def fresh(value: Any) -> Any:

@@ -127,7 +127,7 @@ def test_out_is_written_and_resized():
 def test_the_output_is_the_last_step():
     x = torch.randn(4, 5)
     steps = normalize_steps(x, 3.0)
-    torch.testing.assert_close(steps.norm, p_norm(x, 3.0, (1,)))
+    torch.testing.assert_close(steps.norm, p_norm(x, 3.0, 1))
     assert steps.output.equal(x / steps.clamped)
     assert steps.output.equal(normalize(x, 3.0))
 

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.ops import elementwise, softmax
+from core.ops import softmax
 from tests.ops.like_torch import check, check_refused
 
 INF, NAN = math.inf, math.nan
@@ -109,23 +109,9 @@ def test_gradients_of_first_and_second_order(manual, reference):
     assert torch.autograd.gradgradcheck(manual, arguments)
 
 
-@pytest.mark.parametrize("manual", [softmax.sigmoid, softmax.logsigmoid])
-def test_large_tensors_go_in_blocks_and_give_the_same(manual, monkeypatch):
-    input = torch.randn(1000, requires_grad=True)
-    whole = manual(input)
-    (gradient,) = torch.autograd.grad(whole.mean(), input)
-    monkeypatch.setattr(elementwise, "BLOCK", 64)
-    blocked = manual(input)
-    assert torch.equal(whole, blocked)
-    assert torch.equal(gradient, torch.autograd.grad(blocked.mean(), input)[0])
-    grad = torch.autograd.grad(manual(input).sum(), input, create_graph=True)[0]
-    assert torch.autograd.grad(grad.sum(), input)[0].isfinite().all()
-
-
 @along_dim
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-def test_large_tensors_go_in_blocks_of_rows(manual, reference, dtype, monkeypatch):
-    monkeypatch.setattr(elementwise, "BLOCK", 64)
+def test_layouts(manual, reference, dtype):
     input = torch.randn(30, 4, 6, generator=torch.Generator().manual_seed(0)).to(dtype)
     for layout in (input, input.transpose(0, 2), input[::2], input[:1].expand(20, 4, 6), input[:, :, :0]):
         for dim in (0, 1, 2, -3):
@@ -133,8 +119,7 @@ def test_large_tensors_go_in_blocks_of_rows(manual, reference, dtype, monkeypatc
             check(manual, reference, layout.clone().requires_grad_(), dim, tol=GRADIENT_TOLERANCE[dtype])
 
 
-def test_blocks_keep_the_layout_of_what_is_not_contiguous(monkeypatch):
-    monkeypatch.setattr(elementwise, "BLOCK", 4)
+def test_sigmoid_keeps_the_layout_of_what_is_not_contiguous():
     input = torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last)
     assert softmax.sigmoid(input).stride() == torch.sigmoid(input).stride()
 
@@ -148,6 +133,12 @@ def test_out_is_filled_and_returned(manual, reference):
     assert manual(input, 1, out=out) is out
     torch.testing.assert_close(out, reference(input, 1))
     check_refused(manual, reference, input, 1, out=torch.empty(2, 3, dtype=torch.float64), naming=r"\bout\b")
+
+
+def test_out_of_logsigmoid():
+    input, out = torch.randn(2, 3), torch.empty(0)
+    assert softmax.logsigmoid(input, out=out) is out
+    torch.testing.assert_close(out, F.logsigmoid(input))
 
 
 def test_out_of_sigmoid_may_have_another_dtype_that_can_hold_it():

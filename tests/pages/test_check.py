@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+from core import compare
+from core.figures.heatmap import number
 from core.ops import dropout
 from core.ops.operator import Call
-from core.ui.check import compare
+from core.ui import check
 
 (DROPOUT,) = dropout.OPERATORS
 X = torch.linspace(-2, 2, 12).reshape(3, 4)
@@ -19,7 +21,7 @@ def manual(change):
 
 @pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
 def test_the_right_version_agrees(p):
-    result = compare(DROPOUT, Call((X,), {"p": p}), seed=3)
+    result = compare.operator(DROPOUT, Call((X,), {"p": p}), seed=3)
     assert result.agrees
     assert result.gradients is not None
 
@@ -37,11 +39,25 @@ def test_the_right_version_agrees(p):
     ids=["values", "dtype", "shape", "gradients", "nan", "number of outputs"],
 )
 def test_a_wrong_version_does_not(change):
-    assert not compare(manual(change), Call((X,), {"p": 0.3}), seed=3).agrees
+    assert not compare.operator(manual(change), Call((X,), {"p": 0.3}), seed=3).agrees
 
 
 def test_arguments_stay_as_they_are():
     before = X.clone()
-    compare(DROPOUT, Call((X,), {"p": 0.3}))
+    compare.operator(DROPOUT, Call((X,), {"p": 0.3}))
     assert torch.equal(X, before)
     assert not X.requires_grad
+
+
+def test_the_badge_says_which_version_float64_finds_to_be_nearer():
+    x = torch.tensor([1e4, 1e4 + 1, 1e4 + 3])
+    naive, true = (lambda x: (x * x).mean() - x.mean() ** 2), (lambda x: x.var(correction=0))
+    off, right = (
+        compare.functions(ours, theirs, Call((x,)), frozenset({0})) for ours, theirs in ((naive, true), (true, naive))
+    )
+    assert check.badge("var", off)[2] == "red"
+    assert check.badge("var", right)[2] == "green"
+    assert "float64" in check.said(off)
+    worst = off.worst
+    assert number(worst.ours_off) in check.said(off)
+    assert number(worst.theirs_off) in check.said(off)

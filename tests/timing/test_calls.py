@@ -1,18 +1,16 @@
-"""Calls: which tensors have a gradient, what results are compared, how much memory a call holds."""
+"""Calls: which tensors have a gradient, what their outcome is, how much memory a call holds."""
 
 import contextlib
 import functools
-import math
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
+from core import calls
 from core.ops.operator import Call
-from core.timing import calls, measure
+from core.timing import measure, tiers
 from tests.timing.fakes import Clock, operator
 
 EPS = torch.finfo(torch.float32).eps
@@ -63,57 +61,6 @@ def test_numbers_and_arrays_are_results():
     assert [t.tolist() for t in found] == [2, [1.5], [1], [0]]
 
 
-numbers = st.lists(st.floats(-1e3, 1e3, width=32), min_size=1, max_size=8)
-
-
-@given(numbers, st.floats(-1e-2, 1e-2))
-@settings(max_examples=100, deadline=None)
-def test_compared_is_right_within_half_the_digits_of_the_largest_number(values, off):
-    theirs = torch.tensor(values, dtype=torch.float64)
-    ours = theirs.clone()
-    ours[0] += off
-    comparison = calls.compared("values", [ours], [theirs], EPS)
-    assert comparison.difference == pytest.approx(abs((ours - theirs)[0].item()))
-    assert comparison.tolerance == math.sqrt(EPS) * theirs.abs().max().item()
-    assert comparison.right == (comparison.difference <= comparison.tolerance)
-
-
-def test_compared_specials():
-    x = torch.tensor([math.inf, math.nan, 1.0])
-    assert calls.compared("values", [x], [x.clone()], EPS).difference == 0
-    assert not calls.compared("values", [torch.tensor([math.inf, 1.0, 1.0])], [x], EPS).right
-    assert not calls.compared("values", [torch.tensor([-math.inf, math.nan, 1.0])], [x], EPS).right
-    assert not calls.compared("values", [torch.tensor([10001])], [torch.tensor([10000])], EPS).right
-    assert calls.compared("values", [torch.empty(0)], [torch.empty(0)], EPS).right
-    assert calls.compared("gradients", [None], [torch.zeros(2)], EPS).right
-    assert not calls.compared("gradients", [torch.ones(2)], [None], EPS).right
-
-
-@pytest.mark.parametrize(
-    ("ours", "text"),
-    [
-        ([], "values of number 0 in place of 1"),
-        ([torch.ones(1, 3)], "values of shape (1, 3) in place of (3,)"),
-        ([torch.ones(3).double()], "values of torch.float64 in place of torch.float32"),
-        ([torch.tensor([1.0, 1.5, 1.0])], "values differ from torch's by 0.5, 0.000345 allowed"),
-    ],
-)
-def test_a_difference_is_said_in_words(ours, text):
-    comparison = calls.compared("values", ours, [torch.ones(3)], EPS)
-    assert (comparison.right, str(comparison)) == (False, text)
-
-
-@given(st.integers(0, 2**32))
-@settings(max_examples=50, deadline=None)
-def test_distributions(seed):
-    generator = torch.Generator().manual_seed(seed)
-    a, b = (torch.randn(2000, generator=generator) for _ in range(2))
-    assert calls.distributions([a], [b]).right
-    assert not calls.distributions([a + 0.5], [b]).right
-    assert not calls.distributions([a.abs()], [b]).right
-    assert not calls.distributions([a[:-1]], [b]).right
-
-
 CPU = torch.device("cpu")
 
 
@@ -156,7 +103,7 @@ def test_the_device_is_busy_while_the_work_is_queued_between_two_events(monkeypa
 
 
 def test_precision_knows_tf32():
-    assert calls.precision(CPU, torch.float32) == EPS
+    assert tiers.precision(CPU, torch.float32) == EPS
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=True):
-        assert calls.precision(torch.device("cuda"), torch.float32) == 2**-10
-        assert calls.precision(torch.device("cuda"), torch.float64) == torch.finfo(torch.float64).eps
+        assert tiers.precision(torch.device("cuda"), torch.float32) == 2**-10
+        assert tiers.precision(torch.device("cuda"), torch.float64) == torch.finfo(torch.float64).eps

@@ -5,9 +5,10 @@ import dataclasses
 import pytest
 import torch
 
+from core import calls, compare
 from core.ops import normalize, softmax
 from core.ops.operator import Call
-from core.timing import calls, devices, measure, runner
+from core.timing import devices, measure, runner
 from core.timing.settings import Settings
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no CUDA device on this machine")
@@ -62,4 +63,4 @@ def test_random_versions_are_compared_by_distribution(cuda):
     x = torch.randn(100_000, device=cuda)
     ours, _ = calls.evaluate(torch.nn.functional.dropout, Call((x,)))
     theirs, _ = calls.evaluate(torch.nn.functional.dropout, Call((x,)))
-    assert calls.distributions(ours, theirs).right
+    assert compare.distributions(ours, theirs).agrees

@@ -74,7 +74,7 @@ def test_a_wrong_version_gives_exit_code_1(capsys, monkeypatch):
     monkeypatch.setattr(topics, "operators", lambda: (wrong,))
     code, out, _ = table_of(capsys)
     assert code == 1
-    assert "wrong: values differ from torch's by 1" in out
+    assert "wrong: value differs from torch's by 1" in out
 
 
 @pytest.mark.parametrize(

@@ -218,7 +218,7 @@ def test_a_wrong_version_is_reported_and_not_timed(wrong, difference):
     op = operator(clock, sizes=(10,), manual=costing(clock, lambda n: 0.01, wrong, called))
     m = found([op], clock=clock).at("fake.plus_one", 10, "manual")
     assert (m.status, m.median_s, m.runs) == ("wrong", None, 0)
-    assert len(called) == 1
+    assert len(called) <= 2  # in float32, and where the values differ in float64, which judges
     assert m.difference == (None if difference is None else pytest.approx(difference))
 
 
@@ -229,7 +229,7 @@ def test_a_wrong_gradient_is_found_when_the_backward_pass_is_timed():
     assert status(found([op], clock=clock), 10, "manual") == "ok"
     m = found([op], dataclasses.replace(SETTINGS, backward=True), clock).at("fake.plus_one", 10, "manual")
     assert m.status == "wrong"
-    assert m.detail.startswith("gradients differ")
+    assert m.detail.startswith("gradient differs")
 
 
 def test_a_version_that_breaks_is_reported_with_its_reason():

@@ -1,0 +1,93 @@
+"""What operators share, by itself."""
+
+import pytest
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from core.ops import kit
+from core.ops.kit.windows import Windows, output_size
+
+
+@pytest.mark.parametrize("kernel", [(1, 1), (2, 3), (3, 1)])
+@pytest.mark.parametrize("stride", [(1, 1), (2, 3)])
+@pytest.mark.parametrize("dilation", [(1, 1), (2, 1), (1, 3)])
+def test_windows_are_the_cells_that_the_slices_meet(kernel, stride, dilation):
+    x = torch.randn(1, 2, 8, 9, dtype=torch.float64, requires_grad=True)
+    outputs = tuple(output_size(x.shape[d + 2], kernel[d], stride[d], 0, dilation[d]) for d in (0, 1))
+    windows = Windows((8, 9), kernel, stride, (0, 0), dilation, outputs)
+    found = windows.of(x)
+    assert found.shape == (1, 2, *outputs, *kernel)
+    for i, rows in enumerate(windows.taps[0]):
+        for j, cols in enumerate(windows.taps[1]):
+            assert torch.equal(found[..., i, j], x[..., rows, cols])
+    assert torch.autograd.gradcheck(windows.of, x, fast_mode=True)
+
+
+def test_numbers_are_not_read_where_there_are_none():
+    x = torch.ones(2)
+    assert kit.readable(x)
+    assert not kit.readable(x.to("meta"))
+    with FakeTensorMode() as mode:
+        assert not kit.readable(mode.from_tensor(x))
+    seen = []
+    torch.vmap(lambda t: seen.append(kit.readable(t)) or t)(x)
+    assert seen == [False]
+    assert torch.compile(lambda t: t + kit.readable(t), fullgraph=True, backend="eager")(x).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_rounded_once_forward_and_backward(dtype):
+    """Three steps that would each lose something: the result and the gradient are those of float32, rounded."""
+
+    def steps(x):
+        return (x / 3).exp().sum(0, keepdim=True) * x
+
+    x = torch.randn(50, generator=torch.Generator().manual_seed(0)).to(dtype).requires_grad_()
+    y = kit.finish(steps(kit.floating(x, "x")), like=x)
+    wide = x.detach().float().requires_grad_()
+    expected = steps(wide)
+    assert torch.equal(y, expected.to(dtype))
+    (gradient,) = torch.autograd.grad(y.sum(), x)
+    (true,) = torch.autograd.grad(expected.sum(), wide)
+    assert torch.equal(gradient, true.to(dtype))
+
+
+@pytest.mark.parametrize(
+    ("check", "error", "naming"),
+    [
+        (lambda: kit.check_tensor(1.0, "weight"), TypeError, "'weight' must be a Tensor, but got float"),
+        (lambda: kit.floating(torch.ones(1).long(), "input"), NotImplementedError, "'input' .* torch.int64"),
+        (lambda: kit.check_number("a", "eps"), TypeError, "'eps' must be a real number, but got str"),
+        (lambda: kit.check_integer(True, "dim"), TypeError, "'dim' must be an int, but got bool"),
+        (lambda: kit.dim_of(torch.ones(2, 3), 2), IndexError, r"'dim' must lie in \[-2, 1\]"),
+        (lambda: kit.dims_of(torch.ones(2, 3), (0, -2)), RuntimeError, "'dim' must name each dimension once"),
+        (
+            lambda: kit.check_choice("sum", "mode", ("a", "b")),
+            ValueError,
+            "'mode' must be one of 'a', 'b'",
+        ),
+        (lambda: kit.check_boolean(1, "training"), TypeError, "'training' must be a bool, but got int"),
+        (
+            lambda: kit.same_dtype(torch.ones(1), bias=torch.ones(1).double()),
+            RuntimeError,
+            "'bias' must have the dtype",
+        ),
+        (
+            lambda: kit.require(False, "p", "be at most 1", 2, ValueError),
+            ValueError,
+            "'p' must be at most 1, but got 2",
+        ),
+    ],
+)
+def test_refusals_name_the_argument_what_it_must_be_and_what_it_is(check, error, naming):
+    with pytest.raises(error, match=naming):
+        check()
+
+
+def test_autocast_hands_products_its_dtype():
+    x, n = torch.ones(2), torch.ones(2, dtype=torch.int64)
+    assert kit.autocast(x, None)[0] is x
+    with torch.autocast("cpu", torch.bfloat16):
+        dtypes = [t.dtype for t in kit.autocast(x, n, x.double(), x.half())]
+    assert dtypes == [torch.bfloat16, torch.int64, torch.float64, torch.bfloat16]
+    assert kit.autocast(x.to("meta"))[0].is_meta
