@@ -7,7 +7,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from core.ops.kit import checks, precision
@@ -108,8 +107,7 @@ def _check_statistics(input: Tensor, running_mean: Any, running_var: Any, needed
     for name, statistic in running.items():
         if statistic is not None:
             checks.require(statistic.ndim == 1, name, "have one dimension", tuple(statistic.shape))
-            constant = not (statistic.requires_grad and torch.is_grad_enabled())
-            checks.require(constant, name, "not require grad, for it is updated", "requires_grad=True")
+            checks.without_gradient(statistic, name)
 
 
 def _check_channels(input: Tensor, **parameters: Any) -> None:
