@@ -9,6 +9,7 @@ from core.figures import thumbnails, timing
 from core.ops import (
     activations,
     batch_norm,
+    binary_losses,
     convolution,
     dropout,
     gather,
@@ -126,7 +127,7 @@ TOPICS: tuple[Topic, ...] = (
         ":material/trending_down:",
         "How do logits become one number that says how wrong they are, and which way does its gradient push?",
         thumbnails.cross_entropy,
-        losses.OPERATORS,
+        losses.OPERATORS + binary_losses.OPERATORS,
     ),
     Topic(
         "accuracy",
