@@ -121,7 +121,9 @@ def nll_loss(
 
 def negative_log_likelihood(x: Tensor, label: Tensor, kept: Tensor, w: Tensor | None) -> tuple[Tensor, Tensor]:
     """−w[label] · x[label] and w[label], of each target; 0 for both where it is not kept."""
-    weights = kept.to(x.dtype) if w is None else torch.where(kept, w[label], 0)
+    weights = kept.to(x.dtype)
+    if w is not None:
+        weights = torch.where(kept, w.index_select(0, label.flatten()).view_as(label), 0)
     return torch.where(kept, -weights * pick(x, label), 0), weights
 
 
