@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from core.ops import (
     activations,
     batch_norm,
+    binary_losses,
     convolution,
     dropout,
     gather,
@@ -111,7 +112,7 @@ TOPICS: tuple[Topic, ...] = (
         "Scores and losses",
         ":material/trending_down:",
         "How do logits become one number that says how wrong they are, and which way does its gradient push?",
-        losses.OPERATORS,
+        losses.OPERATORS + binary_losses.OPERATORS,
     ),
     Topic(
         "accuracy",

@@ -16,6 +16,7 @@ from core.figures.board import Panel, Relation
 from core.figures.heatmap import Outline, Picture, cell_size, number
 from core.figures.loss_surface import contours
 from core.figures.walk import Moment, record
+from core.ops import binary_losses as binary
 from core.ops import loss_views as views
 from core.ops import losses as ops
 from core.ops.operator import Call
@@ -489,7 +490,7 @@ def choose_labels(kind: str, main: Any, more: Any) -> Labels:
     settings = {"reduction": reduction, "pos_weight": None if factor == 1 else torch.tensor(factor)}
 
     def loss(x: Tensor, **other: Any) -> Tensor:
-        return ops.binary_cross_entropy_with_logits(x, y, **settings | other)
+        return binary.binary_cross_entropy_with_logits(x, y, **settings | other)
 
     return Labels(x, y, settings, cell, sigmoid(x), loss(x, reduction="none"), loss(x), gradient(loss, x))
 
@@ -553,12 +554,14 @@ def equal_label_ways(topic: Topic, x: Tensor, y: Tensor) -> None:
 
     ways: dict[str, Callable[[Tensor], Tensor]] = {
         "F.binary_cross_entropy_with_logits(x, y)": lambda x: F.binary_cross_entropy_with_logits(x, y),
-        "manual binary_cross_entropy_with_logits(x, y)": lambda x: ops.binary_cross_entropy_with_logits(x, y),
+        "manual binary_cross_entropy_with_logits(x, y)": lambda x: binary.binary_cross_entropy_with_logits(x, y),
         "F.binary_cross_entropy(sigmoid(x), y)": lambda x: F.binary_cross_entropy(sigmoid(x), y),
-        "manual binary_cross_entropy(sigmoid(x), y)": lambda x: ops.binary_cross_entropy(sigmoid(x), y),
-        "tutorial: 1/N Σ −[y·log p + (1 − y)·log(1 − p)]": lambda x: ops.binary_cross_entropy_textbook(sigmoid(x), y),
+        "manual binary_cross_entropy(sigmoid(x), y)": lambda x: binary.binary_cross_entropy(sigmoid(x), y),
+        "tutorial: 1/N Σ −[y·log p + (1 − y)·log(1 − p)]": lambda x: binary.binary_cross_entropy_textbook(
+            sigmoid(x), y
+        ),
         "F.multilabel_soft_margin_loss(x, y)": lambda x: F.multilabel_soft_margin_loss(x, y),
-        "manual multilabel_soft_margin_loss(x, y)": lambda x: ops.multilabel_soft_margin_loss(x, y),
+        "manual multilabel_soft_margin_loss(x, y)": lambda x: binary.multilabel_soft_margin_loss(x, y),
         "F.cross_entropy of the two classes (0, x)": as_classes,
     }
     st.markdown("Plain losses of these logits (mean, no weights), each by another way:\n\n" + compared(ways, x))
@@ -794,9 +797,9 @@ def label_pitfalls(x: Tensor, y: Tensor) -> list[Pitfall]:
 def binary_log_of_zero(x: Tensor, y: Tensor) -> None:
     """The formula where p is 0 or 1, and torch's cut."""
     p = (x > 0).float()
-    theirs, ours = ops.binary_cross_entropy_textbook(p, y), ops.binary_cross_entropy(p, y)
+    theirs, ours = binary.binary_cross_entropy_textbook(p, y), binary.binary_cross_entropy(p, y)
     wrong = int((p != y).sum())
-    logits = ops.binary_cross_entropy_with_logits(x * 1000, y)
+    logits = binary.binary_cross_entropy_with_logits(x * 1000, y)
     st.markdown(
         f"With p rounded to 0 and 1 ({wrong} of {p.numel()} wrong) the formula gives **{number(theirs.item())}** (0 · "
         f"log 0). torch cuts the logarithms at −100: **{number(ours.item(), 5)}** = 100 · {wrong}/{p.numel()}. From "
@@ -970,7 +973,7 @@ def take_labels(run: Labels) -> TakeAway:
     script = Script(
         title="Binary cross entropy",
         inputs=inputs,
-        functions=(ops.binary_cross_entropy_with_logits,),
+        functions=(binary.binary_cross_entropy_with_logits,),
         calls=(f"loss = binary_cross_entropy_with_logits({called})",),
         results=("loss",),
         reference={"loss": f"torch.nn.functional.binary_cross_entropy_with_logits({called})"},

@@ -8,18 +8,22 @@ batch: all of one channel, over N, H, W · layer: all of one sample · instance:
 group: some neighbouring channels of one sample.
 """
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
+from torch import Tensor
 
+from core.ops import kit
+from core.ops.kit.norms import (
+    batch_norm_arguments,
+    group_norm_arguments,
+    instance_norm_arguments,
+    layer_norm_arguments,
+)
 from core.ops.operator import Call, Operator
 
-Tensor = torch.Tensor
 Dims = tuple[int, ...]
-HALF = (torch.float16, torch.bfloat16)
 
 
 # ---- textbook --------------------------------------------------------------------------------------------------
@@ -87,229 +91,100 @@ def _textbook_like_torch(
 
 @dataclass(frozen=True)
 class BatchNormSteps:
-    """What a normalisation passes through: statistics and standardized are facts to show, output carries the graph.
+    """What a normalisation passes through; float32 where the input is in half precision."""
 
-    In half precision all but the output are float32.
-    """
-
-    mean: Tensor  # per group, in a shape that broadcasts against standardized
-    var: Tensor  # per group, biased: divided by n
+    mean: Tensor  # of each group, in a shape that broadcasts against standardized
+    var: Tensor  # of each group, biased: divided by n
     standardized: Tensor  # (input − mean) / √(var + eps)
-    output: Tensor  # standardized · weight + bias, in the input's shape and dtype
+    output: Tensor  # standardized · weight + bias
 
 
 def statistics(x: Tensor, dims: Dims) -> tuple[Tensor, Tensor]:
     """Mean and biased variance over `dims`, which stay with size 1. mean(x²) − mean² would cancel: two passes."""
     mean = x.mean(dims, keepdim=True)
-    return mean, (x - mean).square_().mean(dims, keepdim=True)
+    return mean, (x - mean).square().mean(dims, keepdim=True)
 
 
-def _affine_(standardized: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
-    """standardized · weight + bias, in place; either may be absent."""
-    if weight is not None:
-        standardized = standardized.mul_(weight)
-    return standardized if bias is None else standardized.add_(bias)
+def normalized(x: Tensor, mean: Tensor, var: Tensor, w: Tensor | None, b: Tensor | None, eps: float) -> BatchNormSteps:
+    """(x − mean) / √(var + eps) · w + b; w and b may be absent."""
+    standardized = (x - mean) * torch.rsqrt(var + eps)
+    scaled = standardized if w is None else standardized * w
+    return BatchNormSteps(mean, var, standardized, scaled if b is None else scaled + b)
 
 
-def _gradients(
-    grad: Tensor,
-    x: Tensor,
-    weight: Tensor | None,
-    mean: Tensor,
-    var: Tensor,
-    dims: Dims,
-    eps: float,
-    per_group: bool,
-    out: Tensor | None = None,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradients of x (into `out`), weight and bias; the last two have yet to be summed to their shapes.
+def normalized_backward(
+    grad: Tensor, steps: BatchNormSteps, w: Tensor | None, b: Tensor | None, dims: Dims, eps: float
+) -> list[Tensor]:
+    """The gradients of x, and of w and b where they are. With ĝ = grad · w, s = standardized, means over `dims`:
 
-    With ĝ = grad · weight and c = x − mean:  ∂x = (ĝ − mean(ĝ) − c · mean(ĝ · c) / (var + eps)) / √(var + eps).
-    What would only move the mean or the spread of the group is taken out.
+    ∂x = (ĝ − mean(ĝ) − s · mean(ĝ · s)) / √(var + eps): what would only move the group's mean, or widen it, is taken
+    out; nothing is where mean and var are constants (no dims). ∂w = Σ grad · s, ∂b = Σ grad.
     """
-    inverse = (var + eps).rsqrt()
-    centred = x - mean
-    grad_weight, grad_bias = grad * centred, grad
-    if per_group:  # weight and bias are the same for a whole group: sums suffice, and the weight waits till the end
-        scaled, factor = grad, inverse if weight is None else inverse * weight
-        grad_weight, grad_bias = (t.sum(dims, keepdim=True) for t in (grad_weight, grad_bias))
-        count = max(math.prod(x.shape[d] for d in dims), 1)
-        mean_along, mean_scaled = grad_weight / count, grad_bias / count
-    else:
-        scaled, along, factor = grad, grad_weight, inverse
-        if weight is not None:
-            scaled, along = grad * weight, grad_weight * weight
-        mean_along, mean_scaled = (t.mean(dims, keepdim=True) for t in (along, scaled))
-    grad_x = (scaled - mean_scaled).addcmul_(centred, mean_along / (var + eps), value=-1)
-    return torch.mul(grad_x, factor, out=out), grad_weight * inverse, grad_bias
+    s, scaled = steps.standardized, grad if w is None else grad * w
+    if dims:
+        scaled = scaled - scaled.mean(dims, keepdim=True) - s * (scaled * s).mean(dims, keepdim=True)
+    of_weight = [] if w is None else [(grad * s).sum_to_size(w.shape)]
+    of_bias = [] if b is None else [grad.sum_to_size(b.shape)]
+    return [scaled * torch.rsqrt(steps.var + eps), *of_weight, *of_bias]
 
 
-AT_ONCE = 1 << 18  # elements worked on at a time: the passes over a block find it in the cache
-
-
-def _blocks(dims: Dims, x: Tensor, *others: Tensor | None) -> Iterator[list[Any]]:
-    """Slices of `x`, and of tensors that broadcast against it, along the longest dimension that no group spans."""
-    axis = max((d for d in range(x.ndim) if d not in dims), key=lambda d: x.shape[d], default=None)
-    if axis is None or x.numel() <= AT_ONCE or x.stride(axis) == 1:  # slices across the memory order would be slow
-        yield [x, *others]
-        return
-    step = max(1, AT_ONCE * x.shape[axis] // x.numel())
-    for start in range(0, x.shape[axis], step):
-        size = min(step, x.shape[axis] - start)
-        yield [t if t is None or t.shape[axis] == 1 else t.narrow(axis, start, size) for t in (x, *others)]
-
-
-class _Normalize(torch.autograd.Function):
-    """Standardise over `dims`, scale and shift, block by block; the gradient in closed form.
-
-    Autograd's own chain gives the same numbers in several times the time: it keeps a tensor as large as the input
-    for each step and takes each through main memory.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, weight: Tensor | None, bias: Tensor | None, dims: Dims, eps: float, keep: bool
-    ) -> tuple[Tensor | None, ...]:
-        output = torch.empty_like(x)
-        standardized = torch.empty_like(x) if keep else None
-        mean, var = (x.new_empty([1 if d in dims else n for d, n in enumerate(x.shape)]) for _ in range(2))
-        for part, w, b, m, v, kept, out in _blocks(dims, x, weight, bias, mean, var, standardized, output):
-            m.copy_(part.mean(dims, keepdim=True))
-            torch.sub(part, m, out=out)
-            v.copy_((out * out).mean(dims, keepdim=True))
-            out.mul_((v + eps).rsqrt_())
-            if kept is not None:
-                kept.copy_(out)
-            _affine_(out, w, b)
-        ctx.save_for_backward(x, weight, bias, mean, var)
-        ctx.dims, ctx.eps = dims, eps
-        ctx.per_group = all(p is None or p.shape[d] == 1 for p in (weight, bias) for d in dims)
-        ctx.mark_non_differentiable(*(t for t in (mean, var, standardized) if t is not None))
-        return mean, var, standardized, output
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, bias, mean, var = ctx.saved_tensors
-        if torch.is_grad_enabled():  # the gradient is to be differentiated again: whole, statistics included
-            whole = _gradients(grads[-1], x, weight, *statistics(x, ctx.dims), ctx.dims, ctx.eps, ctx.per_group)
-            summed = (
-                None if p is None else g.sum_to_size(p.shape) for g, p in zip(whole[1:], (weight, bias), strict=True)
-            )
-            return whole[0], *summed, None, None, None
-        grad_x = torch.empty_like(x)
-        grad_weight, grad_bias = (None if p is None else torch.zeros_like(p) for p in (weight, bias))
-        for part, grad, w, m, v, gx, gw, gb in _blocks(
-            ctx.dims, x, grads[-1], weight, mean, var, grad_x, grad_weight, grad_bias
-        ):
-            _, of_weight, of_bias = _gradients(grad, part, w, m, v, ctx.dims, ctx.eps, ctx.per_group, out=gx)
-            if gw is not None:
-                gw.add_(of_weight.sum_to_size(gw.shape))
-            if gb is not None:
-                gb.add_(of_bias.sum_to_size(gb.shape))
-        return grad_x, grad_weight, grad_bias, None, None, None
-
-
-def _normalize(
-    input: Tensor, weight: Tensor | None, bias: Tensor | None, dims: Dims, eps: float, keep: bool
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """mean, var, standardized (None unless `keep`) and output; half precision is computed in float32."""
-    wide = [None if t is None else _wide(t) for t in (input, weight, bias)]
-    *facts, output = _Normalize.apply(*wide, dims, float(eps), keep)
-    return *facts, output.to(input.dtype)
-
-
-def _wide(tensor: Tensor) -> Tensor:
-    return tensor.float() if tensor.dtype in HALF else tensor
-
-
-def _along_channels(parameter: Tensor | None, rank: int) -> Tensor | None:
-    """(C,) as (1, C, 1, …) to broadcast against (N, C, …)."""
-    return None if parameter is None else parameter.reshape(1, -1, *[1] * (rank - 2))
+def _in_their_shapes(gradients: list[Tensor], *tensors: Tensor | None) -> tuple[Tensor, ...]:
+    present = (t for t in tensors if t is not None)
+    return tuple(gradient.reshape(t.shape) for gradient, t in zip(gradients, present, strict=True))
 
 
 # ---- batch norm ------------------------------------------------------------------------------------------------
 
 
 def batch_norm(
-    input: Tensor,
-    running_mean: Tensor | None,
-    running_var: Tensor | None,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    training: bool = False,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-) -> Tensor:
-    """Batch norm of (N, C, …), as `torch.nn.functional.batch_norm`.
+    input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,
+    bias: Tensor | None = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
+) -> Tensor:  # fmt: skip
+    """Standardise each channel of (N, C, …) over N and all positions. As F.batch_norm.
 
-    In training each channel is standardised by its own mean and biased variance over N and all positions, and the
-    running statistics, where given, move in place (Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167):
+    In training by the batch's mean and biased variance, towards which the running statistics, where given, move in
+    place (Ioffe and Szegedy 2015, https://arxiv.org/abs/1502.03167); otherwise by the running statistics. Half
+    precision may have float32 parameters. `momentum=None` belongs to torch's module: see `cumulative_momentum`.
+    Under torch.func's derivatives running statistics that are no argument of the function cannot be written to.
 
-        running_mean ← (1 − momentum) · running_mean + momentum · mean
-        running_var  ← (1 − momentum) · running_var  + momentum · var · n / (n − 1)      unbiased
-
-    Otherwise the running statistics standardise. Without elements the result is empty and the statistics stay.
-    A float16 or bfloat16 input may have float32 parameters and statistics. `momentum=None` belongs to the module,
-    not to this function: see `cumulative_momentum`.
-
-    Raises ValueError (one value a channel in training, one running statistic without the other, eps), RuntimeError
-    (sizes, dtypes, statistics absent in evaluation or requiring grad), NotImplementedError (input not floating
-    point), TypeError (momentum or eps not a number), IndexError (no channel dimension).
+    Raises ValueError (one value a channel in training, one running statistic alone, eps), RuntimeError (sizes, dtypes,
+    statistics absent or requiring grad), NotImplementedError (not floating point), TypeError, IndexError.
     """
-    return _batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps, keep=False)[-1]
+    steps = batch_norm_steps(input, running_mean, running_var, weight, bias, training, momentum, eps)
+    return kit.finish(steps.output, like=input)
 
 
 def batch_norm_steps(
-    input: Tensor,
-    running_mean: Tensor | None,
-    running_var: Tensor | None,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    training: bool = False,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-) -> BatchNormSteps:
+    input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,
+    bias: Tensor | None = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
+) -> BatchNormSteps:  # fmt: skip
     """`batch_norm` with its intermediate tensors; mean and var are (1, C, 1, …)."""
-    steps = _batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps, keep=True)
-    return BatchNormSteps(*steps)
+    x, mean, var, w, b = batch_norm_arguments(input, running_mean, running_var, weight, bias, training, momentum, eps)
+    if training:
+        mean, var = statistics(x, (0, *range(2, x.ndim)))
+        if running_mean is not None and running_var is not None and x.numel():
+            n = x.numel() // mean.numel()
+            move(running_mean, mean, momentum)
+            move(running_var, var * n / (n - 1), momentum)  # unbiased
+    return normalized(x, mean, var, w, b, eps)
 
 
-def _batch_norm(
-    input: Tensor,
-    running_mean: Tensor | None,
-    running_var: Tensor | None,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    training: bool,
-    momentum: float,
-    eps: float,
-    keep: bool,
-) -> tuple[Tensor, ...]:
-    _check_batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
-    w, b, m, v = (_along_channels(t, input.ndim) for t in (weight, bias, running_mean, running_var))
-    if input.numel() == 0:
-        return _nothing(input, w, b)
-    if not training:
-        assert m is not None
-        assert v is not None
-        return _by_constants(input, m, v, w, b, eps, keep)
-    mean, var, standardized, output = _normalize(input, w, b, (0, *range(2, input.ndim)), eps, keep)
-    if running_mean is not None and running_var is not None:
-        _update(running_mean, mean.flatten(), momentum)
-        _update(running_var, _unbiased(var, input.numel() // input.shape[1]).flatten(), momentum)
-    return mean, var, standardized, output
+def move(running: Tensor, batch: Tensor, momentum: float) -> None:
+    """running ← (1 − momentum) · running + momentum · batch, in place and without a gradient."""
+    running.copy_((1 - momentum) * running + momentum * batch.detach().flatten())
 
 
-def _by_constants(
-    input: Tensor, mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float, keep: bool
-) -> tuple[Tensor, ...]:
-    """With statistics that don't depend on the input all is one multiply-add: input · scale + shift."""
-    x, mean, var = _wide(input), _wide(mean), _wide(var)
-    inverse = (var + eps).rsqrt()
-    scale = inverse if weight is None else _wide(weight) * inverse
-    shift = -mean * scale if bias is None else _wide(bias) - mean * scale
-    standardized = (x.detach() - mean).mul_(inverse) if keep else x
-    return mean, var, standardized, torch.addcmul(shift, x, scale).to(input.dtype)
+def batch_norm_backward(
+    grad: Tensor, input: Tensor, running_mean: Tensor | None, running_var: Tensor | None, weight: Tensor | None = None,
+    bias: Tensor | None = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
+) -> tuple[Tensor, ...]:  # fmt: skip
+    """The gradients of input, weight and bias. The running statistics are constants."""
+    x, mean, var, w, b = batch_norm_arguments(input, running_mean, running_var, weight, bias, training, momentum, eps)
+    dims = (0, *range(2, x.ndim)) if training else ()
+    if training:
+        mean, var = statistics(x, dims)
+    gradients = normalized_backward(grad, normalized(x, mean, var, w, b, eps), w, b, dims, eps)
+    return _in_their_shapes(gradients, input, weight, bias)
 
 
 def cumulative_momentum(num_batches_tracked: int) -> float:
@@ -322,25 +197,7 @@ def cumulative_momentum(num_batches_tracked: int) -> float:
     return 1 / num_batches_tracked
 
 
-def _unbiased(var: Tensor, count: int) -> Tensor:
-    return var * (count / (count - 1))
-
-
-@torch.no_grad()
-def _update(running: Tensor, batch: Tensor, momentum: float) -> None:
-    running.copy_((1 - momentum) * running + momentum * batch)
-
-
-def _nothing(input: Tensor, weight: Tensor | None, bias: Tensor | None) -> tuple[Tensor, ...]:
-    """No numbers, no statistics: an empty output that still hangs on the parameters."""
-    output = _wide(input).clone()
-    if input.ndim > 1:
-        output = _affine_(output, weight, bias)
-    none = output.detach()
-    return none, none, none, output.to(input.dtype)
-
-
-# ---- layer, group and instance norm ----------------------------------------------------------------------------
+# ---- layer norm ------------------------------------------------------------------------------------------------
 
 
 def layer_norm(
@@ -350,12 +207,12 @@ def layer_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    """Standardise over the last dimensions, which must be `normalized_shape`, as `torch.nn.functional.layer_norm`.
+    """Standardise over the last dimensions, which must be `normalized_shape`. As F.layer_norm.
 
     weight and bias have that shape too: one for each element, not for each channel. No running statistics, the same
     in training and evaluation (Ba, Kiros and Hinton 2016, https://arxiv.org/abs/1607.06450).
     """
-    return _layer_norm(input, normalized_shape, weight, bias, eps, keep=False)[-1]
+    return kit.finish(layer_norm_steps(input, normalized_shape, weight, bias, eps).output, like=input)
 
 
 def layer_norm_steps(
@@ -366,115 +223,110 @@ def layer_norm_steps(
     eps: float = 1e-5,
 ) -> BatchNormSteps:
     """`layer_norm` with its intermediate tensors; mean and var have size 1 in the normalised dimensions."""
-    return BatchNormSteps(*_layer_norm(input, normalized_shape, weight, bias, eps, keep=True))
+    x, dims, w, b = layer_norm_arguments(input, normalized_shape, weight, bias, eps)
+    return normalized(x, *statistics(x, dims), w, b, eps)
 
 
-def _layer_norm(
-    input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None, bias: Tensor | None, eps: float, keep: bool
-) -> tuple[Tensor, ...]:
-    _check_layer_norm(input, normalized_shape, weight, bias, eps)
-    first = input.ndim - len(normalized_shape)
-    w, b = (None if p is None else p.reshape(*[1] * first, *p.shape) for p in (weight, bias))
-    return _normalize(input, w, b, tuple(range(first, input.ndim)), eps, keep)
-
-
-def group_norm(
+def layer_norm_backward(
+    grad: Tensor,
     input: Tensor,
-    num_groups: int,
+    normalized_shape: Sequence[int],
     weight: Tensor | None = None,
     bias: Tensor | None = None,
     eps: float = 1e-5,
+) -> tuple[Tensor, ...]:
+    """The gradients of input, weight and bias."""
+    x, dims, w, b = layer_norm_arguments(input, normalized_shape, weight, bias, eps)
+    return tuple(normalized_backward(grad, normalized(x, *statistics(x, dims), w, b, eps), w, b, dims, eps))
+
+
+# ---- group norm ------------------------------------------------------------------------------------------------
+
+
+def group_norm(
+    input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
 ) -> Tensor:
-    """Standardise each sample over groups of C / num_groups channels, as `torch.nn.functional.group_norm`.
+    """Standardise each sample over groups of C / num_groups channels. As F.group_norm.
 
     One group of all channels standardises as layer norm does over (C, …), C groups as instance norm; weight and bias
     are per channel (Wu and He 2018, https://arxiv.org/abs/1803.08494).
     """
-    return _group_norm(input, num_groups, weight, bias, eps, keep=False)[-1]
+    return kit.finish(group_norm_steps(input, num_groups, weight, bias, eps).output, like=input)
 
 
 def group_norm_steps(
+    input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+) -> BatchNormSteps:
+    """`group_norm` with its intermediate tensors; mean and var are (N, num_groups, 1, 1)."""
+    x, w, b = group_norm_arguments(input, num_groups, weight, bias, eps)  # (N, groups, channels of one, positions)
+    steps = normalized(x, *statistics(x, (2, 3)), w, b, eps)
+    whole = (steps.standardized.reshape(input.shape), steps.output.reshape(input.shape))
+    return BatchNormSteps(steps.mean, steps.var, *whole)
+
+
+def group_norm_backward(
+    grad: Tensor,
     input: Tensor,
     num_groups: int,
     weight: Tensor | None = None,
     bias: Tensor | None = None,
     eps: float = 1e-5,
-) -> BatchNormSteps:
-    """`group_norm` with its intermediate tensors; mean and var are (N, num_groups, 1, 1)."""
-    return BatchNormSteps(*_group_norm(input, num_groups, weight, bias, eps, keep=True))
-
-
-def _group_norm(
-    input: Tensor, num_groups: int, weight: Tensor | None, bias: Tensor | None, eps: float, keep: bool
 ) -> tuple[Tensor, ...]:
-    _check_group_norm(input, num_groups, weight, bias, eps)
-    N, C = input.shape[:2]
-    in_group, positions = C // num_groups, math.prod(input.shape[2:])
-    grouped = input.reshape(N, num_groups, in_group, positions)
-    w, b = (None if p is None else p.reshape(1, num_groups, in_group, 1) for p in (weight, bias))
-    mean, var, standardized, output = _normalize(grouped, w, b, (2, 3), eps, keep)
-    return mean, var, standardized.reshape(input.shape) if keep else standardized, output.reshape(input.shape)
+    """The gradients of input, weight and bias."""
+    x, w, b = group_norm_arguments(input, num_groups, weight, bias, eps)
+    steps = normalized(x, *statistics(x, (2, 3)), w, b, eps)
+    return _in_their_shapes(normalized_backward(grad.reshape(x.shape), steps, w, b, (2, 3), eps), input, weight, bias)
+
+
+# ---- instance norm ---------------------------------------------------------------------------------------------
 
 
 def instance_norm(
-    input: Tensor,
-    running_mean: Tensor | None = None,
-    running_var: Tensor | None = None,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    use_input_stats: bool = True,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-) -> Tensor:
-    """Standardise each channel of each sample over its positions, as `torch.nn.functional.instance_norm`.
+    input: Tensor, running_mean: Tensor | None = None, running_var: Tensor | None = None, weight: Tensor | None = None,
+    bias: Tensor | None = None, use_input_stats: bool = True, momentum: float = 0.1, eps: float = 1e-5,
+) -> Tensor:  # fmt: skip
+    """Standardise each channel of each sample over its positions. As F.instance_norm.
 
-    The running statistics move towards the average over the samples; without `use_input_stats` they standardise, and
-    the function is batch norm in evaluation. (Ulyanov and others 2016, https://arxiv.org/abs/1607.08022.)
+    The running statistics move towards the average over the samples; without `use_input_stats` they standardise, as
+    in batch norm's evaluation. (Ulyanov and others 2016, https://arxiv.org/abs/1607.08022.)
     A channel whose numbers are all equal gives NaN for eps=0; torch gives 0 there on the CPU.
     """
-    return _instance_norm(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps, keep=False)[
-        -1
-    ]
+    steps = instance_norm_steps(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
+    return kit.finish(steps.output, like=input)
 
 
 def instance_norm_steps(
-    input: Tensor,
-    running_mean: Tensor | None = None,
-    running_var: Tensor | None = None,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    use_input_stats: bool = True,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-) -> BatchNormSteps:
+    input: Tensor, running_mean: Tensor | None = None, running_var: Tensor | None = None, weight: Tensor | None = None,
+    bias: Tensor | None = None, use_input_stats: bool = True, momentum: float = 0.1, eps: float = 1e-5,
+) -> BatchNormSteps:  # fmt: skip
     """`instance_norm` with its intermediate tensors; mean and var are (N, C, 1, …)."""
-    steps = _instance_norm(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps, keep=True)
-    return BatchNormSteps(*steps)
+    own = use_input_stats
+    x, mean, var, w, b = instance_norm_arguments(input, running_mean, running_var, weight, bias, own, momentum, eps)
+    if own:
+        mean, var = statistics(x, tuple(range(2, x.ndim)))
+        if running_mean is not None and running_var is not None and x.numel():
+            n = x.numel() // mean.numel()
+            move(running_mean, mean.mean(0), momentum)
+            move(running_var, var.mean(0) * n / (n - 1), momentum)  # unbiased
+    return normalized(x, mean, var, w, b, eps)
 
 
-def _instance_norm(
-    input: Tensor,
-    running_mean: Tensor | None,
-    running_var: Tensor | None,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    use_input_stats: bool,
-    momentum: float,
-    eps: float,
-    keep: bool,
-) -> tuple[Tensor, ...]:
-    _check_instance_norm(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
-    if not use_input_stats:
-        return _batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps, keep)
-    w, b = (_along_channels(t, input.ndim) for t in (weight, bias))
-    if input.numel() == 0:
-        return _nothing(input, w, b)
-    mean, var, standardized, output = _normalize(input, w, b, tuple(range(2, input.ndim)), eps, keep)
-    if running_mean is not None and running_var is not None:
-        positions = math.prod(input.shape[2:])
-        _update(running_mean, mean.mean(0).flatten(), momentum)
-        _update(running_var, _unbiased(var, positions).mean(0).flatten(), momentum)
-    return mean, var, standardized, output
+def instance_norm_backward(
+    grad: Tensor, input: Tensor, running_mean: Tensor | None = None, running_var: Tensor | None = None,
+    weight: Tensor | None = None, bias: Tensor | None = None, use_input_stats: bool = True, momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> tuple[Tensor, ...]:  # fmt: skip
+    """The gradients of input, weight and bias. The running statistics are constants."""
+    own = use_input_stats
+    x, mean, var, w, b = instance_norm_arguments(input, running_mean, running_var, weight, bias, own, momentum, eps)
+    dims = tuple(range(2, x.ndim)) if own else ()
+    if own:
+        mean, var = statistics(x, dims)
+    gradients = normalized_backward(grad, normalized(x, mean, var, w, b, eps), w, b, dims, eps)
+    return _in_their_shapes(gradients, input, weight, bias)
+
+
+# ---- which numbers share a mean --------------------------------------------------------------------------------
 
 
 def normalization_groups(kind: str, shape: Sequence[int], num_groups: int = 1) -> Tensor:
@@ -499,131 +351,6 @@ def normalization_groups(kind: str, shape: Sequence[int], num_groups: int = 1) -
     if kind not in numbering:
         raise ValueError(f"kind must be one of {', '.join(numbering)}, but it is {kind!r}")
     return numbering[kind].reshape(N, C, *[1] * (len(shape) - 2)).expand(*shape).contiguous()
-
-
-# ---- refusals --------------------------------------------------------------------------------------------------
-
-
-def _check_number(name: str, value: float) -> None:
-    if not isinstance(value, (int, float)):
-        raise TypeError(f"{name} must be a number, not {value!r}")
-
-
-def _check_dtypes(input: Tensor, **others: Tensor | None) -> None:
-    if not input.is_floating_point():
-        raise NotImplementedError(f"input must be floating point, but it is {input.dtype}")
-    allowed = (input.dtype, torch.float32) if input.dtype in HALF else (input.dtype,)
-    for name, other in others.items():
-        if other is not None and other.dtype not in allowed:
-            raise RuntimeError(f"{name} has dtype {other.dtype}; beside an input of {input.dtype} it may be {allowed}")
-
-
-def _check_sizes(channels: int, **parameters: Tensor | None) -> None:
-    for name, parameter in parameters.items():
-        if parameter is not None and parameter.numel() != channels:
-            raise RuntimeError(f"{name} has {parameter.numel()} elements, but the input has {channels} channels")
-
-
-def _check_statistics(channels: int, running_mean: Tensor | None, running_var: Tensor | None) -> None:
-    if (running_mean is None) != (running_var is None):
-        raise ValueError("running_mean and running_var must both be given or both be None")
-    _check_sizes(channels, running_mean=running_mean, running_var=running_var)
-    for name, statistic in (("running_mean", running_mean), ("running_var", running_var)):
-        if statistic is not None and statistic.ndim != 1:
-            raise RuntimeError(f"{name} must have one dimension, but its shape is {tuple(statistic.shape)}")
-        if statistic is not None and statistic.requires_grad and torch.is_grad_enabled():
-            raise RuntimeError(f"{name} is updated, not differentiated: it must not require grad")
-
-
-def _check_batch_norm(
-    input: Tensor,
-    running_mean: Tensor | None,
-    running_var: Tensor | None,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    training: bool,
-    momentum: float,
-    eps: float,
-) -> None:
-    _check_number("momentum", momentum)
-    _check_number("eps", eps)
-    if training and input.ndim == 0:
-        raise IndexError("input must be (N, C, …), but it has no dimensions")
-    if training and input.shape[0] * math.prod(input.shape[2:]) == 1:
-        raise ValueError(
-            f"input of shape {tuple(input.shape)} has one value a channel: training needs more to have a variance"
-        )
-    if eps < 0 or (training and eps == 0):
-        raise ValueError(f"eps must be positive in training and not negative in evaluation, but it is {eps}")
-    if not training and (running_mean is None or running_var is None):
-        missing = "running_mean" if running_mean is None else "running_var"
-        raise RuntimeError(f"{missing} is None, but evaluation (training=False) standardises by it")
-    channels = input.shape[1] if input.ndim > 1 else 0
-    _check_statistics(channels, running_mean, running_var)
-    _check_sizes(channels, weight=weight, bias=bias)
-    if input.ndim < 2 and input.numel():
-        raise IndexError(f"input must be (N, C, …), but its shape is {tuple(input.shape)}")
-    _check_dtypes(input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
-
-
-def _check_layer_norm(
-    input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None, bias: Tensor | None, eps: float
-) -> None:
-    _check_number("eps", eps)
-    if not isinstance(normalized_shape, (list, tuple)) or not all(isinstance(n, int) for n in normalized_shape):
-        raise TypeError(f"normalized_shape must be a sequence of ints, not {normalized_shape!r}")
-    shape = tuple(normalized_shape)
-    if not shape:
-        raise RuntimeError("normalized_shape must name at least one dimension")
-    for name, parameter in (("weight", weight), ("bias", bias)):
-        if parameter is not None and tuple(parameter.shape) != shape:
-            raise RuntimeError(f"{name} must have normalized_shape {shape}, but its shape is {tuple(parameter.shape)}")
-    if tuple(input.shape[-len(shape) :]) != shape:
-        raise RuntimeError(f"input must end in normalized_shape {shape}, but its shape is {tuple(input.shape)}")
-    _check_dtypes(input, weight=weight, bias=bias)
-
-
-def _check_group_norm(input: Tensor, num_groups: int, weight: Tensor | None, bias: Tensor | None, eps: float) -> None:
-    _check_number("eps", eps)
-    if input.ndim < 2:
-        raise RuntimeError(f"input must be (N, C, …), but its shape is {tuple(input.shape)}")
-    if not isinstance(num_groups, int):
-        raise TypeError(f"num_groups must be an int, not {num_groups!r}")
-    if num_groups == 0:
-        raise ZeroDivisionError("num_groups must be at least 1, but it is 0")
-    N, C = input.shape[:2]
-    if (N * C // num_groups) * math.prod(input.shape[2:]) == 1:
-        raise ValueError(f"input of shape {tuple(input.shape)} has one value a group: it has no variance")
-    if num_groups < 0:
-        raise RuntimeError(f"num_groups must be at least 1, but it is {num_groups}")
-    if C % num_groups:
-        raise RuntimeError(f"num_groups must divide the {C} channels of the input, but it is {num_groups}")
-    for name, parameter in (("weight", weight), ("bias", bias)):
-        if parameter is not None and tuple(parameter.shape) != (C,):
-            raise RuntimeError(f"{name} must have shape ({C},), one for each channel, not {tuple(parameter.shape)}")
-    _check_dtypes(input, weight=weight, bias=bias)
-
-
-def _check_instance_norm(
-    input: Tensor,
-    running_mean: Tensor | None,
-    running_var: Tensor | None,
-    weight: Tensor | None,
-    bias: Tensor | None,
-    use_input_stats: bool,
-    momentum: float,
-    eps: float,
-) -> None:
-    _check_number("momentum", momentum)
-    _check_number("eps", eps)
-    if use_input_stats and math.prod(input.shape[2:]) == 1:
-        raise ValueError(f"input of shape {tuple(input.shape)} has one position a channel: it has no variance")
-    if not use_input_stats and (running_mean is None or running_var is None):
-        raise RuntimeError("running_mean and running_var must be given when use_input_stats is False")
-    channels = input.shape[1] if input.ndim > 1 else 0
-    _check_statistics(channels, running_mean, running_var)
-    _check_sizes(channels, weight=weight, bias=bias)
-    _check_dtypes(input, weight=weight, bias=bias)
 
 
 # ---- the register ----------------------------------------------------------------------------------------------
@@ -677,6 +404,7 @@ OPERATORS = (
     Operator(
         mirrors="torch.nn.functional.batch_norm",
         manual=batch_norm,
+        backward=batch_norm_backward,
         torch=torch.nn.functional.batch_norm,
         make_call=_batch_norm_call,
         sizes=(2, 16, 128),
@@ -690,6 +418,7 @@ OPERATORS = (
     Operator(
         mirrors="torch.nn.functional.layer_norm",
         manual=layer_norm,
+        backward=layer_norm_backward,
         torch=torch.nn.functional.layer_norm,
         make_call=_layer_norm_call,
         sizes=(2, 16, 128),
@@ -700,6 +429,7 @@ OPERATORS = (
     Operator(
         mirrors="torch.nn.functional.group_norm",
         manual=group_norm,
+        backward=group_norm_backward,
         torch=torch.nn.functional.group_norm,
         make_call=_group_norm_call,
         sizes=(2, 16, 128),
@@ -710,6 +440,7 @@ OPERATORS = (
     Operator(
         mirrors="torch.nn.functional.instance_norm",
         manual=instance_norm,
+        backward=instance_norm_backward,
         torch=torch.nn.functional.instance_norm,
         make_call=_instance_norm_call,
         sizes=(2, 16, 128),

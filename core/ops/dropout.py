@@ -6,12 +6,13 @@ The expected output is the input, so that evaluation needs no change. Source: Sr
 simple way to prevent neural networks from overfitting", 2014, in the "inverted" form that libraries use.
 """
 
-import numbers
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from core.ops import kit
+from core.ops.kit.layers import dropout_arguments, scalable
 from core.ops.operator import Call, Operator
 
 
@@ -48,68 +49,37 @@ class DropoutSteps:
 
 def dropout_steps(input: Tensor, p: float = 0.5) -> DropoutSteps:
     """One draw of dropout in training, its intermediates named. Arguments as checked by `dropout`."""
-    scaled_mask = _draw_scaled_mask(input, float(p))
+    scaled_mask = torch.zeros_like(input) if p == 1 else torch.empty_like(input).bernoulli_(1 - p) / (1 - p)
     return DropoutSteps(scaled_mask, input * scaled_mask)
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """`input` · Bernoulli(1 − p) / (1 − p) in training, `input` itself otherwise, as torch does it.
+    """`input` · Bernoulli(1 − p) / (1 − p) in training, `input` itself otherwise. As F.dropout.
 
-    With the same generator state, the mask is torch's on the CPU, bit for bit; on other devices torch draws
-    from a generator of its own. p = 0 and evaluation give a result equal to the input without drawing;
-    p = 1 gives `input` · 0, so that infinity and NaN stay visible as NaN. The backward pass multiplies by the
-    same scaled mask. `inplace` writes into `input` and returns it.
+    From the same generator state the mask is torch's on the CPU, bit for bit; on other devices torch draws from a
+    generator of its own. Where nothing is dropped, nothing is drawn; p = 1 gives `input` · 0, so that infinity and
+    NaN stay visible as NaN. `inplace` writes into `input` and returns it.
 
-    Raises ValueError for p outside [0, 1], RuntimeError for NaN, for an integer or bool `input` to be scaled,
-    and for `inplace` on a leaf that requires grad or a tensor that overlaps itself, NotImplementedError for
-    a dtype without random numbers (complex, float8), TypeError for an argument of the wrong type.
+    Raises ValueError for p outside [0, 1], RuntimeError for NaN, for an integer or bool `input` to be scaled, and for
+    `inplace` on a leaf that requires grad or a tensor that overlaps itself, NotImplementedError for a dtype without
+    random numbers (complex, float8), TypeError for an argument of the wrong type.
     """
-    p = _check_arguments(input, p, training)
+    p = dropout_arguments(input, p, training)
     if not training or p == 0 or input.numel() == 0:
         return input
-    _check_can_drop(input, p, inplace)
-    if inplace:
-        return input.mul_(_draw_scaled_mask(input, p))
-    return dropout_steps(input, p).output
+    scalable(input, p, inplace)
+    return kit.finish(dropout_steps(input, p).output, like=input, inplace=inplace)
 
 
-def _draw_scaled_mask(input: Tensor, p: float) -> Tensor:
-    if p == 1:
-        return torch.zeros((), dtype=input.dtype, device=input.device).expand_as(input)
-    return torch.empty_like(input, requires_grad=False).bernoulli_(1 - p).div_(1 - p)
+def dropout_backward(
+    grad: Tensor, input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
+    """The gradient of input: grad · the same mask / (1 − p), zero where the activation was dropped.
 
-
-def _check_arguments(input: Tensor, p: float, training: bool) -> float:
-    if isinstance(p, Tensor) and p.numel() != 1:
-        raise RuntimeError(f"p must be one number, but has shape {tuple(p.shape)}")
-    if not isinstance(p, numbers.Real) and not (isinstance(p, Tensor) and p.dim() == 0):
-        raise TypeError(f"p must be a number between 0 and 1, not {p!r}")
-    if p < 0 or p > 1:
-        raise ValueError(f"p must be a probability between 0 and 1, but got {p}")
-    if p != p:
-        raise RuntimeError(f"p must be a probability between 0 and 1, but got {p}")
-    if not isinstance(input, Tensor):
-        raise TypeError(f"input must be a Tensor, not {type(input).__name__}")
-    if not isinstance(training, bool):
-        raise TypeError(f"training must be a bool, not {training!r}")
-    return float(p)
-
-
-def _check_can_drop(input: Tensor, p: float, inplace: bool) -> None:
-    if inplace and torch.is_grad_enabled() and input.requires_grad and _is_leaf_or_its_view(input):
-        raise RuntimeError("inplace can't be used on a leaf input that requires grad: its value would be lost")
-    if inplace and any(step == 0 and size > 1 for step, size in zip(input.stride(), input.shape, strict=True)):
-        raise RuntimeError("inplace can't write into an input whose elements share memory; clone() it first")
-    if p == 1:
-        return
-    if input.is_complex() or (input.is_floating_point() and input.dtype.itemsize == 1):
-        raise NotImplementedError(f"input of dtype {input.dtype} can't be dropped")
-    if not input.is_floating_point():
-        raise RuntimeError(f"input must be floating point to be scaled by 1/(1 − p), but is {input.dtype}")
-
-
-def _is_leaf_or_its_view(tensor: Tensor) -> bool:
-    return tensor.is_leaf or (tensor._base is not None and tensor._base.is_leaf and tensor._base.requires_grad)
+    The same: drawn again, so the generator has to stand where it stood in the forward pass.
+    """
+    del inplace
+    return grad * dropout_steps(input, p).scaled_mask if training and p > 0 else grad
 
 
 def _make_call(size: int, dtype: torch.dtype, device: torch.device, seed: int) -> Call:
@@ -127,6 +97,7 @@ OPERATORS = (
         textbook=dropout_textbook,
         textbook_call=_textbook_call,
         manual=dropout,
+        backward=dropout_backward,
         torch=torch.nn.functional.dropout,
         make_call=_make_call,
         sizes=(1_000, 100_000, 4_000_000),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core.ops.elementwise import require_tensor
+from core.ops.kit.classes import scored_classes
 from core.ops.operator import Call, Operator
 
 # ---- textbook: the tutorial's loop -----------------------------------------------------------------------------
@@ -61,12 +61,7 @@ def accuracy(logits: Tensor, target: Tensor, topk: int = 1) -> Tensor:
 
 def correct(logits: Tensor, target: Tensor, topk: int = 1) -> Tensor:
     """Which samples have their target among the `topk` best classes: (N, C), (N,) → (N,) bools. As `accuracy`."""
-    _check(logits, target)
-    classes = logits.shape[1]
-    if isinstance(topk, bool) or not isinstance(topk, int):
-        raise TypeError(f"argument 'topk' must be an int, but got {type(topk).__name__}")
-    if not 1 <= topk <= classes:
-        raise ValueError(f"argument 'topk' must lie between 1 and the {classes} classes, but got {topk}")
+    scored_classes(logits, target, topk)
     if topk == 1:
         return logits.argmax(dim=1) == target
     best = logits.argsort(dim=1, descending=True, stable=True)[:, :topk]  # (N, topk)
@@ -85,7 +80,7 @@ def confusion_matrix(logits: Tensor, target: Tensor, num_classes: int | None = N
     right, its sum over N is the accuracy. `num_classes` may enlarge the matrix beyond C.
     Raises what `accuracy` raises, and ValueError for a num_classes below C.
     """
-    _check(logits, target)
+    scored_classes(logits, target)
     classes = logits.shape[1] if num_classes is None else num_classes
     if classes < logits.shape[1]:
         raise ValueError(f"argument 'num_classes' must be at least the {logits.shape[1]} classes, but got {classes}")
@@ -138,22 +133,6 @@ def mean_of_batch_accuracies(data_iter: Iterable[tuple[Tensor, Tensor]], model: 
     """What `evaluate` avoids: the plain mean of the batches' accuracies, off as soon as one batch is smaller."""
     with torch.no_grad():
         return torch.stack([accuracy(model(X), y) for X, y in data_iter]).mean().item()
-
-
-def _check(logits: Tensor, target: Tensor) -> None:
-    require_tensor(logits, "logits")
-    require_tensor(target, "target")
-    if logits.ndim != 2:
-        raise ValueError(f"argument 'logits' must have shape (N, C), but got {tuple(logits.shape)}")
-    if target.shape != logits.shape[:1]:
-        raise ValueError(f"argument 'target' must have shape ({len(logits)},), but got {tuple(target.shape)}")
-    if target.is_floating_point() or target.is_complex() or target.dtype == torch.bool:
-        raise TypeError(f"argument 'target' must hold classes as integers, but got dtype {target.dtype}")
-    if len(target) and not 0 <= target.min() <= target.max() < logits.shape[1]:
-        raise IndexError(
-            f"argument 'target' must hold classes from 0 to {logits.shape[1] - 1}, "
-            f"but holds {target.min().item()} to {target.max().item()}"
-        )
 
 
 # ---- the operator ----------------------------------------------------------------------------------------------

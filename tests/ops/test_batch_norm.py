@@ -6,7 +6,6 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.ops import batch_norm as module
 from core.ops.batch_norm import (
     batch_norm,
     batch_norm_steps,
@@ -126,22 +125,6 @@ def test_layer_norm_like_torch(shape, last, dtype, layout, given, mixed, seed):
     weight = drawn(normalized, wide, seed + 1).requires_grad_() if given[1] else None
     bias = drawn(normalized, wide, seed + 2).requires_grad_() if given[2] else None
     check_norm(layer_norm, F.layer_norm, x, normalized, weight, bias, 0.1, dtype=dtype)
-
-
-@pytest.mark.parametrize("layout", ["contiguous", "channels_last"])
-def test_many_blocks_give_what_one_gives(layout, monkeypatch):
-    """Small blocks force the loop over slices; the last one is smaller than the others."""
-    monkeypatch.setattr(module, "AT_ONCE", 100)
-    x = laid_out(drawn((5, 7, 4, 3)), layout).requires_grad_()
-    channel = [drawn((7,), seed=seed).requires_grad_() for seed in (1, 2)]
-    element = [drawn((4, 3), seed=seed).requires_grad_() for seed in (1, 2)]
-    check_norm(batch_norm, F.batch_norm, x, None, None, *channel, True, dtype=torch.float64)
-    check_norm(instance_norm, F.instance_norm, x, None, None, *channel, dtype=torch.float64)
-    check_norm(group_norm, F.group_norm, x, 7, *channel, dtype=torch.float64)
-    check_norm(group_norm, F.group_norm, x, 1, *channel, dtype=torch.float64)
-    check_norm(layer_norm, F.layer_norm, x, (4, 3), *element, dtype=torch.float64)
-    everything = drawn((5, 7, 4, 3), seed=3).requires_grad_()
-    check_norm(layer_norm, F.layer_norm, x, (5, 7, 4, 3), everything, dtype=torch.float64)
 
 
 def test_a_bias_without_a_weight():

@@ -91,3 +91,24 @@ def test_autocast_hands_products_its_dtype():
         dtypes = [t.dtype for t in kit.autocast(x, n, x.double(), x.half())]
     assert dtypes == [torch.bfloat16, torch.int64, torch.float64, torch.bfloat16]
     assert kit.autocast(x.to("meta"))[0].is_meta
+
+
+# ---- a written gradient ----------------------------------------------------------------------------------------
+
+
+def product(x, y):
+    return kit.with_gradient(
+        lambda x, y: x * y, (lambda grad, x, y: grad * y * 10, lambda grad, x, y: grad * x * 100), x, y
+    )
+
+
+def test_two_inputs_have_a_written_gradient_each_in_every_direction_and_when_compiled():
+    x, y = torch.tensor([2.0], requires_grad=True), torch.tensor([3.0], requires_grad=True)
+    for function in (product, torch.compile(product, fullgraph=True, backend="aot_eager")):
+        assert [g.item() for g in torch.autograd.grad(function(x, y), (x, y))] == [30, 200]
+        assert torch.autograd.grad(function(x, y.detach()), x)[0] == 30
+        assert torch.autograd.grad(function(x.detach(), y), y)[0] == 200
+    x, y = x.detach(), y.detach()
+    assert torch.func.jvp(product, (x, y), (torch.ones(1), torch.ones(1)))[1] == 230
+    assert torch.func.jvp(lambda y: product(x, y), (y,), (torch.ones(1),))[1] == 200
+    assert torch.vmap(torch.func.grad(lambda x, y: product(x, y).sum()))(x, y) == 30

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.ops import elementwise, losses
+from core.ops import binary_losses, losses
 from tests.ops.like_torch import check, check_refused
 from tests.ops.test_softmax import GRADIENT_TOLERANCE
 
@@ -175,7 +175,7 @@ def test_probability_target_gradients():
 @settings(max_examples=150, deadline=None)
 def test_binary_cross_entropy(problem):
     input, target, kwargs = problem
-    same(losses.binary_cross_entropy, F.binary_cross_entropy, input, target, **kwargs)
+    same(binary_losses.binary_cross_entropy, F.binary_cross_entropy, input, target, **kwargs)
 
 
 @given(problem=yes_or_no_problems(), data=st.data())
@@ -185,7 +185,7 @@ def test_binary_cross_entropy_with_logits(problem, data):
     logits = ((input.detach() - 0.5) * data.draw(st.sampled_from([1, 20]))).requires_grad_()
     if data.draw(st.booleans()) and input.ndim:
         kwargs["pos_weight"] = torch.rand(input.shape[-1]).to(input.dtype) * 3
-    same(losses.binary_cross_entropy_with_logits, F.binary_cross_entropy_with_logits, logits, target, **kwargs)
+    same(binary_losses.binary_cross_entropy_with_logits, F.binary_cross_entropy_with_logits, logits, target, **kwargs)
 
 
 @given(problem=yes_or_no_problems())
@@ -193,11 +193,11 @@ def test_binary_cross_entropy_with_logits(problem, data):
 def test_multilabel_soft_margin_loss(problem):
     input, target, kwargs = problem
     if input.ndim:
-        same(losses.multilabel_soft_margin_loss, F.multilabel_soft_margin_loss, input, target, **kwargs)
+        same(binary_losses.multilabel_soft_margin_loss, F.multilabel_soft_margin_loss, input, target, **kwargs)
 
 
 def test_multilabel_arguments_broadcast():
-    ours, theirs = losses.multilabel_soft_margin_loss, F.multilabel_soft_margin_loss
+    ours, theirs = binary_losses.multilabel_soft_margin_loss, F.multilabel_soft_margin_loss
     for target, weight in [((3,), None), ((2, 1), None), ((2, 3), (3,)), ((2, 3), (4, 2, 3))]:
         input = torch.randn(2, 3, requires_grad=True)
         given_weight = None if weight is None else torch.rand(weight, requires_grad=True)
@@ -208,39 +208,39 @@ def test_multilabel_arguments_broadcast():
 
 def test_dtypes_that_meet():
     logits, target = torch.randn(4, 3), torch.rand(4, 3)
-    ours, theirs = losses.binary_cross_entropy_with_logits, F.binary_cross_entropy_with_logits
+    ours, theirs = binary_losses.binary_cross_entropy_with_logits, F.binary_cross_entropy_with_logits
     check(ours, theirs, logits, target.double(), tol=1e-6)
     check(ours, theirs, logits, target.half(), tol=1e-2)
     check(ours, theirs, logits, target, torch.tensor([1, 2, 3]), pos_weight=torch.rand(3).double(), tol=1e-6)
-    check(losses.binary_cross_entropy, F.binary_cross_entropy, target, target, torch.rand(3).double(), tol=1e-6)
+    check(binary_losses.binary_cross_entropy, F.binary_cross_entropy, target, target, torch.rand(3).double(), tol=1e-6)
 
 
 @pytest.mark.parametrize("p", [0.0, 1e-45, 1e-20, 0.5, 1 - 6e-8, 1.0])
 @pytest.mark.parametrize("y", [0.0, 0.5, 1.0])
 def test_logarithms_are_cut_off_at_minus_100(p, y):
     input = torch.tensor([p], requires_grad=True)
-    check(losses.binary_cross_entropy, F.binary_cross_entropy, input, torch.tensor([y], requires_grad=True))
-    assert losses.binary_cross_entropy(input, torch.tensor([y])) <= 100
+    check(binary_losses.binary_cross_entropy, F.binary_cross_entropy, input, torch.tensor([y], requires_grad=True))
+    assert binary_losses.binary_cross_entropy(input, torch.tensor([y])) <= 100
 
 
 @pytest.mark.parametrize("x", [1e4, -1e4, 100.0, -100.0, 0.0, INF, -INF, NAN])
 @pytest.mark.parametrize("y", [0.0, 0.5, 1.0])
 def test_logits_of_any_size(x, y):
     input, target = torch.tensor([x], requires_grad=True), torch.tensor([y], requires_grad=True)
-    ours, theirs = losses.binary_cross_entropy_with_logits, F.binary_cross_entropy_with_logits
+    ours, theirs = binary_losses.binary_cross_entropy_with_logits, F.binary_cross_entropy_with_logits
     check(ours, theirs, input, target)
     if math.isfinite(x):
         check(ours, theirs, input, target, pos_weight=torch.tensor([3.0]))
-        check(losses.multilabel_soft_margin_loss, F.multilabel_soft_margin_loss, input, target)
+        check(binary_losses.multilabel_soft_margin_loss, F.multilabel_soft_margin_loss, input, target)
 
 
 @pytest.mark.parametrize(
     ("manual", "kwargs"),
     [
-        (losses.binary_cross_entropy, {"weight": torch.rand(3, dtype=torch.float64)}),
-        (losses.binary_cross_entropy_with_logits, {}),
-        (losses.binary_cross_entropy_with_logits, {"pos_weight": torch.rand(3, dtype=torch.float64)}),
-        (losses.multilabel_soft_margin_loss, {"reduction": "none"}),
+        (binary_losses.binary_cross_entropy, {"weight": torch.rand(3, dtype=torch.float64)}),
+        (binary_losses.binary_cross_entropy_with_logits, {}),
+        (binary_losses.binary_cross_entropy_with_logits, {"pos_weight": torch.rand(3, dtype=torch.float64)}),
+        (binary_losses.multilabel_soft_margin_loss, {"reduction": "none"}),
     ],
 )
 def test_binary_gradients_of_first_and_second_order(manual, kwargs):
@@ -252,13 +252,16 @@ def test_binary_gradients_of_first_and_second_order(manual, kwargs):
     assert torch.autograd.gradgradcheck(lambda x, y: manual(x, y, **kwargs), inputs)
 
 
-def test_large_tensors_go_in_blocks_and_give_the_same(monkeypatch):
-    monkeypatch.setattr(elementwise, "BLOCK", 64)
-    input = torch.rand(40, 5, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    target = torch.rand(40, 5, generator=torch.Generator().manual_seed(1)).requires_grad_()
-    same(losses.binary_cross_entropy, F.binary_cross_entropy, input, target)
-    for more in ({}, {"pos_weight": torch.rand(5)}):
-        same(losses.binary_cross_entropy_with_logits, F.binary_cross_entropy_with_logits, input, target, **more)
+@pytest.mark.parametrize(("ours", "theirs"), [
+    (losses.cross_entropy, F.cross_entropy),
+    (binary_losses.binary_cross_entropy_with_logits, F.binary_cross_entropy_with_logits),
+    (binary_losses.multilabel_soft_margin_loss, F.multilabel_soft_margin_loss),
+])  # fmt: skip
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_losses_of_half_precision_under_autocast_have_torchs_dtype(ours, theirs, dtype):
+    x = torch.rand(4, 3).to(dtype)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert ours(x, x).dtype == theirs(x, x).dtype
 
 
 # ---- the old reduction arguments ---------------------------------------------------------------------------------
@@ -266,13 +269,13 @@ def test_large_tensors_go_in_blocks_and_give_the_same(monkeypatch):
 EVERY_LOSS = [
     (losses.nll_loss, F.nll_loss, (torch.randn(4, 3).log_softmax(1), torch.tensor([0, 2, 1, 1]))),
     (losses.cross_entropy, F.cross_entropy, (torch.randn(4, 3), torch.tensor([0, 2, 1, 1]))),
-    (losses.binary_cross_entropy, F.binary_cross_entropy, (torch.rand(4, 3), torch.rand(4, 3))),
+    (binary_losses.binary_cross_entropy, F.binary_cross_entropy, (torch.rand(4, 3), torch.rand(4, 3))),
     (
-        losses.binary_cross_entropy_with_logits,
+        binary_losses.binary_cross_entropy_with_logits,
         F.binary_cross_entropy_with_logits,
         (torch.randn(4, 3), torch.rand(4, 3)),
     ),
-    (losses.multilabel_soft_margin_loss, F.multilabel_soft_margin_loss, (torch.randn(4, 3), torch.rand(4, 3))),
+    (binary_losses.multilabel_soft_margin_loss, F.multilabel_soft_margin_loss, (torch.randn(4, 3), torch.rand(4, 3))),
 ]
 every_loss = pytest.mark.parametrize(
     ("manual", "reference", "args"), EVERY_LOSS, ids=lambda v: getattr(v, "__name__", "")
@@ -338,8 +341,8 @@ def test_binary_cross_entropy_is_the_two_class_cross_entropy():
     y = torch.randint(2, (20,))
     pairs = torch.stack([torch.zeros_like(x), x], dim=1)
     two_class = losses.cross_entropy(pairs, y)
-    torch.testing.assert_close(losses.binary_cross_entropy_with_logits(x, y.double()), two_class)
-    torch.testing.assert_close(losses.binary_cross_entropy(x.sigmoid(), y.double()), two_class)
+    torch.testing.assert_close(binary_losses.binary_cross_entropy_with_logits(x, y.double()), two_class)
+    torch.testing.assert_close(binary_losses.binary_cross_entropy(x.sigmoid(), y.double()), two_class)
 
 
 # ---- what the tutorial says, and what is so ----------------------------------------------------------------------
@@ -386,10 +389,10 @@ def test_nll_loss_has_no_log_inside():
 
 def test_binary_textbook_and_its_limits():
     p, y = torch.rand(20, requires_grad=True), torch.randint(2, (20,)).float()
-    check(losses.binary_cross_entropy_textbook, F.binary_cross_entropy, p, y, tol=1e-5)
+    check(binary_losses.binary_cross_entropy_textbook, F.binary_cross_entropy, p, y, tol=1e-5)
     sure = torch.tensor([1.0])
-    assert losses.binary_cross_entropy_textbook(sure, sure).isnan()
-    assert losses.binary_cross_entropy(sure, sure) == 0
+    assert binary_losses.binary_cross_entropy_textbook(sure, sure).isnan()
+    assert binary_losses.binary_cross_entropy(sure, sure) == 0
 
 
 def second_derivative(loss, at):
@@ -423,7 +426,7 @@ def test_convex_does_not_mean_that_the_optimum_is_reached():
 def test_several_labels_at_once_need_sigmoids():
     """Softmax shares one 1 among the labels: two true labels can't both be sure."""
     logits, target = torch.tensor([[20.0, 20.0, -20.0]]), torch.tensor([[1.0, 1.0, 0.0]])
-    assert losses.multilabel_soft_margin_loss(logits, target) < 1e-6
+    assert binary_losses.multilabel_soft_margin_loss(logits, target) < 1e-6
     assert logits.softmax(1).max() <= 0.5
 
 
@@ -431,8 +434,8 @@ def test_several_labels_at_once_need_sigmoids():
 
 ONE_OF_C = [(losses.nll_loss, F.nll_loss), (losses.cross_entropy, F.cross_entropy)]
 BINARY = [
-    (losses.binary_cross_entropy, F.binary_cross_entropy),
-    (losses.binary_cross_entropy_with_logits, F.binary_cross_entropy_with_logits),
+    (binary_losses.binary_cross_entropy, F.binary_cross_entropy),
+    (binary_losses.binary_cross_entropy_with_logits, F.binary_cross_entropy_with_logits),
 ]
 y2 = torch.tensor([0, 2])
 
@@ -541,7 +544,7 @@ def test_binary_refusals(manual, reference, input, target, kwargs, naming):
     ],
 )
 def test_probability_refusals(input, target, naming):
-    check_refused(losses.binary_cross_entropy, F.binary_cross_entropy, input, target, naming=rf"\b{naming}\b")
+    check_refused(binary_losses.binary_cross_entropy, F.binary_cross_entropy, input, target, naming=rf"\b{naming}\b")
 
 
 @pytest.mark.parametrize(
@@ -575,5 +578,5 @@ def test_logits_refusals(input, target, kwargs, naming):
     ],
 )
 def test_multilabel_refusals(input, target, kwargs, naming):
-    ours, theirs = losses.multilabel_soft_margin_loss, F.multilabel_soft_margin_loss
+    ours, theirs = binary_losses.multilabel_soft_margin_loss, F.multilabel_soft_margin_loss
     check_refused(ours, theirs, input, target, **kwargs, naming=rf"\b{naming}\b")

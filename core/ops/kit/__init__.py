@@ -27,6 +27,7 @@ that check the arguments and widen half precision; the formula; a line that roun
 """
 
 from core.ops.kit.checks import (
+    broadcastable,
     check_boolean,
     check_choice,
     check_integer,
@@ -37,15 +38,27 @@ from core.ops.kit.checks import (
     readable,
     require,
     same_dtype,
+    without_gradient,
     writable,
 )
 from core.ops.kit.gradients import with_gradient
-from core.ops.kit.precision import autocast, converted, finish, floating, numeric, ordered, wide
+from core.ops.kit.precision import (
+    autocast,
+    converted,
+    finish,
+    floating,
+    in_float32,
+    numeric,
+    ordered,
+    promoted,
+    wide,
+)
 from core.ops.kit.reductions import reduced, reduction_of
 from core.ops.kit.writing import shares_memory, write_out
 
 __all__ = [
     "autocast",
+    "broadcastable",
     "check_boolean",
     "check_choice",
     "check_integer",
@@ -56,8 +69,10 @@ __all__ = [
     "dims_of",
     "finish",
     "floating",
+    "in_float32",
     "numeric",
     "ordered",
+    "promoted",
     "readable",
     "reduced",
     "reduction_of",
@@ -66,6 +81,7 @@ __all__ = [
     "shares_memory",
     "wide",
     "with_gradient",
+    "without_gradient",
     "writable",
     "write_out",
 ]

@@ -90,6 +90,19 @@ def same_dtype(input: Tensor, **others: Tensor | None) -> None:
             raise RuntimeError(f"argument '{name}' must have the dtype of input, {input.dtype}, but got {other.dtype}")
 
 
+def broadcastable(tensor: Tensor, name: str, shape: tuple[int, ...]) -> None:
+    """RuntimeError unless the tensor can be stretched to `shape`, without stretching what has that shape."""
+    sizes = zip(reversed(tensor.shape), reversed(shape), strict=False)
+    fits = tensor.ndim <= len(shape) and all(size in (1, full) for size, full in sizes)
+    require(fits, name, f"broadcast to {tuple(shape)}", tuple(tensor.shape))
+
+
+def without_gradient(tensor: Tensor | None, name: str) -> None:
+    """RuntimeError for a tensor that requires grad, where the operator has no gradient for it."""
+    asked = tensor is not None and tensor.requires_grad and torch.is_grad_enabled()
+    require(not asked, name, "not require grad, for it gets none", "requires_grad=True")
+
+
 def writable(input: Tensor) -> None:
     """RuntimeError where `inplace` would lose a leaf's value, or write to one cell several times."""
     if input.requires_grad and torch.is_grad_enabled() and _is_leaf_or_its_view(input):

@@ -6,43 +6,57 @@ from typing import Any
 import torch
 from torch import Tensor
 
-Formula = Callable[[Tensor], Tensor]
-Gradient = Callable[[Tensor, Tensor], Tensor]  # of (gradient of the output, input)
+Formula = Callable[..., Tensor]
+Gradient = Callable[..., Tensor]  # of (gradient of the output, *inputs)
 
 
-def with_gradient(formula: Formula, gradient: Gradient, x: Tensor) -> Tensor:
+def with_gradient(
+    formula: Formula, gradient: Gradient | tuple[Gradient, Gradient], x: Tensor, y: Tensor | None = None
+) -> Tensor:
     """formula(x), element by element, differentiated by `gradient` in place of autograd's chain.
 
     For a tie (the slope of max(x, 0) at 0), a kink between the steps (|x| in a formula that is smooth), an overflow on
     the way (inf · 0 is nan). `gradient` has to be of differentiable operations itself, and of real numbers: complex
-    ones are left to autograd.
+    ones are left to autograd. With a `y` of x's shape, formula(x, y), and a gradient for each.
     """
-    return formula(x) if x.is_complex() else _WithGradient.apply(x, formula, gradient)
+    if x.is_complex():
+        return formula(x) if y is None else formula(x, y)
+    function = _Backward if torch.compiler.is_compiling() else _WithGradient
+    return function.apply(x, y, formula, gradient if isinstance(gradient, tuple) else (gradient,))
 
 
-class _WithGradient(torch.autograd.Function):
-    """Each output depends on one input alone, so that forward-mode multiplies by the same slope."""
-
-    generate_vmap_rule = True
+class _Backward(torch.autograd.Function):
+    """What a compiler can trace: it refuses a function with a `jvp`."""
 
     @staticmethod
-    def forward(x: Tensor, formula: Formula, gradient: Gradient) -> Tensor:
-        del gradient
-        return formula(x)
+    def forward(x: Tensor, y: Tensor | None, formula: Formula, gradients: tuple[Gradient, ...]) -> Tensor:
+        del gradients
+        return formula(x) if y is None else formula(x, y)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         del output
-        ctx.save_for_backward(inputs[0])
-        ctx.save_for_forward(inputs[0])
-        ctx.gradient = inputs[2]
+        x, y, _, ctx.gradients = inputs
+        xs = (x,) if y is None else (x, y)
+        ctx.save_for_backward(*xs)
+        ctx.save_for_forward(*xs)
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        (x,) = ctx.saved_tensors
-        return ctx.gradient(grads[0], x), None, None
+        xs, needed = ctx.saved_tensors, ctx.needs_input_grad
+        to_x = ctx.gradients[0](grads[0], *xs) if needed[0] else None
+        to_y = ctx.gradients[1](grads[0], *xs) if needed[1] else None
+        return to_x, to_y, None, None
+
+
+class _WithGradient(_Backward):
+    """Each output depends on one element of each input, so that forward-mode multiplies by the same slopes."""
+
+    generate_vmap_rule = True
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:
-        (x,) = ctx.saved_tensors
-        return ctx.gradient(tangents[0], x)
+        xs = ctx.saved_tensors
+        moved = [(gradient, t) for gradient, t in zip(ctx.gradients, tangents, strict=False) if t is not None]
+        terms = [gradient(tangent, *xs) for gradient, tangent in moved]
+        return sum(terms[1:], terms[0])

@@ -4,6 +4,7 @@ Both casts are steps of the graph, so that a gradient too is computed in float32
 rounded once.
 """
 
+import functools
 from typing import Any
 
 import torch
@@ -57,6 +58,20 @@ def autocast(*tensors: Tensor | None) -> tuple[Any, ...]:
     dtype = torch.get_autocast_dtype(device)
     cast = (torch.float32, torch.float16, torch.bfloat16)
     return tuple(t.to(dtype) if t is not None and t.dtype in cast else t for t in tensors)
+
+
+def in_float32(*values: Any) -> tuple[Any, ...]:
+    """The values as autocast hands them to torch's losses: half precision in float32. Unchanged without autocast."""
+    device = next((value.device.type for value in values if isinstance(value, Tensor)), "meta")
+    if device == "meta" or not torch.is_autocast_enabled(device):
+        return values
+    return tuple(wide(value) if isinstance(value, Tensor) else value for value in values)
+
+
+def promoted(*tensors: Tensor | None) -> torch.dtype:
+    """The dtype that can hold all of these tensors' numbers."""
+    dtypes = [tensor.dtype for tensor in tensors if tensor is not None]
+    return functools.reduce(torch.promote_types, dtypes)
 
 
 def converted(value: Any, name: str, dtype: Any) -> Tensor:

@@ -20,8 +20,9 @@ def reduction_of(reduction: Any, size_average: Any, reduce: Any) -> str:
     return reduction
 
 
-def reduced(loss: Tensor, reduction: str) -> Tensor:
-    """The losses themselves, their sum or their mean (nan of none at all)."""
+def reduced(loss: Tensor, reduction: str, weight: Tensor | None = None) -> Tensor:
+    """The losses themselves, their sum or their mean (nan of none at all), each times `weight` before that."""
+    loss = loss if weight is None else loss * weight
     if reduction == "none":
         return loss
     return loss.mean() if reduction == "mean" else loss.sum()
