@@ -19,9 +19,9 @@ NOT_YET = {
     "vmap": FUNCTIONS | READS,
     "meta": READS | {"max_pool2d", "trunc_normal_", "linear"},
     "fake": READS | {"max_pool2d"},
-    "autocast": {"matmul", "mm", "bmm", "einsum", "conv2d", "linear"},
+    "autocast": {"conv2d", "linear"},
     "channels_last": {"instance_norm"},
-    "compile": READS | {"mul", "einsum", "max_pool2d", "batch_norm", "layer_norm", "group_norm", "instance_norm",
+    "compile": READS | {"max_pool2d", "batch_norm", "layer_norm", "group_norm", "instance_norm",
                         "trunc_normal_"},
 }  # fmt: skip
 
