@@ -1,37 +1,53 @@
-"""How many times torch's time each manual version takes: python -m benchmarks.operators [names, commas between].
+"""How fast each manual version is, and how fast compiled: python -m benchmarks.operators [names] [--backward] …
 
-For every operator at its sizes: forward and forward + backward, with 1 and with 2 threads, the medians' ratio and
-its spread, manual and torch in turn in one run; the larger of the ratios of peak memory; the target for the largest
-size, and whether every ratio at that size meets it. The full tables, limits included: python -m core.timing.
+For every operator: the times of the manual version and of its compiled form ÷ torch's, with their spread, all three in
+turn in one run; the bytes that each of the three moves going forward; the manual version's peak memory ÷ torch's. At
+the end the medians over the operators that memory bounds, at their largest size. Limits and textbooks: core.timing.
 """
 
-import itertools
+import argparse
+import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from benchmarks import moved
+from core import topics
+from core.calls import prepared
 from core.ops.operator import Operator
+from core.ops.seeded import seeded
 from core.timing import results, runner
-from core.timing.__main__ import chosen, progress, registered
+from core.timing.__main__ import chosen, progress
 from core.timing.report import columns
-from core.timing.settings import Settings
+from core.timing.settings import SWEEPS, Settings
 
-RUNS = tuple(itertools.product((False, True), (1, 2)))  # (backward, threads)
-HEAD = ("operator", "size", "forward, 1 thread", "2 threads", "+ backward, 1 thread", "2 threads")
-HEAD += ("memory", "target", "")
+TIERS = ("manual", "compiled", "torch")
+HEAD = ("operator", "size", "manual ÷ torch", "compiled ÷ torch", *(f"{tier} moves" for tier in TIERS), "memory")
+BOUND = ("normalize", "softmax", "cross_entropy", "pooling", "activations", "dropout", "batch_norm")  # by memory
 
 
 def main() -> None:
-    operators = chosen(registered(), ",".join(sys.argv[1:]))
-    timed = [_timed(operators, backward, threads) for backward, threads in RUNS]
-    print("manual ÷ torch, (lowest–highest from the quartiles)")
-    for result in timed:
-        print(results.label(result))
-    rows = [_row(op, size, timed) for op in operators for size in op.sizes]
-    print("\n".join(columns(HEAD, rows, left=(0, 8))))
+    options = _options()
+    operators = chosen(topics.operators(), options.names)
+    settings = Settings(
+        backward=options.backward, threads=options.threads, sizes=options.sizes, tiers=TIERS, budget_s=7200
+    )
+    result = _timed(operators, settings)
+    print(results.label(result))
+    rows = [_row(op, size, result) for op in operators for size in settings.sizes_of(op)]
+    print("\n".join(columns(HEAD, rows, left=(0,))))
+    print("\n".join(_medians(operators, result)))
 
 
-def _timed(operators: Sequence[Operator], backward: bool, threads: int) -> results.Result:
-    settings = Settings(backward=backward, threads=threads, tiers=("manual", "torch"), budget_s=3600)
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="?", default="", help="operators, commas between; all by default")
+    parser.add_argument("--backward", action="store_true", help="time forward + backward")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--sizes", choices=SWEEPS, default="large")
+    return parser.parse_args()
+
+
+def _timed(operators: Sequence[Operator], settings: Settings) -> results.Result:
     last = ""
     for step in runner.run(operators, settings):
         if step.operator != last:
@@ -40,37 +56,44 @@ def _timed(operators: Sequence[Operator], backward: bool, threads: int) -> resul
     return step.result
 
 
-def _row(operator: Operator, size: int, timed: Sequence[results.Result]) -> tuple[str, ...]:
-    found = [_ratio(operator, size, result) for result in timed]
-    memory = max((ratio.memory for ratio in found if ratio and ratio.memory is not None), default=None)
-    target = operator.target_ratio if size == operator.sizes[-1] else None
-    return (
-        operator.mirrors,
-        str(size),
-        *(_cell(operator, size, result) for result in timed),
-        f"{memory:.2f}" if memory is not None else "",
-        f"{target:.2f}" if target is not None else "",
-        _verdict(target, [ratio.ratio for ratio in found if ratio]),
-    )
+def _row(operator: Operator, size: int, result: results.Result) -> tuple[str, ...]:
+    manual = _ratio(operator, size, "manual", result)
+    memory = f"{manual.memory:.2f}" if manual and manual.memory is not None else ""
+    times = (_cell(operator, size, tier, result) for tier in TIERS[:2])
+    return (operator.mirrors, str(size), *times, *_moves(operator, size, result.settings), memory)
 
 
-def _cell(operator: Operator, size: int, result: results.Result) -> str:
+def _moves(operator: Operator, size: int, settings: Settings) -> Iterator[str]:
+    """Megabytes of the manual version, compiled, and torch's."""
+    call = prepared(operator.make_call(size, settings.torch_dtype, settings.torch_device, 0), frozenset())
+    versions = ((moved.in_steps, operator.manual), (moved.compiled, operator.manual), (moved.in_steps, operator.torch))
+    for counted, function in versions:
+        with seeded(0):
+            yield f"{counted(function, call) / 1e6:.4g} MB"
+
+
+def _cell(operator: Operator, size: int, tier: str, result: results.Result) -> str:
     """The ratio with its spread, or why there is none."""
-    ratio = _ratio(operator, size, result)
+    ratio = _ratio(operator, size, tier, result)
     if ratio:
         return f"{ratio.ratio:.2f} ({ratio.low:.2f}–{ratio.high:.2f})"
-    manual = result.at(operator.mirrors, size, "manual")
-    return manual.status if manual else ""
+    measured = result.at(operator.mirrors, size, tier)
+    return measured.status if measured else ""
 
 
-def _ratio(operator: Operator, size: int, result: results.Result) -> results.Ratio | None:
-    return next((r for r in results.ratios(result) if (r.operator, r.size) == (operator.mirrors, size)), None)
+def _ratio(operator: Operator, size: int, tier: str, result: results.Result) -> results.Ratio | None:
+    wanted = (operator.mirrors, size, tier)
+    return next((r for r in results.ratios(result) if (r.operator, r.size, r.tier) == wanted), None)
 
 
-def _verdict(target: float | None, measured: Sequence[float]) -> str:
-    if target is None or not measured:
-        return ""
-    return "met" if max(measured) <= target else "missed"
+def _medians(operators: Sequence[Operator], result: results.Result) -> Iterator[str]:
+    bound = {op.mirrors for topic in topics.TOPICS if topic.name in BOUND for op in topic.operators}
+    for tier in TIERS[:2]:
+        found = [_ratio(op, op.sizes[-1], tier, result) for op in operators if op.mirrors in bound]
+        ratios = [ratio.ratio for ratio in found if ratio]
+        if ratios:
+            median = f"{statistics.median(ratios):.2f}"
+            yield f"{tier} ÷ torch, median of the {len(ratios)} operators that memory bounds: {median}"
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from core.ops.claim import Claim
+from core.ops.kit.sets import unique_arguments
 from core.ops.operator import Call, Operator
 
 # ---- torch.unique by sort and neighbour comparison -------------------------------------------------------------
@@ -73,7 +74,7 @@ def unique(
     TypeError where input is not a tensor, sorted not a bool or dim not an int, IndexError for a dim out of range,
     RuntimeError where sub-tensors along dim are empty, NotImplementedError for complex numbers.
     """
-    _check(input, sorted, dim)
+    unique_arguments(input, sorted, dim)
     items = input.reshape(-1) if dim is None else input.movedim(dim, 0)
     steps = unique_steps(items)
     inverse = steps.inverse.reshape(input.shape) if dim is None else steps.inverse
@@ -81,27 +82,6 @@ def unique(
     asked = (output, inverse if return_inverse else None, steps.counts if return_counts else None)
     results = tuple(result for result in asked if result is not None)
     return results if len(results) > 1 else output
-
-
-def _check(input: Tensor, sorted: bool, dim: int | None) -> None:
-    if not isinstance(input, Tensor):
-        raise TypeError(f"input must be a tensor, but got {type(input).__name__}")
-    if not isinstance(sorted, bool):
-        raise TypeError(f"sorted must be a bool, but got {sorted!r}")
-    if input.is_complex():
-        raise NotImplementedError(f"input must hold real numbers, which have an order, but is {input.dtype}")
-    if dim is not None:
-        _check_dim(input, dim)
-
-
-def _check_dim(input: Tensor, dim: int) -> None:
-    if isinstance(dim, bool) or not isinstance(dim, int):
-        raise TypeError(f"dim must be an int or None, but got {dim!r}")
-    if not -input.ndim <= dim < input.ndim:
-        raise IndexError(f"dim must lie in [-{input.ndim}, {input.ndim}), the dimensions of input, but got {dim}")
-    rest = [size for d, size in enumerate(input.shape) if d != dim % input.ndim]
-    if 0 in rest:
-        raise RuntimeError(f"dim {dim} of input with shape {tuple(input.shape)} has sub-tensors without elements")
 
 
 # ---- set against unique ----------------------------------------------------------------------------------------

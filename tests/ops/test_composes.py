@@ -8,30 +8,17 @@ from tests.ops.composing import KINDS, compile_kind, tried
 SHARE = 3  # calls of each operator and kind
 ALL_KINDS = (*KINDS, compile_kind("eager"))
 
-FUNCTIONS = {
-    "conv2d", "max_pool2d",
-    "avg_pool2d",
-}  # fmt: skip  # these have an autograd.Function that no transform goes through
-READS = {"gather", "scatter"}  # values, to check them
-NOT_YET = {
-    "jvp": FUNCTIONS,
-    "vjp": FUNCTIONS,
-    "vmap": FUNCTIONS | READS,
-    "meta": READS | {"max_pool2d", "trunc_normal_"},
-    "fake": READS | {"max_pool2d"},
-    "autocast": {"matmul", "mm", "bmm", "einsum", "conv2d"},
-    "channels_last": set(),
-    "compile": READS | {"mul", "einsum", "max_pool2d",
-                        "trunc_normal_"},
-}  # fmt: skip
+REFUSED = {  # for a reason that the operator's docstring gives
+    "compile": {"trunc_normal_"},
+}
 
 
 def pairs():
     for operator in topics.operators():
         for kind in ALL_KINDS:
             if kind.applies(operator):
-                late = [pytest.mark.xfail(strict=True)] if operator.name in NOT_YET[kind.name] else []
-                yield pytest.param(operator, kind, id=f"{operator.name}-{kind.name}", marks=late)
+                known = [pytest.mark.xfail(strict=True)] if operator.name in REFUSED.get(kind.name, ()) else []
+                yield pytest.param(operator, kind, id=f"{operator.name}-{kind.name}", marks=known)
 
 
 @pytest.mark.parametrize(("operator", "kind"), list(pairs()))

@@ -176,6 +176,9 @@ def test_gather_refuses_every_error_input_of_torch_uncopied():
         ((X, 1, torch.zeros(3, 1, dtype=torch.long), torch.zeros(3, 1)), {}, "index"),
         ((X, 2, I([[0]]), I([[1.0]])), {}, "dim"),
         ((X, 1, I([[0]]), 7j), {}, "value"),
+        ((X, 1, I([[0]])), {"value": torch.tensor(7j)}, "value"),
+        ((X.to(torch.int8), 1, I([[0]])), {"value": I(300)}, "value"),
+        ((X[0], 0, I([0, 1]), I(4.0)), {}, "src"),
         ((X, 1, I([[0]]), "a"), {}, "value"),
         ((X.to(torch.int8), 1, I([[0]]), 300), {}, "value"),
         ((X, 1, I([[0]])), {}, "value"),
@@ -199,6 +202,8 @@ def test_scatter_refusals(args, kwargs, naming):
         ((X, 1, I([[0]]), torch.ones(5, 5)), {}),
         ((I(5.0), 0, I([0, 0]), I([2.0, 3])), {}),
         ((X[0], 0, I(1), I([9.0])), {}),
+        ((X[0], 0, I(1), I([9.0, 8.0])), {}),
+        ((X[0], 0, I([1]), I(9.0)), {}),
         ((X, 1, torch.zeros(2, 5, dtype=torch.long), torch.zeros(2, 5)), {}),
         ((X, 1, torch.empty(0, 0, dtype=torch.uint8), torch.empty(5)), {}),
         ((X.to(torch.complex64), 1, I([[1, 1]]), I([[3, 4]]).to(torch.complex64)), {"reduce": "multiply"}),
@@ -211,6 +216,19 @@ def test_scatter_corners(args, kwargs):
     ours, theirs = scatter(*args, **kwargs).clone(), torch.scatter(*args, **kwargs)
     assert ours.equal(theirs)
     assert ours.dtype == theirs.dtype
+
+
+def test_of_several_writes_to_one_place_one_stays_and_a_reduction_takes_all():
+    """On several threads it need not be the last of them, ours or torch's."""
+    places, writes = 1_000, 100_000
+    index = torch.arange(writes) % places
+    src = torch.arange(writes, dtype=torch.float64)
+    written = scatter(torch.full((places,), -1.0, dtype=torch.float64), 0, index, src)
+    assert (written.long() % places).equal(torch.arange(places))
+    added = scatter(torch.zeros(places, dtype=torch.float64), 0, index, src, reduce="add")
+    assert added.equal(src.reshape(-1, places).sum(0))
+    signs = torch.where(torch.arange(writes) < places, -1.0, 1.0)
+    assert (scatter(torch.ones(places), 0, index, signs, reduce="multiply") == -1).all()
 
 
 def test_gather_of_truth_values():

@@ -5,9 +5,13 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from core.ops.kit.checks import readable
+
 
 def shares_memory(left: Tensor, right: Tensor) -> bool:
-    """Whether some byte of one tensor's span of storage lies in the other's span."""
+    """Whether some byte of one tensor's span of storage lies in the other's span; False where there is none to see."""
+    if not (readable(left) and readable(right)):
+        return False
     if left.untyped_storage().data_ptr() != right.untyped_storage().data_ptr():
         return False
     (left_first, left_last), (right_first, right_last) = _span(left), _span(right)
