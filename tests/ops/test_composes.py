@@ -9,19 +9,19 @@ SHARE = 3  # calls of each operator and kind
 ALL_KINDS = (*KINDS, compile_kind("eager"))
 
 FUNCTIONS = {
-    "binary_cross_entropy", "binary_cross_entropy_with_logits", "multilabel_soft_margin_loss", "conv2d", "max_pool2d",
-    "avg_pool2d", "batch_norm", "layer_norm", "group_norm", "instance_norm",
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "multilabel_soft_margin_loss",
+    "batch_norm", "layer_norm", "group_norm", "instance_norm",
 }  # fmt: skip  # these have an autograd.Function that no transform goes through
 READS = {"gather", "scatter", "nll_loss", "cross_entropy", "binary_cross_entropy", "accuracy"}  # values, to check them
 NOT_YET = {
     "jvp": FUNCTIONS,
     "vjp": FUNCTIONS,
     "vmap": FUNCTIONS | READS,
-    "meta": READS | {"max_pool2d", "trunc_normal_", "linear"},
-    "fake": READS | {"max_pool2d"},
-    "autocast": {"matmul", "mm", "bmm", "einsum", "conv2d", "linear"},
+    "meta": READS | {"trunc_normal_", "linear"},
+    "fake": READS,
+    "autocast": {"matmul", "mm", "bmm", "einsum", "linear"},
     "channels_last": {"instance_norm"},
-    "compile": READS | {"mul", "einsum", "max_pool2d", "batch_norm", "layer_norm", "group_norm", "instance_norm",
+    "compile": READS | {"mul", "einsum", "batch_norm", "layer_norm", "group_norm", "instance_norm",
                         "trunc_normal_"},
 }  # fmt: skip
 

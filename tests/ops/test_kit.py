@@ -1,11 +1,13 @@
 """What operators share, by itself."""
 
+import itertools
+
 import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from core.ops import kit
-from core.ops.kit.windows import Windows, output_size
+from core.ops.kit.windows import Windows, output_size, window
 
 
 @pytest.mark.parametrize("kernel", [(1, 1), (2, 3), (3, 1)])
@@ -17,10 +19,25 @@ def test_windows_are_the_cells_that_the_slices_meet(kernel, stride, dilation):
     windows = Windows((8, 9), kernel, stride, (0, 0), dilation, outputs)
     found = windows.of(x)
     assert found.shape == (1, 2, *outputs, *kernel)
-    for i, rows in enumerate(windows.taps[0]):
-        for j, cols in enumerate(windows.taps[1]):
-            assert torch.equal(found[..., i, j], x[..., rows, cols])
+    for y, z in itertools.product(*map(range, outputs)):
+        rows, cols = (list(window(o, k, s, 0, d)) for o, k, s, d in zip((y, z), kernel, stride, dilation, strict=True))
+        assert torch.equal(found[..., y, z, :, :], x[..., rows, :][..., cols])
+    assert torch.equal(x.flatten(-2)[..., windows.cells(x.device)], found)
     assert torch.autograd.gradcheck(windows.of, x, fast_mode=True)
+    weights = torch.randn(found.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    torch.testing.assert_close(windows.fold(weights), torch.autograd.grad(found, x, weights)[0])
+
+
+@pytest.mark.parametrize("kernel", [2, 3])
+def test_windows_fold_onto_the_input_what_they_read_of_it(kernel):
+    """With padding before and, for an even kernel, more behind: the gradient of pad and `of` together."""
+    before = (kernel - 1) // 2
+    windows = Windows((4, 5), (kernel, kernel), (1, 1), (before, before), (1, 1), (4, 5))
+    x = torch.randn(2, 4, 5, dtype=torch.float64, requires_grad=True)
+    found = windows.of(windows.pad(x, 0))
+    assert found.shape == (2, 4, 5, kernel, kernel)
+    weights = torch.randn(found.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    torch.testing.assert_close(windows.fold(weights), torch.autograd.grad(found, x, weights)[0])
 
 
 def test_numbers_are_not_read_where_there_are_none():

@@ -39,7 +39,8 @@ from core.ops.kit.checks import (
     same_dtype,
     writable,
 )
-from core.ops.kit.gradients import with_gradient
+from core.ops.kit.gradients import with_choice, with_gradient
+from core.ops.kit.memory_format import laid_out
 from core.ops.kit.precision import autocast, converted, finish, floating, numeric, ordered, wide
 from core.ops.kit.reductions import reduced, reduction_of
 from core.ops.kit.writing import shares_memory, write_out
@@ -56,6 +57,7 @@ __all__ = [
     "dims_of",
     "finish",
     "floating",
+    "laid_out",
     "numeric",
     "ordered",
     "readable",
@@ -65,6 +67,7 @@ __all__ = [
     "same_dtype",
     "shares_memory",
     "wide",
+    "with_choice",
     "with_gradient",
     "writable",
     "write_out",

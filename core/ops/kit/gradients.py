@@ -10,24 +10,43 @@ Formula = Callable[[Tensor], Tensor]
 Gradient = Callable[[Tensor, Tensor], Tensor]  # of (gradient of the output, input)
 
 
-def with_gradient(formula: Formula, gradient: Gradient, x: Tensor) -> Tensor:
+def with_gradient(formula: Formula, gradient: Gradient, x: Tensor, tangent: Gradient | None = None) -> Tensor:
     """formula(x), element by element, differentiated by `gradient` in place of autograd's chain.
+
+    Where an output depends on several inputs, `tangent` is the forward-mode derivative, of (tangent of x, x).
 
     For a tie (the slope of max(x, 0) at 0), a kink between the steps (|x| in a formula that is smooth), an overflow on
     the way (inf · 0 is nan). `gradient` has to be of differentiable operations itself, and of real numbers: complex
     ones are left to autograd.
     """
-    return formula(x) if x.is_complex() else _WithGradient.apply(x, formula, gradient)
+    return formula(x) if x.is_complex() else _WithGradient.apply(x, formula, gradient, tangent or gradient)
+
+
+def with_choice(formula: Formula, chosen: Formula, x: Tensor) -> Tensor:
+    """formula(x), whose numbers are some of x's (…, H, W): each one's gradient goes to the one that was chosen.
+
+    `chosen(x)` says which, as positions in the flattened H·W. For a maximum: autograd would share it among equals.
+    """
+
+    def gradient(grad: Tensor, x: Tensor) -> Tensor:
+        zeros = grad.new_zeros(x.shape).flatten(-2)
+        return zeros.scatter_add(-1, chosen(x.detach()).flatten(-2), grad.flatten(-2)).reshape(x.shape)
+
+    def tangent(tangent: Tensor, x: Tensor) -> Tensor:
+        cells = chosen(x.detach())
+        return tangent.flatten(-2).gather(-1, cells.flatten(-2)).reshape(cells.shape)
+
+    return with_gradient(formula, gradient, x, tangent)
 
 
 class _WithGradient(torch.autograd.Function):
-    """Each output depends on one input alone, so that forward-mode multiplies by the same slope."""
+    """Where each output depends on one input alone, forward-mode multiplies by the same slope."""
 
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x: Tensor, formula: Formula, gradient: Gradient) -> Tensor:
-        del gradient
+    def forward(x: Tensor, formula: Formula, gradient: Gradient, tangent: Gradient) -> Tensor:
+        del gradient, tangent
         return formula(x)
 
     @staticmethod
@@ -35,14 +54,14 @@ class _WithGradient(torch.autograd.Function):
         del output
         ctx.save_for_backward(inputs[0])
         ctx.save_for_forward(inputs[0])
-        ctx.gradient = inputs[2]
+        ctx.gradient, ctx.tangent = inputs[2:]
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
         (x,) = ctx.saved_tensors
-        return ctx.gradient(grads[0], x), None, None
+        return ctx.gradient(grads[0], x), None, None, None
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:
         (x,) = ctx.saved_tensors
-        return ctx.gradient(tangents[0], x)
+        return ctx.tangent(tangents[0], x)
