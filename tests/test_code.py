@@ -70,7 +70,6 @@ NOT_YET = {  # panels of operators that are longer still: what each has today, s
     "nll_loss": 106, "cross_entropy": 165, "binary_cross_entropy": 101, "binary_cross_entropy_with_logits": 100,
     "multilabel_soft_margin_loss": 83, "dropout": 77,
     "batch_norm": 277, "layer_norm": 180, "group_norm": 187, "instance_norm": 316, "Adam": 73, "AdamW": 93,
-    "trunc_normal_": 95, "kaiming_uniform_": 94, "kaiming_normal_": 92,
 }  # fmt: skip
 
 every = pytest.mark.parametrize("name", OPERATORS)

@@ -17,7 +17,7 @@ NOT_YET = {
     "jvp": FUNCTIONS,
     "vjp": FUNCTIONS,
     "vmap": FUNCTIONS | READS,
-    "meta": READS | {"trunc_normal_", "linear"},
+    "meta": READS | {"linear"},
     "fake": READS,
     "autocast": {"matmul", "mm", "bmm", "einsum", "linear"},
     "channels_last": {"instance_norm"},

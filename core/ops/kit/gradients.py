@@ -19,7 +19,10 @@ def with_gradient(formula: Formula, gradient: Gradient, x: Tensor, tangent: Grad
     the way (inf · 0 is nan). `gradient` has to be of differentiable operations itself, and of real numbers: complex
     ones are left to autograd.
     """
-    return formula(x) if x.is_complex() else _WithGradient.apply(x, formula, gradient, tangent or gradient)
+    if x.is_complex():
+        return formula(x)
+    function = _WithGradient if torch.compiler.is_compiling() else _WithTangent  # the compiler refuses a jvp
+    return function.apply(x, formula, gradient, tangent or gradient)
 
 
 def with_choice(formula: Formula, chosen: Formula, x: Tensor) -> Tensor:
@@ -40,7 +43,7 @@ def with_choice(formula: Formula, chosen: Formula, x: Tensor) -> Tensor:
 
 
 class _WithGradient(torch.autograd.Function):
-    """Where each output depends on one input alone, forward-mode multiplies by the same slope."""
+    """Reverse-mode alone."""
 
     generate_vmap_rule = True
 
@@ -60,6 +63,10 @@ class _WithGradient(torch.autograd.Function):
     def backward(ctx: Any, *grads: Any) -> Any:
         (x,) = ctx.saved_tensors
         return ctx.gradient(grads[0], x), None, None, None
+
+
+class _WithTangent(_WithGradient):
+    """Forward-mode too; where each output depends on one input alone, it multiplies by the same slope."""
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Any:
