@@ -102,7 +102,7 @@ def max_pool2d(
 def max_pool2d_steps(input: Tensor, windows: Windows) -> MaxPoolSteps:
     """The steps of max_pool2d. The padding is −inf, or the least integer, so that it is never the largest."""
     padded = windows.pad(input, lowest(input.dtype))
-    return MaxPoolSteps(padded, windows.of(padded).amax((-2, -1)))
+    return MaxPoolSteps(padded, windows.of(padded).amax(-1).amax(-1))  # over columns, then over rows
 
 
 def winners(padded: Tensor, windows: Windows) -> Tensor:

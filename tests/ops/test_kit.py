@@ -108,3 +108,28 @@ def test_autocast_hands_products_its_dtype():
         dtypes = [t.dtype for t in kit.autocast(x, n, x.double(), x.half())]
     assert dtypes == [torch.bfloat16, torch.int64, torch.float64, torch.bfloat16]
     assert kit.autocast(x.to("meta"))[0].is_meta
+
+
+def test_a_written_gradient_is_taken_by_a_compiler_too():
+    """It refuses a forward-mode derivative of one's own, which is there all the same where nothing is compiled."""
+    x = torch.tensor([-1.0, 0.0, 2.0], requires_grad=True)
+
+    def square(x):
+        return kit.with_gradient(lambda x: x**2, lambda grad, x: 3 * grad * x, x)
+
+    compiled = torch.compile(square, fullgraph=True, backend="aot_eager")(x)
+    assert torch.autograd.grad(compiled.sum(), x)[0].tolist() == [-3, 0, 6]
+    assert torch.func.jvp(square, (x.detach(),), (torch.ones(3),))[1].tolist() == [-3, 0, 6]
+
+
+def test_a_choice_has_the_gradient_of_the_chosen_number():
+    x = torch.tensor([[[1.0, 1.0], [1.0, 0.0]]], requires_grad=True)
+
+    def largest(x):
+        return kit.with_choice(
+            lambda x: x.amax((-2, -1), keepdim=True), lambda x: torch.full((1, 1, 1), 2, dtype=torch.int64), x
+        )
+
+    assert torch.autograd.grad(largest(x).sum(), x)[0].tolist() == [[[0, 0], [1, 0]]]
+    tangent = torch.tensor([[[5.0, 6.0], [7.0, 8.0]]])
+    assert torch.func.jvp(largest, (x.detach(),), (tangent,))[1].tolist() == [[[7]]]
