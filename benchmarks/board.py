@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, TimeoutError, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import TimeoutError as TooLate
 
 from benchmarks.reader import ROOT, running
 from core.topics import TOPICS
@@ -131,7 +132,7 @@ def move(page: Page, key: str) -> Move | None:
     page.keyboard.press(key)
     try:
         page.wait_for_function(ENDED, timeout=8000)
-    except TimeoutError:
+    except TooLate:
         return None
     return Move(*page.evaluate(TAKEN))
 

@@ -7,27 +7,17 @@ with zeros outside the input. The kernel is not flipped: signal processing calls
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from core.ops.kit import check_integer
-from core.ops.kit.windows import (
-    Ints,
-    Pads,
-    Pair,
-    output_size,
-    outputs_using,
-    pair,
-    same_padding,
-    tap_slices,
-    window,
-)
+from core.ops import kit
+from core.ops.kit.convolution import conv2d_arguments, pads
+from core.ops.kit.windows import Ints, Pads, Pair, Windows, output_size, outputs_using, pair, same_padding, window
 from core.ops.operator import Call, Operator
 
-__all__ = ["Ints", "Pads", "Pair", "output_size", "outputs_using", "pair", "same_padding", "tap_slices", "window"]
+__all__ = ["Ints", "Pads", "Pair", "output_size", "outputs_using", "pads", "pair", "same_padding", "window"]
 
 Kernel = tuple[tuple[float, ...], ...]
 
@@ -97,7 +87,7 @@ class ConvolutionSteps:
     """How the result of a convolution comes about. L = output height · output width, G = groups."""
 
     padded: Tensor  # (N, C, H + top + bottom, W + left + right)
-    columns: Tensor  # (N, G, C/G · kh · kw, L): the im2col matrix, one window a column; outside the graph
+    columns: Tensor  # (N, G, C/G · kh · kw, L): the im2col matrix, one window a column
     product: Tensor  # (N, O, output height, output width)
     output: Tensor  # the same, bias added
 
@@ -111,36 +101,16 @@ def conv2d(
     dilation: Ints = 1,
     groups: int = 1,
 ) -> Tensor:
-    """Cross-correlation of `input` (N, C, H, W) or (C, H, W) with `weight` (O, C/groups, kh, kw), as torch does it.
+    """Cross-correlation of `input` (N, C, H, W) or (C, H, W) with `weight` (O, C/groups, kh, kw). As F.conv2d.
 
-    Each group of C/groups input channels makes its own O/groups output channels. `padding` is zeros on both
-    sides, 'valid' (none) or 'same' (output as large as the input, stride 1 only). The windows are laid out as
-    the columns of a matrix (im2col), so that one matrix product does all sums. float16 and bfloat16 are
-    computed in float32 and rounded once. Integers wrap. As in torch, an input without channels gives an output
-    without channels, whatever `weight` says.
+    Each group of C/groups input channels makes its own O/groups output channels. `padding` is zeros on both sides,
+    'valid' (none) or 'same' (output as large as the input, stride 1 only). Integers wrap.
 
-    Unlike torch, an even kernel with padding='same' gives no performance warning.
-
-    Raises TypeError for an argument of the wrong type, NotImplementedError for a dtype without products
-    (bool, float8), RuntimeError for shapes, dtypes, devices or numbers that don't go together.
+    Raises TypeError for an argument of a wrong type, NotImplementedError for a dtype without products (bool,
+    float8), RuntimeError for shapes, dtypes or numbers that don't go together.
     """
-    _check_types(input, weight, bias)
-    _check_groups(weight, check_integer(groups, "groups"))
-    stride, dilation = _positive(stride, "stride"), _positive(dilation, "dilation")
-    padding = padding if isinstance(padding, str) else pair(padding, "padding")
-    _check_shapes(input, weight, bias, groups)
-    if padding == "same" and stride != (1, 1):
-        raise RuntimeError(f"padding='same' needs a stride of 1, but stride is {stride}")
-    batch = input if input.dim() == 4 else input[None]
-    _check_fit(batch, weight, padding, dilation)
-    if batch.shape[1] == 0:
-        weight, bias = weight[:0], None if bias is None else bias[:0]
-    chunks = batch.split(_images_at_once(batch, weight, stride)) if len(batch) else (batch,)
-    outputs = [conv2d_steps(chunk, weight, bias, stride, padding, dilation, groups).output for chunk in chunks]
-    output = outputs[0] if len(outputs) == 1 else torch.cat(outputs)
-    if _is_channels_last(input) or _is_channels_last(weight):
-        output = output.contiguous(memory_format=torch.channels_last)
-    return output if input.dim() == 4 else output[0]
+    steps = conv2d_steps(input, weight, bias, stride, padding, dilation, groups)
+    return kit.laid_out(steps.output, input, weight)
 
 
 def conv2d_steps(
@@ -152,72 +122,52 @@ def conv2d_steps(
     dilation: Ints = 1,
     groups: int = 1,
 ) -> ConvolutionSteps:
-    """The run of `conv2d` on a batch (N, C, H, W), its intermediates named; arguments as checked by `conv2d`."""
-    stride, dilation = pair(stride, "stride"), pair(dilation, "dilation")
-    kernel_size = (weight.shape[2], weight.shape[3])
-    compute = COMPUTE_DTYPE.get(input.dtype, input.dtype)
-    (top, bottom), (left, right) = pads(padding, kernel_size, dilation)
-    padded = torch.nn.functional.pad(input.to(compute), (left, right, top, bottom))
-    height, width = (output_size(padded.shape[d + 2], kernel_size[d], stride[d], 0, dilation[d]) for d in (0, 1))
-    rows = tap_slices(height, kernel_size[0], stride[0], dilation[0])
-    cols = tap_slices(width, kernel_size[1], stride[1], dilation[1])
-    columns = im2col(padded.detach(), rows, cols, groups)
-    matrix = weight.to(compute).reshape(groups, len(weight) // groups, columns.shape[2])  # (G, O/G, C/G·kh·kw)
-    product = _Product.apply(padded, matrix, columns, rows, cols)  # (N, G, O/G, L)
-    product = product.reshape(len(input), len(weight), height, width)
-    output = product if bias is None else product + bias.to(compute)[:, None, None]
-    return ConvolutionSteps(padded, columns, product, output.to(input.dtype))
+    """`conv2d`: the windows become the columns of a matrix (im2col), so that one matrix product does all sums."""
+    input, weight, bias, windows = conv2d_arguments(input, weight, bias, stride, padding, dilation, groups)
+    padded = windows.pad(kit.wide(input), 0)
+    columns = im2col(padded, windows, groups)
+    matrix = kit.wide(weight).unflatten(0, (groups, len(weight) // groups)).flatten(2)  # (G, O/G, C/G · kh · kw)
+    product = (matrix @ columns).flatten(-3, -2).unflatten(-1, windows.outputs)
+    output = product if bias is None else product + bias[:, None, None]
+    return ConvolutionSteps(padded, columns, product, kit.finish(output, like=input))
 
 
-def im2col(padded: Tensor, rows: list[slice], cols: list[slice], groups: int = 1) -> Tensor:
-    """All windows as columns: (N, C, H, W) → (N, groups, C/groups · kh · kw, L). A copy, kh·kw times as large.
+def im2col(padded: Tensor, windows: Windows, groups: int) -> Tensor:
+    """All windows as columns: (N, C, H', W') → (N, G, C/G · kh · kw, L). A copy, kh · kw times as large."""
+    channels = padded.unflatten(-3, (groups, padded.shape[-3] // groups))
+    taps = windows.of(channels).movedim((-2, -1), (-4, -3))  # (N, G, C/G, kh, kw, output height, output width)
+    return taps.flatten(-2).flatten(-4, -2)
 
-    `rows` and `cols` are the `tap_slices` of each axis.
+
+def conv2d_backward(
+    grad: Tensor,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Ints = 1,
+    padding: str | Ints = 0,
+    dilation: Ints = 1,
+    groups: int = 1,
+) -> tuple[Tensor, ...]:
+    """The gradients of input, weight and bias. Of product = matrix · columns they are, for the columns,
+    matrixᴴ · grad, each number of which is added back onto the cell that it was copied from (col2im); for the matrix,
+    Σ grad · columnsᴴ over the images; for the bias, the sum of grad over all but the channels.
     """
-    n, channels = padded.shape[:2]
-    taps = torch.stack([padded[:, :, row, col] for row in rows for col in cols], 2)  # (N, C, kh·kw, height, width)
-    length = taps.shape[3] * taps.shape[4]
-    return taps.reshape(n, groups, channels // groups * taps.shape[2], length)
+    input, weight, bias, windows = conv2d_arguments(input, weight, bias, stride, padding, dilation, groups)
+    columns = im2col(windows.pad(input, 0), windows, groups)
+    matrix = weight.unflatten(0, (groups, len(weight) // groups)).flatten(2)
+    grads = grad.flatten(-2).unflatten(-2, matrix.shape[:2])  # (N, G, O/G, L)
+    grad_input = col2im(matrix.mH @ grads, windows)
+    grad_weight = (grads @ columns.mH).sum_to_size(matrix.shape).reshape(weight.shape)
+    if bias is None:
+        return grad_input, grad_weight
+    return grad_input, grad_weight, grad.sum((-2, -1)).sum_to_size(bias.shape)
 
 
-def col2im(columns: Tensor, shape: Sequence[int], rows: list[slice], cols: list[slice]) -> Tensor:
-    """Every number of the columns added back onto the cell of `shape` (N, C, H, W) it was copied from."""
-    image = columns.new_zeros(shape)
-    height, width = (len(range(*taps[0].indices(size))) for taps, size in zip((rows, cols), shape[2:], strict=True))
-    taps = columns.reshape(*shape[:2], len(rows) * len(cols), height, width)
-    for k, (row, col) in enumerate(product(rows, cols)):
-        image[:, :, row, col] += taps[:, :, k]
-    return image
-
-
-class _Product(torch.autograd.Function):
-    """matrix @ columns, where backward cuts the columns from the input again.
-
-    Left to autograd, the columns would be kept until the backward pass, kh·kw times the memory of the input,
-    and each slice's backward would fill a whole image of zeros. Backward is made of differentiable parts, so
-    that it has a derivative too.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any, padded: Tensor, matrix: Tensor, columns: Tensor, rows: list[slice], cols: list[slice]
-    ) -> Tensor:
-        ctx.save_for_backward(padded, matrix)
-        ctx.taps = rows, cols
-        return matrix @ columns
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Any:
-        (grad,) = grads  # (N, G, O/G, L)
-        padded, matrix = ctx.saved_tensors
-        rows, cols = ctx.taps
-        grad_padded = grad_matrix = None
-        if ctx.needs_input_grad[0]:
-            grad_padded = col2im(matrix.mH @ grad, padded.shape, rows, cols)
-        if ctx.needs_input_grad[1]:
-            columns = im2col(padded, rows, cols, len(matrix))
-            grad_matrix = (grad @ columns.mH).sum(0)
-        return grad_padded, grad_matrix, None, None, None
+def col2im(columns: Tensor, windows: Windows) -> Tensor:
+    """The way back of im2col, (N, G, C/G · kh · kw, L) → (N, C, H, W): what was copied from one cell is summed."""
+    taps = columns.unflatten(-1, windows.outputs).unflatten(-3, (-1, *windows.kernel_size))
+    return windows.fold(taps.movedim((-4, -3), (-2, -1))).flatten(-4, -3)
 
 
 def true_convolution(input: Tensor, weight: Tensor, **arguments: Any) -> Tensor:
@@ -227,103 +177,6 @@ def true_convolution(input: Tensor, weight: Tensor, **arguments: Any) -> Tensor:
     the two apart; a hand-made kernel that isn't symmetric can. `arguments` are those of `conv2d`.
     """
     return conv2d(input, weight.flip(-2, -1), **arguments)
-
-
-# ---- arguments -------------------------------------------------------------------------------------------------
-
-# Half precision holds too few digits to add up in.
-COMPUTE_DTYPE = {
-    torch.float16: torch.float32,
-    torch.bfloat16: torch.float32,
-    torch.complex32: torch.complex64,
-}
-DTYPES = {
-    *(torch.float64, torch.float32, torch.float16, torch.bfloat16),
-    *(torch.complex128, torch.complex64, torch.complex32),
-    *(torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8),
-}
-COLUMN_BUDGET = 2**21  # numbers in the im2col matrix at once, 8 MiB in float32: it stays near the cache
-
-
-def pads(padding: str | Ints, kernel_size: Pair, dilation: Pair) -> Pads:
-    """Zeros ((top, bottom), (left, right)) that `padding` of `conv2d` stands for. RuntimeError."""
-    if padding == "valid":
-        return (0, 0), (0, 0)
-    if padding == "same":
-        return same_padding(kernel_size[0], dilation[0]), same_padding(kernel_size[1], dilation[1])
-    if isinstance(padding, str):
-        raise RuntimeError(f"padding must be 'same', 'valid' or ints, not {padding!r}")
-    rows, cols = pair(padding, "padding")
-    if rows < 0 or cols < 0:
-        raise RuntimeError(f"padding must be at least 0, but got {padding}")
-    return (rows, rows), (cols, cols)
-
-
-def _positive(value: Ints, name: str) -> Pair:
-    numbers = pair(value, name)
-    if min(numbers) <= 0:
-        raise RuntimeError(f"{name} must be at least 1, but got {value}")
-    return numbers
-
-
-def _check_types(input: Tensor, weight: Tensor, bias: Tensor | None) -> None:
-    for name, tensor in (("input", input), ("weight", weight), ("bias", bias)):
-        if not isinstance(tensor, Tensor) and not (name == "bias" and tensor is None):
-            raise TypeError(f"{name} must be a Tensor, not {type(tensor).__name__}")
-    for name, tensor in (("weight", weight), ("bias", bias)):
-        if tensor is not None and tensor.dtype != input.dtype:
-            raise RuntimeError(f"{name} must have the dtype of input, {input.dtype}, but has {tensor.dtype}")
-    if input.dtype not in DTYPES:
-        raise NotImplementedError(f"input of dtype {input.dtype} can't be convolved")
-
-
-def _check_groups(weight: Tensor, groups: int) -> None:
-    if groups <= 0:
-        raise RuntimeError(f"groups must be at least 1, but got {groups}")
-    if weight.dim() != 4:
-        raise RuntimeError(f"weight must be (O, C/groups, kh, kw), but its shape is {tuple(weight.shape)}")
-    if 0 in weight.shape[2:]:
-        raise RuntimeError(f"weight must have a kernel of at least 1×1, but its shape is {tuple(weight.shape)}")
-    if len(weight) < groups or len(weight) % groups:
-        raise RuntimeError(f"weight must have a multiple of groups={groups} output channels, but has {len(weight)}")
-
-
-def _check_shapes(input: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> None:
-    if input.dim() not in (3, 4):
-        raise RuntimeError(f"input must be (C, H, W) or (N, C, H, W), but its shape is {tuple(input.shape)}")
-    channels, expected = input.shape[-3], weight.shape[1] * groups
-    if channels != expected:
-        raise RuntimeError(
-            f"input must have {expected} channels for weight {tuple(weight.shape)} and groups={groups}, "
-            f"but has {channels}"
-        )
-    if bias is not None and bias.shape != weight.shape[:1]:
-        raise RuntimeError(f"bias must have shape ({len(weight)},) as weight asks, but has {tuple(bias.shape)}")
-
-
-def _check_fit(batch: Tensor, weight: Tensor, padding: str | Ints, dilation: Pair) -> None:
-    n, channels, height, width = batch.shape
-    if n and channels and not (height and width):
-        raise RuntimeError(f"input must have rows and columns unless it has no images, but is {height}×{width}")
-    around = pads(padding, (weight.shape[2], weight.shape[3]), dilation)
-    for size, kernel, (before, after), d in zip((height, width), weight.shape[2:], around, dilation, strict=True):
-        if size + before + after < d * (kernel - 1) + 1:
-            raise RuntimeError(
-                f"input is too small for weight: {size} cells with {before + after} of padding, "
-                f"but the dilated kernel spans {d * (kernel - 1) + 1}"
-            )
-
-
-def _images_at_once(batch: Tensor, weight: Tensor, stride: Pair) -> int:
-    """How many images' columns fit in the budget, taking the output to be the input over the stride."""
-    _, channels, height, width = batch.shape
-    taps = weight.shape[2] * weight.shape[3]
-    numbers = channels * taps * (height // stride[0] + 1) * (width // stride[1] + 1)
-    return max(1, COLUMN_BUDGET // max(1, numbers))
-
-
-def _is_channels_last(tensor: Tensor) -> bool:
-    return tensor.dim() == 4 and tensor.is_contiguous(memory_format=torch.channels_last) and not tensor.is_contiguous()
 
 
 # ---- what it costs, and kernels to look at ---------------------------------------------------------------------
@@ -376,6 +229,7 @@ OPERATORS = (
         textbook=corr2d,
         textbook_call=corr2d_channels,
         manual=conv2d,
+        backward=conv2d_backward,
         torch=torch.nn.functional.conv2d,
         make_call=_make_call,
         sizes=(4, 16, 64),

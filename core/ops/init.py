@@ -12,12 +12,21 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from core.ops import kit
+from core.ops.kit.drawing import (
+    check_bounds,
+    check_drawn,
+    check_filled,
+    check_mode,
+    check_numbers,
+    check_slope,
+    has_elements,
+)
 from core.ops.operator import Call, Operator
 
 Generator = torch.Generator
@@ -28,32 +37,25 @@ Generator = torch.Generator
 @torch.no_grad()
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Fill with draws from N(mean, std²). RuntimeError where std is negative."""
-    _check_tensor(tensor)
-    _check_numbers(mean=mean, std=std)
-    _check_draws(tensor)
-    if std < 0:
-        raise RuntimeError(f"std must be at least 0, but got {std}")
+    check_drawn(tensor, mean=mean, std=std)
+    kit.require(std >= 0, "std", "be at least 0", std)
     return tensor.normal_(mean, std, generator=generator)
 
 
 @torch.no_grad()
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Fill with draws from U[a, b). RuntimeError where a > b, or where the dtype can't hold a or b."""
-    _check_tensor(tensor)
-    _check_numbers(a=a, b=b)
-    _check_draws(tensor)
-    limit = torch.finfo(tensor.dtype).max
-    if not (-limit <= a <= b <= limit):
-        raise RuntimeError(f"a and b must satisfy {-limit:g} <= a <= b <= {limit:g}, but got a={a} and b={b}")
+    check_drawn(tensor, a=a, b=b)
+    check_bounds(tensor, a, b)
     return tensor.uniform_(a, b, generator=generator)
 
 
 @torch.no_grad()
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """Fill with one number."""
-    _check_tensor(tensor)
-    if not isinstance(val, (int, float, complex, Tensor)):
-        raise TypeError(f"val must be a number, but got {type(val).__name__}")
+    check_filled(tensor)
+    number = isinstance(val, (int, float, complex, Tensor))
+    kit.require(number, "val", "be a number", type(val).__name__, TypeError)
     return tensor.fill_(val)
 
 
@@ -70,18 +72,18 @@ def trunc_normal_(
 
     Where [a, b] holds a good part of the bell, draw from the bell and redraw what falls outside. Where it holds
     little, that would take for ever: draw from U(a, b) and accept a value with the bell's height there.
+    How often depends on the numbers drawn, so that no compiler can trace it; torch's neither.
     Warns where mean is more than 2 std outside [a, b]. RuntimeError where a > b, ZeroDivisionError where std is 0.
     """
-    _check_tensor(tensor)
-    _check_numbers(mean=mean, std=std, a=a, b=b)
-    _check_draws(tensor)
-    if std == 0:
-        raise ZeroDivisionError("std must not be 0, but got 0: the density divides by it")
+    check_drawn(tensor, mean=mean, std=std, a=a, b=b)
+    kit.require(std != 0, "std", "not be 0: the density divides by it", std, ZeroDivisionError)
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn("mean is more than 2 std outside [a, b]: the values may be distributed badly", stacklevel=3)
-    inside = _normal_cdf((b - mean) / std) - _normal_cdf((a - mean) / std)
-    if inside > 0.3:
+    if tensor.is_meta:  # no numbers to redraw
+        return tensor
+    if _normal_cdf((b - mean) / std) - _normal_cdf((a - mean) / std) > 0.3:
         return _redraw_outside(tensor, mean, std, a, b, generator)
+    check_bounds(tensor, a, b)
     return _accept_by_height(tensor, mean, std, a, b, generator)
 
 
@@ -91,7 +93,7 @@ def _normal_cdf(x: float) -> float:
 
 def _redraw_outside(tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Generator | None) -> Tensor:
     low, high = (tensor.new_tensor(bound, device="cpu").item() for bound in (a, b))  # as the dtype rounds them
-    normal_(tensor, mean, std, generator)
+    tensor.normal_(mean, std, generator=generator)
     while (outside := (tensor < low) | (tensor > high)).any():
         again = torch.empty_like(tensor).normal_(mean, std, generator=generator)
         tensor.copy_(torch.where(outside, again, tensor))
@@ -102,9 +104,8 @@ def _accept_by_height(
     tensor: Tensor, mean: float, std: float, a: float, b: float, generator: Generator | None
 ) -> Tensor:
     peak = -0.5 * ((max(a, min(mean, b)) - mean) / std) ** 2  # log of the bell's greatest height in [a, b]
-    uniform_(tensor, a, b, generator)
+    candidates = tensor.uniform_(a, b, generator=generator).clone()
     pending = torch.ones_like(tensor, dtype=torch.bool)
-    candidates = tensor.clone()
     while True:
         log_height = ((candidates - mean) / std).pow(2) * -0.5 - peak
         chance = torch.empty_like(tensor).uniform_(generator=generator)
@@ -124,9 +125,7 @@ def fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
     For a weight (out, in, *kernel) that is in·∏kernel and out·∏kernel. A weight that is used as x·W, (in, out), must be
     passed transposed. ValueError with fewer than 2 dimensions.
     """
-    _check_tensor(tensor)
-    if tensor.ndim < 2:
-        raise ValueError(f"tensor must have at least 2 dimensions, (out, in, *kernel), but has {tensor.ndim}")
+    check_filled(tensor, at_least=2)
     kernel = math.prod(tensor.shape[2:])
     return tensor.shape[1] * kernel, tensor.shape[0] * kernel
 
@@ -144,11 +143,10 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else param
-        if isinstance(slope, bool) or not isinstance(slope, (int, float)):
-            raise ValueError(f"param must be a number (the negative slope), but got {param!r}")
+        check_slope(slope, "param")
         return math.sqrt(2 / (1 + slope**2))
-    if not isinstance(nonlinearity, str) or nonlinearity not in _GAINS:
-        raise ValueError(f"nonlinearity must be one of {[*_GAINS, 'leaky_relu']}, but got {nonlinearity!r}")
+    known = isinstance(nonlinearity, str) and nonlinearity in _GAINS
+    kit.require(known, "nonlinearity", f"be one of {[*_GAINS, 'leaky_relu']}", repr(nonlinearity), ValueError)
     return _GAINS[nonlinearity]
 
 
@@ -165,11 +163,9 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | Non
 
 def _xavier_std(tensor: Tensor, gain: float) -> float:
     fan_in, fan_out = fan_in_and_fan_out(tensor)
-    _check_numbers(gain=gain)
-    if gain < 0:
-        raise RuntimeError(f"gain must be at least 0, but got {gain}")
-    if fan_in + fan_out == 0:
-        raise ZeroDivisionError(f"tensor must have a fan above 0, but has shape {tuple(tensor.shape)}")
+    check_numbers(gain=gain)
+    kit.require(gain >= 0, "gain", "be at least 0", gain)
+    kit.require(fan_in + fan_out > 0, "tensor", "have a fan above 0", tuple(tensor.shape), ZeroDivisionError)
     return gain * math.sqrt(2.0 / (fan_in + fan_out))
 
 
@@ -181,7 +177,7 @@ def kaiming_uniform_(
     generator: Generator | None = None,
 ) -> Tensor:
     """Fill from U(−√3·std, √3·std) with std = gain(nonlinearity, a) / √fan: He et al., 2015. Nothing if 0 elements."""
-    if not _has_elements(tensor):
+    if not has_elements(tensor):
         return tensor
     bound = math.sqrt(3) * _kaiming_std(tensor, a, mode, nonlinearity)
     return uniform_(tensor, -bound, bound, generator)
@@ -195,19 +191,15 @@ def kaiming_normal_(
     generator: Generator | None = None,
 ) -> Tensor:
     """Fill from N(0, std²) with std = gain(nonlinearity, a) / √fan: He et al., 2015. Nothing if 0 elements."""
-    if not _has_elements(tensor):
+    if not has_elements(tensor):
         return tensor
     return normal_(tensor, 0.0, _kaiming_std(tensor, a, mode, nonlinearity), generator)
 
 
 def _kaiming_std(tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
-    if not isinstance(mode, str):
-        raise AttributeError(f"mode must be 'fan_in' or 'fan_out', but got {mode!r}")
-    if mode.lower() not in ("fan_in", "fan_out"):
-        raise ValueError(f"mode must be 'fan_in' or 'fan_out', but got {mode!r}")
-    fan = fan_in_and_fan_out(tensor)[mode.lower() == "fan_out"]
-    if nonlinearity == "leaky_relu" and (isinstance(a, bool) or not isinstance(a, (int, float))):
-        raise ValueError(f"a must be a number (the negative slope), but got {a!r}")
+    fan = fan_in_and_fan_out(tensor)[check_mode(mode) == "fan_out"]
+    if nonlinearity == "leaky_relu":
+        check_slope(a, "a")
     return calculate_gain(nonlinearity, a) / math.sqrt(fan)
 
 
@@ -234,14 +226,12 @@ def orthogonal_gram_schmidt_(tensor: Tensor, gain: float = 1, generator: Generat
 def _orthogonal_by(
     factorise: Callable[[Tensor], tuple[Tensor, Tensor]], tensor: Tensor, gain: float, generator: Generator | None
 ) -> Tensor:
-    _check_tensor(tensor)
-    if tensor.ndim < 2:
-        raise ValueError(f"tensor must have at least 2 dimensions, but has {tensor.ndim}")
-    _check_numbers(gain=gain)
+    check_filled(tensor, at_least=2)
+    check_numbers(gain=gain)
     if tensor.numel() == 0:
         return tensor
-    if tensor.dtype not in (torch.float32, torch.float64):
-        raise NotImplementedError(f"tensor must be float32 or float64, but is {tensor.dtype}")
+    factored = tensor.dtype in (torch.float32, torch.float64)
+    kit.require(factored, "tensor", "be float32 or float64", tensor.dtype, NotImplementedError)
     rows = tensor.shape[0]
     drawn = tensor.new_empty(rows, tensor.numel() // rows).normal_(0, 1, generator=generator)
     q, diagonal = factorise(drawn if rows >= drawn.shape[1] else drawn.T)  # q: (longer side, shorter side)
@@ -262,32 +252,6 @@ def gram_schmidt(matrix: Tensor) -> tuple[Tensor, Tensor]:
             column = column - (earlier * column).sum() * earlier
         columns.append(column / column.norm())
     return torch.stack(columns, dim=1), matrix.new_ones(len(columns))  # its R has a positive diagonal already
-
-
-# ---- refusals --------------------------------------------------------------------------------------------------
-
-
-def _check_tensor(tensor: Tensor) -> None:
-    if not isinstance(tensor, Tensor):  # torch trips over a missing method, hence its AttributeError
-        raise AttributeError(f"tensor must be a tensor, but got {type(tensor).__name__}")
-
-
-def _check_draws(tensor: Tensor) -> None:
-    if not (tensor.is_floating_point() or tensor.is_complex()):
-        raise NotImplementedError(f"tensor must be of a floating or complex dtype, but is {tensor.dtype}")
-
-
-def _check_numbers(**numbers: float | Tensor) -> None:
-    for name, value in numbers.items():
-        if not isinstance(value, (Real, Tensor)):
-            raise TypeError(f"{name} must be a number, but got {type(value).__name__}")
-
-
-def _has_elements(tensor: Tensor) -> bool:
-    _check_tensor(tensor)
-    if tensor.numel() == 0:
-        warnings.warn("tensor has no elements: there is nothing to draw", stacklevel=3)
-    return tensor.numel() > 0
 
 
 # ---- what a scheme does to a deep network ----------------------------------------------------------------------

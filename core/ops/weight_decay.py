@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from core.ops.kit.optimisers import check_betas, check_nesterov, check_not_negative, step_each
 from core.ops.operator import Call, Operator
 
 Tensors = tuple[Tensor, ...]
@@ -89,9 +90,9 @@ def sgd_step(
     The first buffer is g itself, undampened. Nesterov steps along g + μ·buf instead of buf. ValueError for a negative
     lr, momentum or weight_decay, and for nesterov without momentum or with dampening.
     """
-    _check_not_negative(lr=lr, momentum=momentum, weight_decay=weight_decay)
-    if nesterov and (momentum <= 0 or dampening != 0):
-        raise ValueError(f"nesterov needs momentum > 0 and dampening 0, but got {momentum=} and {dampening=}")
+    check_not_negative(lr=lr, momentum=momentum, weight_decay=weight_decay)
+    if nesterov:
+        check_nesterov(momentum, dampening)
 
     def update(p: Tensor, g: Tensor, buffer: Tensor | None) -> tuple[Tensor, Tensor | None]:
         g = -g if maximize else g
@@ -102,7 +103,7 @@ def sgd_step(
         buffer = g if buffer is None else momentum * buffer + (1 - dampening) * g
         return p - lr * (g + momentum * buffer if nesterov else buffer), buffer
 
-    return _step_each(update, params, grads, state)
+    return step_each(update, params, grads, state)
 
 
 # ---- Adam and AdamW --------------------------------------------------------------------------------------------
@@ -140,10 +141,8 @@ def adam_step(
     their start at 0. `weight_decay` adds λp to g, or, decoupled, first shrinks p by 1 − lr·λ. amsgrad divides by
     the largest v so far. ValueError for a negative lr, eps or weight_decay, and for betas outside [0, 1).
     """
-    _check_not_negative(lr=lr, eps=eps, weight_decay=weight_decay)
-    if not all(0 <= beta < 1 for beta in betas):
-        raise ValueError(f"betas must lie in [0, 1), but got {betas}")
-    beta1, beta2 = betas
+    check_not_negative(lr=lr, eps=eps, weight_decay=weight_decay)
+    beta1, beta2 = check_betas(betas)
 
     def update(p: Tensor, g: Tensor, before: Moments | None) -> tuple[Tensor, Moments]:
         g = -g if maximize else g
@@ -151,59 +150,25 @@ def adam_step(
             p = p * (1 - lr * weight_decay)
         elif weight_decay:
             g = g + weight_decay * p
-        now = _moments(before or _no_moments(p), g, beta1, beta2, amsgrad)
-        mean = now.exp_avg / (1 - beta1**now.step)
-        square = (now.max_exp_avg_sq if amsgrad else now.exp_avg_sq) / (1 - beta2**now.step)
+        before = before or Moments(0, *(torch.zeros_like(p),) * 3)
+        exp_avg = beta1 * before.exp_avg + (1 - beta1) * g
+        exp_avg_sq = beta2 * before.exp_avg_sq + (1 - beta2) * g**2
+        largest = torch.maximum(before.max_exp_avg_sq, exp_avg_sq) if amsgrad else exp_avg_sq
+        now = Moments(before.step + 1, exp_avg, exp_avg_sq, largest)
+        mean, square = exp_avg / (1 - beta1**now.step), largest / (1 - beta2**now.step)
         return p - lr * mean / (square.sqrt() + eps), now
 
-    return _step_each(update, params, grads, state)
+    return step_each(update, params, grads, state)
 
 
 def adamw_step(
-    params: Tensors,
-    grads: Gradients,
-    state: AdamState | None = None,
-    lr: float = 1e-3,
-    betas: tuple[float, float] = (0.9, 0.999),
-    eps: float = 1e-8,
-    weight_decay: float = 1e-2,
-    amsgrad: bool = False,
-    *,
-    maximize: bool = False,
-) -> tuple[Tensors, AdamState]:
+    params: Tensors, grads: Gradients, state: AdamState | None = None, lr: float = 1e-3,
+    betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 1e-2, amsgrad: bool = False,
+    *, maximize: bool = False,
+) -> tuple[Tensors, AdamState]:  # fmt: skip
     """One step of torch.optim.AdamW (Loshchilov and Hutter, 2019): p ← p·(1 − lr·λ) in place of g ← g + λp."""
-    return adam_step(
-        *(params, grads, state, lr, betas, eps, weight_decay, amsgrad),
-        maximize=maximize,
-        decoupled_weight_decay=True,
-    )
-
-
-def _no_moments(p: Tensor) -> Moments:
-    zero = torch.zeros_like(p)
-    return Moments(0, zero, zero, zero)
-
-
-def _moments(before: Moments, g: Tensor, beta1: float, beta2: float, amsgrad: bool) -> Moments:
-    exp_avg = beta1 * before.exp_avg + (1 - beta1) * g
-    exp_avg_sq = beta2 * before.exp_avg_sq + (1 - beta2) * g**2
-    largest = torch.maximum(before.max_exp_avg_sq, exp_avg_sq) if amsgrad else exp_avg_sq
-    return Moments(before.step + 1, exp_avg, exp_avg_sq, largest)
-
-
-@torch.no_grad()
-def _step_each(update: Callable[..., Any], params: Tensors, grads: Gradients, state: Any) -> tuple[Tensors, Any]:
-    state = state or (None,) * len(params)
-    pairs = [
-        (p, s) if g is None else update(p, g, s) for p, g, s in zip(params, grads, state, strict=True)
-    ]  # a parameter without a gradient stays, weight decay included
-    return tuple(p for p, _ in pairs), tuple(s for _, s in pairs)
-
-
-def _check_not_negative(**numbers: float) -> None:
-    for name, value in numbers.items():
-        if value < 0:
-            raise ValueError(f"{name} must be at least 0, but got {value}")
+    options = (lr, betas, eps, weight_decay, amsgrad)
+    return adam_step(params, grads, state, *options, maximize=maximize, decoupled_weight_decay=True)
 
 
 # ---- the demonstration: few samples, many features -------------------------------------------------------------

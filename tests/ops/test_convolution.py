@@ -6,7 +6,6 @@ import torch.nn.functional as F
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from core.ops import convolution
 from core.ops.convolution import (
     FAMOUS_KERNELS,
     conv2d,
@@ -151,13 +150,6 @@ def test_large_and_infinite_numbers():
     input[0, 0, 2, 2] = torch.inf
     input[0, 1, 0, 0] = torch.nan
     check(conv2d, F.conv2d, input, normal(3, 2, 2, 2, seed=1))
-
-
-def test_a_batch_cut_into_chunks_gives_the_same(monkeypatch):
-    monkeypatch.setattr(convolution, "COLUMN_BUDGET", 600)
-    check(
-        conv2d, F.conv2d, *(t.requires_grad_() for t in (normal(7, 2, 6, 5), normal(4, 1, 3, 3), normal(4))), groups=2
-    )
 
 
 @pytest.mark.parametrize("which", ["input", "weight", "neither"])

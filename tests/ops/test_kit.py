@@ -1,11 +1,13 @@
 """What operators share, by itself."""
 
+import itertools
+
 import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from core.ops import kit
-from core.ops.kit.windows import Windows, output_size
+from core.ops.kit.windows import Windows, output_size, window
 
 
 @pytest.mark.parametrize("kernel", [(1, 1), (2, 3), (3, 1)])
@@ -17,10 +19,25 @@ def test_windows_are_the_cells_that_the_slices_meet(kernel, stride, dilation):
     windows = Windows((8, 9), kernel, stride, (0, 0), dilation, outputs)
     found = windows.of(x)
     assert found.shape == (1, 2, *outputs, *kernel)
-    for i, rows in enumerate(windows.taps[0]):
-        for j, cols in enumerate(windows.taps[1]):
-            assert torch.equal(found[..., i, j], x[..., rows, cols])
+    for y, z in itertools.product(*map(range, outputs)):
+        rows, cols = (list(window(o, k, s, 0, d)) for o, k, s, d in zip((y, z), kernel, stride, dilation, strict=True))
+        assert torch.equal(found[..., y, z, :, :], x[..., rows, :][..., cols])
+    assert torch.equal(x.flatten(-2)[..., windows.cells(x.device)], found)
     assert torch.autograd.gradcheck(windows.of, x, fast_mode=True)
+    weights = torch.randn(found.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    torch.testing.assert_close(windows.fold(weights), torch.autograd.grad(found, x, weights)[0])
+
+
+@pytest.mark.parametrize("kernel", [2, 3])
+def test_windows_fold_onto_the_input_what_they_read_of_it(kernel):
+    """With padding before and, for an even kernel, more behind: the gradient of pad and `of` together."""
+    before = (kernel - 1) // 2
+    windows = Windows((4, 5), (kernel, kernel), (1, 1), (before, before), (1, 1), (4, 5))
+    x = torch.randn(2, 4, 5, dtype=torch.float64, requires_grad=True)
+    found = windows.of(windows.pad(x, 0))
+    assert found.shape == (2, 4, 5, kernel, kernel)
+    weights = torch.randn(found.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    torch.testing.assert_close(windows.fold(weights), torch.autograd.grad(found, x, weights)[0])
 
 
 def test_numbers_are_not_read_where_there_are_none():
@@ -112,3 +129,28 @@ def test_two_inputs_have_a_written_gradient_each_in_every_direction_and_when_com
     assert torch.func.jvp(product, (x, y), (torch.ones(1), torch.ones(1)))[1] == 230
     assert torch.func.jvp(lambda y: product(x, y), (y,), (torch.ones(1),))[1] == 200
     assert torch.vmap(torch.func.grad(lambda x, y: product(x, y).sum()))(x, y) == 30
+
+
+def test_a_written_gradient_is_taken_by_a_compiler_too():
+    """It refuses a forward-mode derivative of one's own, which is there all the same where nothing is compiled."""
+    x = torch.tensor([-1.0, 0.0, 2.0], requires_grad=True)
+
+    def square(x):
+        return kit.with_gradient(lambda x: x**2, lambda grad, x: 3 * grad * x, x)
+
+    compiled = torch.compile(square, fullgraph=True, backend="aot_eager")(x)
+    assert torch.autograd.grad(compiled.sum(), x)[0].tolist() == [-3, 0, 6]
+    assert torch.func.jvp(square, (x.detach(),), (torch.ones(3),))[1].tolist() == [-3, 0, 6]
+
+
+def test_a_choice_has_the_gradient_of_the_chosen_number():
+    x = torch.tensor([[[1.0, 1.0], [1.0, 0.0]]], requires_grad=True)
+
+    def largest(x):
+        return kit.with_choice(
+            lambda x: x.amax((-2, -1), keepdim=True), lambda x: torch.full((1, 1, 1), 2, dtype=torch.int64), x
+        )
+
+    assert torch.autograd.grad(largest(x).sum(), x)[0].tolist() == [[[0, 0], [1, 0]]]
+    tangent = torch.tensor([[[5.0, 6.0], [7.0, 8.0]]])
+    assert torch.func.jvp(largest, (x.detach(),), (tangent,))[1].tolist() == [[[7]]]

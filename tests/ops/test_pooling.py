@@ -6,12 +6,10 @@ import torch.nn.functional as F
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from core.ops import pooling
 from core.ops.pooling import (
     avg_pool2d,
     avg_pool2d_steps,
-    cells_counted,
-    divisor,
+    divisors,
     max_pool2d,
     pool2d,
     pool_output_size,
@@ -179,16 +177,12 @@ def test_avg_of_whole_numbers_is_cut_towards_zero():
 @given(inputs([torch.float64]), kernels(), st.booleans(), st.booleans())
 @settings(max_examples=60, deadline=None)
 def test_divisor_of_each_cell(input, kernel, ceil_mode, count_include_pad):
-    kernel_size, stride, padding = kernel
     assume(taken(F.avg_pool2d, input, *kernel, ceil_mode) and 0 not in input.shape)
     ones = torch.ones(1, *input.shape[-2:], dtype=torch.float64)
     totals = F.avg_pool2d(ones, *kernel, ceil_mode, True, 1)[0]
     means = F.avg_pool2d(ones, *kernel, ceil_mode, count_include_pad)[0]
-    for cell in [(0, 0), (-1, -1), (0, -1)]:
-        output = tuple(range(size)[at] for at, size in zip(cell, means.shape, strict=True))
-        ours = divisor(output, input.shape[-2:], kernel_size, stride, padding, count_include_pad)
-        assert totals[output] / ours == means[output]
-    assert divisor((0, 0), input.shape[-2:], kernel_size, stride, padding, divisor_override=7) == 7
+    windows = windows_of(ones, *kernel, ceil_mode=ceil_mode)
+    assert torch.equal(totals / divisors(windows, count_include_pad, ones.device), means)
 
 
 def test_steps_of_the_average_are_the_run():
@@ -216,15 +210,6 @@ def test_first_and_second_derivatives(ours, theirs, arguments, ceil_mode):
 
     assert torch.autograd.gradcheck(run, input)
     assert torch.autograd.gradgradcheck(run, input)
-
-
-@both
-@pytest.mark.parametrize("shape", [(7, 2, 6, 5), (7, 6, 5)], ids=["batched", "unbatched"])
-def test_images_taken_in_parts_give_the_same(ours, theirs, shape, monkeypatch):
-    monkeypatch.setattr(pooling, "PART", 130)  # two images of 60 cells, or four channels of 30
-    check(ours, theirs, numbers(shape, torch.float64, 0, 3).requires_grad_(), 3, 2, 1)
-    if ours is max_pool2d:
-        check(ours, theirs, numbers(shape, torch.float64, 0, 3), 3, 2, 1, return_indices=True)
 
 
 @both
@@ -313,7 +298,6 @@ def test_output_size(size, kernel_size, stride, padding, dilation, ceil_mode):
 def test_ceil_mode_drops_a_window_that_starts_in_the_padding():
     assert pool_output_size(5, 2, 2, 0, ceil_mode=True) == 3  # the third hangs over, but starts in the input
     assert pool_output_size(4, 2, 3, 1, ceil_mode=True) == 2  # a third would start at cell 5, past the input
-    assert cells_counted(2, 5, 2) == 1
 
 
 # ---- what the tutorial's version cannot do ---------------------------------------------------------------------

@@ -41,7 +41,8 @@ from core.ops.kit.checks import (
     without_gradient,
     writable,
 )
-from core.ops.kit.gradients import with_gradient
+from core.ops.kit.gradients import with_choice, with_gradient
+from core.ops.kit.memory_format import laid_out
 from core.ops.kit.precision import (
     autocast,
     converted,
@@ -70,6 +71,7 @@ __all__ = [
     "finish",
     "floating",
     "in_float32",
+    "laid_out",
     "numeric",
     "ordered",
     "promoted",
@@ -80,6 +82,7 @@ __all__ = [
     "same_dtype",
     "shares_memory",
     "wide",
+    "with_choice",
     "with_gradient",
     "without_gradient",
     "writable",

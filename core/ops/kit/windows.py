@@ -57,10 +57,24 @@ def same_padding(kernel_size: int, dilation: int = 1) -> Pair:
     return total // 2, total - total // 2
 
 
-def tap_slices(outputs: int, kernel_size: int, stride: int = 1, dilation: int = 1) -> list[slice]:
-    """For each kernel position along one axis, the padded cells that it meets, one for each output."""
-    span = (outputs - 1) * stride + 1 if outputs else 0
-    return [slice(k * dilation, k * dilation + span, stride) for k in range(kernel_size)]
+def pool_output_size(
+    size: int,
+    kernel_size: int,
+    stride: int | None = None,
+    padding: int = 0,
+    dilation: int = 1,
+    ceil_mode: bool = False,
+) -> int:
+    """Windows of a pooling along one axis: `output_size`, where the stride is the kernel size unless it is given.
+
+    With `ceil_mode` the quotient is rounded up, and the last window dropped if it starts in the padding after
+    the input: (windows − 1)·stride ≥ size + padding. Source: torch.nn.MaxPool2d's documentation.
+    """
+    stride = kernel_size if stride is None else stride
+    extra = stride - 1 if ceil_mode else 0  # ⌈a / stride⌉ = ⌊(a + stride − 1) / stride⌋
+    windows = output_size(size + extra, kernel_size, stride, padding, dilation)
+    starts_in_padding = ceil_mode and (windows - 1) * stride >= size + padding
+    return windows - 1 if starts_in_padding else windows
 
 
 # ---- both axes -------------------------------------------------------------------------------------------------
@@ -73,45 +87,45 @@ class Windows:
     input_size: Pair
     kernel_size: Pair
     stride: Pair
-    padding: Pair
+    padding: Pair  # before the input; behind it lies as much, or more where a window reaches farther
     dilation: Pair
     outputs: Pair
 
-    @property
-    def taps(self) -> tuple[list[slice], list[slice]]:
-        """For each kernel row, the padded rows it meets, one an output row; for each kernel column likewise."""
-        rows, cols = (
-            tap_slices(self.outputs[d], self.kernel_size[d], self.stride[d], self.dilation[d]) for d in (0, 1)
-        )
-        return rows, cols
-
     def pad(self, input: Tensor, value: float) -> Tensor:
-        """The input with `value` around it, as far as the windows reach."""
-        top, left = self.padding
-        bottom, right = (max(0, self._end(d) - self.input_size[d]) for d in (0, 1))
-        if not any((top, left, bottom, right)):
-            return input
+        """The input (…, H, W) with `value` around it."""
+        (top, bottom), (left, right) = (
+            (self.padding[d], max(self.padding[d], self._end(d) - self.input_size[d])) for d in (0, 1)
+        )
         return torch.nn.functional.pad(input, (left, right, top, bottom), value=value)
 
     def of(self, padded: Tensor) -> Tensor:
-        """Every window of the padded input (…, H, W) as a view: (…, output height, output width, kh, kw)."""
+        """Every window of the padded input (…, H', W') as a view: (…, output height, output width, kh, kw)."""
         for d in (0, 1):  # the axis is the last but one both times: unfold puts the cells of its windows last
             span = self.dilation[d] * (self.kernel_size[d] - 1) + 1
             padded = padded.unfold(-2, span, self.stride[d])[..., :: self.dilation[d]]
         return padded[..., : self.outputs[0], : self.outputs[1], :, :]
 
+    def cells(self, device: torch.device) -> Tensor:
+        """What `of` reads, as positions in the input's flattened H·W, padding as H·W: (height, width, kh, kw)."""
+        height, width = self.input_size
+        positions = torch.arange(height * width, device=device).view(height, width)
+        return self.of(self.pad(positions, height * width))
+
+    def fold(self, taps: Tensor) -> Tensor:
+        """Each number of the windows, shaped as by `of`, added onto the input cell that it was read from: (…, H, W)."""
+        height, width = self.input_size
+        cells = self.cells(taps.device).flatten()
+        numbers = taps.flatten(-4)  # (…, all cells of all windows); the padding's go to a cell behind the last
+        plane = numbers.new_zeros(*numbers.shape[:-1], height * width + 1).index_add(-1, cells, numbers)
+        return plane[..., :-1].unflatten(-1, (height, width))
+
+    def all_hold_input(self) -> bool:
+        """Whether each window holds a cell of the input: with dilation one can hold padding alone."""
+        height, width = self.input_size
+        inside = self.cells(torch.device("cpu")) < height * width
+        return bool(inside.flatten(-2).any(-1).all())
+
     def _end(self, d: int) -> int:
         """The first position past the last window."""
         last = window(self.outputs[d] - 1, self.kernel_size[d], self.stride[d], self.padding[d], self.dilation[d])
         return last[-1] + 1
-
-    def positions(self, d: int, device: torch.device) -> Tensor:
-        """Input positions along axis `d` that each kernel position meets: (kernel size, outputs)."""
-        starts = torch.arange(self.outputs[d], device=device) * self.stride[d] - self.padding[d]
-        return torch.arange(self.kernel_size[d], device=device)[:, None] * self.dilation[d] + starts
-
-    def all_hold_input(self) -> bool:
-        """Whether each window holds a cell of the input: with dilation one can hold padding alone."""
-        positions = (self.positions(d, torch.device("cpu")) for d in (0, 1))
-        inside = [(cells >= 0) & (cells < size) for cells, size in zip(positions, self.input_size, strict=True)]
-        return all(bool(cells.any(0).all()) for cells in inside)
