@@ -207,7 +207,7 @@ def test_a_refused_setting_gives_both_reasons_and_keeps_the_last_good_picture():
     app = open_page("convolution", padding="same")
     before = shown(app, "y: output")
     sound(control(app, "stride").set_value(2).run())
-    assert "padding='same' needs a stride of 1" in words(app)
+    assert "argument 'stride' must be 1 for padding='same', but got 2" in words(app)
     assert "torch says: “padding='same' is not supported for strided convolutions”" in words(app)
     assert "the last one that worked" in words(app)
     assert shown(app, "y: output") == before
