@@ -11,6 +11,8 @@ from torch import Tensor
 from core.ops.kit import checks
 from core.ops.kit.precision import WIDE, autocast
 
+Formula = Callable[[Tensor, Tensor], Tensor]
+
 AT_A_TIME = 2**18  # products: a block of them stays in the cache
 
 
@@ -93,26 +95,30 @@ def check_inner(A: Tensor, B: Tensor, name: str) -> None:
 # ---- blocks ----------------------------------------------------------------------------------------------------
 
 
-def in_blocks(formula: Callable[[Tensor, Tensor], Tensor], A: Tensor, B: Tensor, summed: int = 1) -> Tensor:
+def in_blocks(formula: Formula, A: Tensor, B: Tensor, summed: int = 1) -> Tensor:
     """formula(A, B), which sums A · B over the last `summed` dimensions, slice by slice of the longest other one.
 
     All products at once would be many times as many as the sums. A slice has at most as many as operands and sums have
-    numbers, and at most `AT_A_TIME`, but those of one position in any case. A compiler adds each product to its sum as
-    it comes, and gets everything at once.
+    numbers, and at most `AT_A_TIME`; where one position of the longest dimension has more, the next one is cut too.
+    A compiler adds each product to its sum as it comes, and gets everything at once.
     """
     shape = torch.broadcast_shapes(A.shape, B.shape)
-    kept = list(shape[: len(shape) - summed])
-    if torch.compiler.is_compiling() or not kept or 0 in shape:
+    if torch.compiler.is_compiling() or 0 in shape:
         return formula(A, B)
-    dim = kept.index(max(kept)) - len(shape)  # from the end: one may have fewer dimensions than the other
-    numbers = min(A.numel() + B.numel() + math.prod(kept), AT_A_TIME)
-    size = max(1, numbers * shape[dim] // math.prod(shape))  # positions of one slice
-    if size >= shape[dim]:
+    numbers = A.numel() + B.numel() + math.prod(shape[: len(shape) - summed])
+    return _cut(formula, A, B, summed, min(numbers, AT_A_TIME))
+
+
+def _cut(formula: Formula, A: Tensor, B: Tensor, summed: int, most: int) -> Tensor:
+    """`formula` of slices with so many products at most, put together."""
+    shape = torch.broadcast_shapes(A.shape, B.shape)
+    kept = [1, *shape[: len(shape) - summed]]
+    if math.prod(shape) <= most or max(kept) == 1:
         return formula(A, B)
-    starts = range(0, shape[dim], size)
-    return torch.cat(
-        [formula(_slice(A, dim, start, size), _slice(B, dim, start, size)) for start in starts], dim + summed
-    )
+    dim = kept.index(max(kept)) - 1 - len(shape)  # from the end: one may have fewer dimensions than the other
+    size = max(1, most * shape[dim] // math.prod(shape))  # positions of one slice
+    slices = ((_slice(A, dim, start, size), _slice(B, dim, start, size)) for start in range(0, shape[dim], size))
+    return torch.cat([_cut(formula, a, b, summed, most) for a, b in slices], dim + summed)
 
 
 def _slice(tensor: Tensor, dim: int, start: int, size: int) -> Tensor:
