@@ -254,7 +254,9 @@ _ALL = (
         (Parameter("size", "sizes", "the new sizes, more dimensions in front if wished; -1 keeps one"),),
         lambda x, size: x.expand(size),
         lay.expand,
-        lambda s: (tuple(3 if n == 1 else n for n in s.shape) if 1 in s.shape else (2, *s.shape),),
+        lambda s: (
+            tuple(3 if n == 1 else n for n in s.shape) if 1 in s.shape or s.ndim == MAX_RANK else (2, *s.shape),
+        ),
     ),
     Operation(
         "unsqueeze",
