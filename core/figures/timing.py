@@ -107,24 +107,13 @@ class Bar:
     high: float
 
 
-def ratio_bars(bars: Mapping[str, Sequence[Bar]], *, title: str, x: str, target: float | None = None) -> go.Figure:
-    """Bars of each version for each size; a line where it takes as long as torch.
-
-    `target` is the manual version's ratio aimed at, for the largest size.
-    """
+def ratio_bars(bars: Mapping[str, Sequence[Bar]], *, title: str, x: str) -> go.Figure:
+    """Bars of each version for each size; a line where it takes as long as torch."""
     sizes = sizes_of(bars)
     width = ALL_BARS / max(len(bars), 1)
     traces = [_bars(version, some, bar_places(bars, version), width) for version, some in bars.items()]
-    if target is not None and bars.get("manual"):
-        aimed = {"symbol": "diamond-open", "size": 11, "color": colour.PICKED, "line": {"width": 2}}
-        place = bar_places(bars, "manual")[-1:]
-        traces.append(
-            {"type": "scatter", "name": "aimed at", "x": place, "y": [target], "mode": "markers", "marker": aimed,
-             "showlegend": False}
-        )  # fmt: skip
     even = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 1, "y1": 1, "line": {"color": COLOURS["torch"]}}
-    note = "the line: as fast as torch" + ("; ◇: aimed at" if target is not None else "")
-    layout = _layout(title, note, x) | {"shapes": [even], "showlegend": len(bars) > 1}
+    layout = _layout(title, "the line: as fast as torch", x) | {"shapes": [even], "showlegend": len(bars) > 1}
     layout["xaxis"] |= {
         "tickmode": "array", "tickvals": list(range(len(sizes))), "ticktext": [f"{size:,}" for size in sizes],
         "range": [-0.6, len(sizes) - 0.4],

@@ -413,7 +413,6 @@ OPERATORS = (
         operations=_operations,
         textbook=batch_norm_textbook,
         textbook_call=_textbook_like_torch,
-        target_ratio=1.0,
     ),
     Operator(
         mirrors="torch.nn.functional.layer_norm",

@@ -163,7 +163,6 @@ def _operator(
         size_meaning=f"n: input of shape (n, {LABELS})",
         bytes_moved=lambda size, itemsize: elements * size * itemsize,
         operations=lambda size: operations * size,
-        target_ratio=1.0,
     )
 
 

@@ -236,6 +236,5 @@ OPERATORS = (
         size_meaning="n: input of shape (4, n, n, n), weight (n, n, 3, 3), padding 1",
         bytes_moved=lambda n, itemsize: (2 * 4 * n**3 + 9 * n**2 + n) * itemsize,
         operations=lambda n: 2 * count_multiply_adds((n, n, n), n, 3, batch=4) + 4 * n**3,
-        target_ratio=2.0,
     ),
 )

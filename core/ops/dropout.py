@@ -104,7 +104,6 @@ OPERATORS = (
         size_meaning="n: input of n elements, p = 0.5",
         bytes_moved=lambda n, itemsize: 2 * n * itemsize,
         operations=lambda n: 2 * n,
-        target_ratio=1.0,
         random=True,
     ),
 )

@@ -386,7 +386,6 @@ def _operator(
         size_meaning="n: a weight of shape (n, n)",
         bytes_moved=lambda n, itemsize: n * n * itemsize,
         operations=operations,
-        target_ratio=1.1,
         differentiable=False,
         random=True,
         textbook=textbook,

@@ -81,6 +81,5 @@ OPERATORS = (
         size_meaning="n: input (n, n), weight (n, n), bias (n,)",
         bytes_moved=_bytes_moved,
         operations=_operations,
-        target_ratio=1.1,
     ),
 )

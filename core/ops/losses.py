@@ -243,7 +243,6 @@ OPERATORS = (
         size_meaning=f"n: input of shape (n, {CLASSES})",
         bytes_moved=lambda size, itemsize: 3 * size * itemsize,  # the picked number and the class of each sample
         operations=lambda size: size,
-        target_ratio=1.0,
     ),
     Operator(
         mirrors="torch.nn.functional.cross_entropy",
@@ -257,6 +256,5 @@ OPERATORS = (
         size_meaning=f"n: input of shape (n, {CLASSES})",
         bytes_moved=lambda size, itemsize: (CLASSES + 2) * size * itemsize,
         operations=lambda size: 4 * CLASSES * size,
-        target_ratio=1.0,
     ),
 )

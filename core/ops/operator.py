@@ -44,7 +44,6 @@ class Operator:
     textbook: Callable[..., Any] | None = None
     textbook_call: Callable[..., Any] | None = None
     backward: Callable[..., Any] | None = None  # (gradient of the output, *arguments): the gradients, see below
-    target_ratio: float | None = None  # manual ÷ torch aimed at, on the CPU, at the largest size
     differentiable: bool = True
     random: bool = False  # draws from the generator: seed before each call
 

@@ -263,7 +263,6 @@ OPERATORS = tuple(
         size_meaning="n: input of shape (4, 16, n, n), kernel 3×3, stride 2, padding 1",
         bytes_moved=lambda n, itemsize: (4 * 16 * n**2 + _outputs(n)) * itemsize,
         operations=lambda n: 9 * _outputs(n),
-        target_ratio=1.0,
     )
     for manual, backward, textbook_call, library in (
         (max_pool2d, max_pool2d_backward, _max_textbook, torch.nn.functional.max_pool2d),

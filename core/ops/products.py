@@ -9,7 +9,6 @@ compiled, a product is added to its sum as it comes.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -141,26 +140,6 @@ def dot_by_loop(input: Tensor, tensor: Tensor) -> Tensor:
     for x, y in zip(input, tensor, strict=True):
         total = total + x * y
     return total
-
-
-# ---- one cell -----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class CellSteps:
-    """How one cell of a matrix product comes about: the row meets the column."""
-
-    row: Tensor  # (k,) of the left matrix
-    column: Tensor  # (k,) of the right matrix
-    terms: Tensor  # (k,) their products
-    output: Tensor  # the sum of the terms
-
-
-def cell_steps(A: Tensor, B: Tensor, i: int, j: int) -> CellSteps:
-    """Cell (i, j) of the product of two matrices as an inner product."""
-    row, column = A[i], B[:, j]
-    terms = row * column
-    return CellSteps(row, column, terms, terms.sum())
 
 
 # ---- the register ----------------------------------------------------------------------------------------------

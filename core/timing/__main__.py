@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = _watched(operators, settings, sys.stderr)
     except ValueError as error:
         parser.error(str(error))
-    print(report.table(result, operators))
+    print(report.table(result))
     if asked.json:
         asked.json.write_text(results.to_json(result), encoding="utf-8")
     return 1 if any(m.tier != "textbook" and m.status in ("wrong", "failed") for m in result.measurements) else 0

@@ -3,11 +3,10 @@
 import itertools
 from collections.abc import Iterator, Sequence
 
-from core.ops.operator import Operator
 from core.timing.results import Measurement, Ratio, Result, label, ratios
 
-HEAD = ("operator", "size", "tier", "time", "÷ torch", "spread", "target", "of limit", "memory ÷ torch", "")
-LEFT_ALIGNED = (0, 2, 9)
+HEAD = ("operator", "size", "tier", "time", "÷ torch", "spread", "of limit", "memory ÷ torch", "")
+LEFT_ALIGNED = (0, 2, 8)
 
 
 def seconds(value: float) -> str:
@@ -18,25 +17,17 @@ def seconds(value: float) -> str:
     return f"{value / 1e-9:.3g} ns"
 
 
-def table(result: Result, operators: Sequence[Operator]) -> str:
-    """The whole result, its limits and its settings on top. `operators` give the targets."""
+def table(result: Result) -> str:
+    """The whole result, its limits and its settings on top."""
     found = {(r.operator, r.size, r.tier): r for r in ratios(result)}
-    targets = {op.mirrors: (op.sizes[-1], op.target_ratio) for op in operators}
     rows: list[tuple[str, ...]] = []
     for name, group in itertools.groupby(result.measurements, key=lambda m: m.operator):
         measured = list(group)
         if len({(m.status, m.detail) for m in measured}) == 1 and measured[0].status != "ok":
-            rows.append(_untimed(measured[0], "all", "all", ""))
+            rows.append(_untimed(measured[0], "all", "all"))
             continue
-        rows += [
-            _row(m, found.get((name, m.size, m.tier)), _target(m, *targets.get(name, (0, None)))) for m in measured
-        ]
+        rows += [_row(m, found.get((name, m.size, m.tier))) for m in measured]
     return "\n".join([label(result), *notes(result), "", *columns(HEAD, rows, LEFT_ALIGNED)])
-
-
-def _target(m: Measurement, size: int, ratio: float | None) -> str:
-    """Targets hold for the manual version at the largest size, on the CPU."""
-    return f"{ratio:.2f}" if ratio is not None and m.tier == "manual" and m.size == size else ""
 
 
 def notes(result: Result) -> Iterator[str]:
@@ -49,17 +40,17 @@ def notes(result: Result) -> Iterator[str]:
         yield f"limits measured in this run: copy {moved:.4g} GB/s, matmul {done:.4g} GFLOP/s"
 
 
-def _row(m: Measurement, ratio: Ratio | None, target: str) -> tuple[str, ...]:
+def _row(m: Measurement, ratio: Ratio | None) -> tuple[str, ...]:
     if m.median_s is None:
-        return _untimed(m, str(m.size), m.tier, target)
+        return _untimed(m, str(m.size), m.tier)
     share = f"{m.limit_share:.0%}" if m.limit_share is not None else ""
     times = (f"{ratio.ratio:.2f}", f"{ratio.low:.2f}–{ratio.high:.2f}") if ratio else ("", "")
     memory = f"{ratio.memory:.2f}" if ratio and ratio.memory is not None else ""
-    return (_short(m), str(m.size), m.tier, seconds(m.median_s), *times, target, share, memory, "; ".join(_apart(m)))
+    return (_short(m), str(m.size), m.tier, seconds(m.median_s), *times, share, memory, "; ".join(_apart(m)))
 
 
-def _untimed(m: Measurement, size: str, tier: str, target: str) -> tuple[str, ...]:
-    return (_short(m), size, tier, "", "", "", target, "", "", f"{m.status}: {m.detail}")
+def _untimed(m: Measurement, size: str, tier: str) -> tuple[str, ...]:
+    return (_short(m), size, tier, "", "", "", "", "", f"{m.status}: {m.detail}")
 
 
 def _short(m: Measurement) -> str:

@@ -113,7 +113,7 @@ def _pictures(operator: Operator, shown: Sequence[Result]) -> None:
         [_named(tier, run) for run, result in enumerate(shown) for tier in result.settings.tiers],
         sorted({m.size for result in shown for m in result.measurements}),
     )
-    made = [_times(operator, shown, at), _ratios(operator, shown[0], at), _memory(shown, at)]
+    made = [_times(operator, shown, at), _ratios(shown[0], at), _memory(shown, at)]
     panels = [panel for panel in made if panel]
     board.show(*panels, spelled={panel.name: f"{{note:{panel.name}}}" for panel in panels}, name="timing")
 
@@ -158,7 +158,7 @@ def _not_timed(result: Result) -> str:
     return "; ".join(parts)
 
 
-def _ratios(operator: Operator, result: Result, at: Points) -> Panel | None:
+def _ratios(result: Result, at: Points) -> Panel | None:
     """The time of each version but the textbook's ÷ torch's: the loops' would leave the others no height."""
     tiers = [tier for tier in result.settings.tiers if tier not in ("torch", "textbook")]
     found = results.ratios(result)
@@ -166,9 +166,7 @@ def _ratios(operator: Operator, result: Result, at: Points) -> Panel | None:
     bars = {tier: some for tier, some in bars.items() if some}
     if not bars:
         return None
-    s, manual = result.settings, bars.get("manual")
-    aimed = s.device == "cpu" and not s.backward and manual and manual[-1].size == operator.sizes[-1]
-    figure = ratio_bars(bars, title="Time ÷ torch's", x="size", target=operator.target_ratio if aimed else None)
+    figure = ratio_bars(bars, title="Time ÷ torch's", x="size")
     points = {
         (tier, bar.size): (
             (place, bar.ratio),
