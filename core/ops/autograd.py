@@ -27,6 +27,7 @@ class Saved:
     shape: tuple[int, ...]
     nbytes: int
     address: int  # of its first number: two nodes may keep the same memory
+    storage: tuple[int, int]  # address and bytes of the storage behind it, which is kept as a whole
     tensor: str = ""  # the name of the tensor at that address, where one was given
 
 
@@ -52,8 +53,8 @@ class Graph:
 
     @property
     def saved_bytes(self) -> int:
-        """Bytes kept for backward, memory that several nodes keep counted once."""
-        return sum({saved.address: saved.nbytes for node in self.nodes for saved in node.saved}.values())
+        """Bytes of the storages kept for backward, those that several nodes keep counted once."""
+        return sum(dict(saved.storage for node in self.nodes for saved in node.saved).values())
 
 
 def graph_of(tensor: Tensor, names: Mapping[str, Tensor] | None = None) -> Graph:
@@ -78,7 +79,7 @@ def graph_of(tensor: Tensor, names: Mapping[str, Tensor] | None = None) -> Graph
 def _node(id: int, function: Any, names: Mapping[str, Tensor]) -> Node:
     leaf = getattr(function, "variable", None)
     try:
-        saved, freed = tuple(_saved(function, {tensor.data_ptr(): name for name, tensor in names.items()})), False
+        saved, freed = tuple(_saved(function, {_place(tensor): name for name, tensor in names.items()})), False
     except RuntimeError:  # torch refuses to show what it has let go
         saved, freed = (), True
     shape = tuple(leaf.shape) if leaf is not None else _output_shape(function)
@@ -92,15 +93,23 @@ def _output_shape(function: Any) -> tuple[int, ...] | None:
     return tuple(metadata[0].shape) if metadata else None
 
 
-def _saved(function: Any, names: Mapping[int, str]) -> Iterator[Saved]:
+Place = tuple[int, tuple[int, ...]]  # of a tensor in memory: its first element's address, and its shape
+
+
+def _place(tensor: Tensor) -> Place:
+    return tensor.data_ptr(), tuple(tensor.shape)
+
+
+def _saved(function: Any, names: Mapping[Place, str]) -> Iterator[Saved]:
     for attribute in sorted(dir(function)):
         if attribute.startswith("_saved_") or attribute == "saved_tensors":  # the latter of a Python Function
             value = getattr(function, attribute)
             for tensor in value if isinstance(value, (tuple, list)) else (value,):
                 if isinstance(tensor, Tensor):
                     name = attribute.removeprefix("_saved_")
-                    address = tensor.data_ptr()
-                    yield Saved(name, tuple(tensor.shape), tensor.nbytes, address, names.get(address, ""))
+                    kept, known = tensor.untyped_storage(), names.get(_place(tensor), "")
+                    storage = kept.data_ptr(), kept.nbytes()
+                    yield Saved(name, tuple(tensor.shape), tensor.nbytes, tensor.data_ptr(), storage, known)
 
 
 # ---- memory held for backward ----------------------------------------------------------------------------------
@@ -111,7 +120,7 @@ class Held:
     """What a computation put aside for backward."""
 
     tensors: int  # how often something was put aside
-    nbytes: int  # bytes of it, the same memory counted once
+    nbytes: int  # bytes of the storages behind it, each counted once: a storage is kept as a whole
 
 
 def held_by(compute: Callable[[], Any]) -> Held:
@@ -125,7 +134,8 @@ def held_by(compute: Callable[[], Any]) -> Held:
     with saved_tensors_hooks(pack, lambda tensor: tensor):
         result = compute()
     del result
-    return Held(len(kept), sum({tensor.data_ptr(): tensor.nbytes for tensor in kept}.values()))
+    storages = [tensor.untyped_storage() for tensor in kept]
+    return Held(len(kept), sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values()))
 
 
 # ---- a small expression under chosen contexts ------------------------------------------------------------------

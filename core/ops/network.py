@@ -1,6 +1,7 @@
 """A small network of `torch.nn` layers, what flows through it, and the same run with the operators written by hand."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -77,11 +78,10 @@ def run(model: nn.Sequential, x: Tensor, seed: int = 0) -> list[Passed]:
         shapes = tuple(tuple(p.shape) for p in layer.parameters())
         seen.append(Passed(spelled(layer), output, shapes, multiply_adds(layer, output)))
 
-    hooks = [layer.register_forward_hook(catch) for layer in model]
-    with seeded(seed):
+    with seeded(seed), ExitStack() as hooks:  # a hook goes also when the model raises
+        for layer in model:
+            hooks.enter_context(layer.register_forward_hook(catch))
         model(x)
-    for hook in hooks:
-        hook.remove()
     return seen
 
 

@@ -221,3 +221,26 @@ def test_descent_by_hand_is_sgd():
         optimiser.step()
     torch.testing.assert_close(autograd.descend(w, x, 0.1), theirs)
     assert w.tolist() == [1, -2]
+
+
+@pytest.mark.parametrize(
+    ("compute", "nbytes"),
+    [
+        (lambda x: (x * x).sum() + (x[:1] * x[:1]).sum(), 16),  # one storage of four numbers, whatever is read of it
+        (lambda x: (x[:1] * x[:1]).sum() + (x * x).sum(), 16),
+        (lambda x: (x[0].expand(1000) * x[1].expand(1000)).sum(), 16),
+        (lambda x: (torch.ones(1).expand(1000) * x[0]).sum(), 4),
+        (lambda x: (x * 2).sum(), 0),
+    ],
+)
+def test_what_is_held_is_each_storage_once(compute, nbytes):
+    x = torch.arange(1.0, 5, requires_grad=True)
+    assert held_by(lambda: compute(x)).nbytes == nbytes
+
+
+def test_a_view_is_not_called_by_the_name_of_what_it_views():
+    x = torch.arange(1.0, 5, requires_grad=True)
+    part = x.detach()[:1]
+    y = (x[:2] * part).sum()
+    names = {saved.tensor for node in graph_of(y, {"x": x}).nodes for saved in node.saved}
+    assert "x" not in names

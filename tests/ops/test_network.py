@@ -41,3 +41,10 @@ def test_two_layers_are_a_sequential():
     x = torch.randn(4, generator=torch.Generator().manual_seed(0))
     W1, b1, W2, b2 = model.parameters()
     torch.testing.assert_close(network.two_layers(x, W1, b1, W2, b2), model(x))
+
+
+def test_no_hook_stays_on_a_model_that_raises():
+    model = nn.Sequential(nn.Linear(3, 2))
+    with pytest.raises(RuntimeError):
+        network.run(model, torch.zeros(1, 5))
+    assert not model[0]._forward_hooks
