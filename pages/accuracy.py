@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from core.data import mnist
+from core.experiments.softmax_regression import Model, logits, train
 from core.figures import colour, curves, gallery
 from core.figures.board import Cells, Panel, Relation
 from core.figures.heatmap import MARGIN_BOTTOM, MARGIN_TOP, PROJECTED, Outline, Picture, number
@@ -17,7 +18,6 @@ from core.ops import metrics as ops
 from core.ops.losses import cross_entropy
 from core.ops.operator import Call
 from core.ops.softmax import softmax
-from core.ops.softmax_regression import Model, logits, train
 from core.tensors.script import Script
 from core.topics import Topic
 from core.ui import board, check, controls, frame, link, walk

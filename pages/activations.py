@@ -11,12 +11,12 @@ import streamlit as st
 import torch
 from torch import Tensor
 
+from core.experiments.depth import LayerFacts, through_depth
 from core.figures import colour, curves
 from core.figures.board import Cells, Panel
 from core.figures.heatmap import Picture, cell_size, number
 from core.figures.walk import record
 from core.ops import activations as ops
-from core.ops.depth import LayerFacts, through_depth
 from core.ops.operator import Call, Operator
 from core.ops.softmax import OPERATORS as SOFTMAX_OPERATORS
 from core.tensors.limits import Limits

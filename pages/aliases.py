@@ -8,12 +8,12 @@ import streamlit as st
 import torch
 from torch import Tensor
 
+from core.experiments import memory
+from core.experiments.memory import WAYS, Numbers, Seen, Trial, Way
 from core.figures import answers, colour, sharing
 from core.figures.answers import Answer
 from core.figures.heatmap import PROJECTED, number
 from core.figures.walk import record
-from core.ops import memory
-from core.ops.memory import WAYS, Numbers, Seen, Trial, Way
 from core.tensors.limits import Limits
 from core.tensors.script import Script
 from core.topics import Topic

@@ -9,13 +9,13 @@ import streamlit as st
 import torch
 from torch import Tensor
 
+from core.experiments import buffers
+from core.experiments.buffers import KINDS, Holder, MoCo, MoCoSteps, Role
 from core.figures import answers, colour, curves
 from core.figures.answers import Answer
 from core.figures.board import Panel, Relation, with_row_names
 from core.figures.heatmap import PROJECTED, Outline, Picture, number
 from core.figures.walk import record
-from core.ops import buffers
-from core.ops.buffers import KINDS, Holder, MoCo, MoCoSteps, Role
 from core.tensors.limits import Limits
 from core.tensors.script import Script
 from core.topics import Topic

@@ -11,13 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.data import digit
+from core.experiments import loss_views as views
 from core.figures import colour, curves
 from core.figures.board import Panel, Relation
 from core.figures.heatmap import Outline, Picture, cell_size, number
 from core.figures.loss_surface import contours
 from core.figures.walk import Moment, record
 from core.ops import binary_losses as binary
-from core.ops import loss_views as views
 from core.ops import losses as ops
 from core.ops.operator import Call
 from core.ops.softmax import log_softmax, sigmoid, softmax

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 from torch.utils.benchmark import Timer
 
+from core.experiments import chain, layout
+from core.experiments.chain import Facts, Stage, Step
+from core.experiments.layout import Layout
 from core.figures import colour, memory
 from core.figures.board import Panel
 from core.figures.heatmap import PROJECTED_TEXT, SMALLEST_TEXT, Picture
 from core.figures.walk import record
-from core.ops import chain, layout
-from core.ops.chain import Facts, Stage, Step
-from core.ops.layout import Layout
 from core.tensors.script import Script
 from core.topics import Topic
 from core.ui import board, chain_editor, controls, frame, link, state, walk

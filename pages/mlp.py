@@ -13,14 +13,15 @@ from torch import Tensor
 from core import compare
 from core.calls import Outcome
 from core.compare import Comparison
+from core.experiments import mlp
+from core.experiments.mlp import Parameters
 from core.figures import colour, curves
 from core.figures.board import Cells, Panel
 from core.figures.colour import Scale
 from core.figures.gallery import gallery, panel, signed_bytes
 from core.figures.heatmap import PROJECTED, Outline, Picture, number
 from core.figures.walk import record
-from core.ops import init, mlp
-from core.ops.mlp import Parameters
+from core.ops import init
 from core.ops.softmax import softmax
 from core.tensors.digits import as_shares, centred, padded
 from core.tensors.limits import Limits

@@ -8,12 +8,12 @@ import streamlit as st
 import torch
 from torch import Tensor
 
+from core.experiments import autograd
+from core.experiments.autograd import CONTEXTS, DETACH, FUNCTIONS, Expression, Graph, Numbers, build_expression
 from core.figures import colour, curves, graph
 from core.figures.board import Panel, with_row_names
 from core.figures.heatmap import Picture, number
 from core.figures.walk import Moment, record
-from core.ops import autograd
-from core.ops.autograd import CONTEXTS, DETACH, FUNCTIONS, Expression, Graph, Numbers, build_expression
 from core.tensors.limits import Limits
 from core.tensors.script import Script
 from core.topics import Topic

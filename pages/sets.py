@@ -8,6 +8,7 @@ import streamlit as st
 import torch
 from torch import Tensor
 
+from core.experiments import sets as study
 from core.figures import colour
 from core.figures.board import Relation
 from core.figures.heatmap import Picture
@@ -41,29 +42,29 @@ def lesson(topic: Topic) -> None:
     with row:
         cell = controls.cell("cell", "Picked item", x.shape) or (0,)
     items = x.tolist()
-    found, steps = ops.set_order(items), ops.unique_steps(x)
+    found, steps = study.set_order(items), ops.unique_steps(x)
     show(x, steps, found, cell[0])
     check.show(topic.operators[0], Call((x,), {"return_inverse": True, "return_counts": True}))
     frame.below(
         topic,
-        pitfalls=[sorts(items, found), *map(frame.claimed, ops.CLAIMS[1:]), *pitfalls(x)],
+        pitfalls=[sorts(items, found), *map(frame.claimed, study.CLAIMS[1:]), *pitfalls(x)],
         walk=lambda: walk_unique(x[:WINDOW]),
         questions=questions(x, found, steps),
         take=lambda: take(x, steps),
     )
 
 
-def sorts(items: list, found: ops.SetOrder) -> Pitfall:
+def sorts(items: list, found: study.SetOrder) -> Pitfall:
     """Items that happen to come out sorted would bear the claim out: one counterexample refutes it."""
     shown = EXAMPLES[SCATTERED] if found.is_sorted or len(items) > WINDOW else items
-    claim = ops.set_sorts(shown)
+    claim = study.set_sorts(shown)
     return Pitfall(claim.says, lambda: frame.show_claim(claim))
 
 
 # ---- the pictures ----------------------------------------------------------------------------------------------
 
 
-def show(x: Tensor, steps: ops.UniqueSteps, found: ops.SetOrder, picked: int) -> None:
+def show(x: Tensor, steps: ops.UniqueSteps, found: study.SetOrder, picked: int) -> None:
     """Items, sorted items, first of each run, unique values, counts and inverse; and the set's walk over its table.
 
     An item hangs together with its place once sorted ("n s"), with its unique value ("n u") and with its place in the
@@ -138,7 +139,7 @@ def side(count: int) -> int:
     return min(LARGEST, (ROOM // beside - 32) // count)
 
 
-def notes(x: Tensor, steps: ops.UniqueSteps, found: ops.SetOrder) -> dict[str, list[str]]:
+def notes(x: Tensor, steps: ops.UniqueSteps, found: study.SetOrder) -> dict[str, list[str]]:
     """What is to be said of each item, each sorted place, each unique value and each place of the set's walk."""
     items, order, inverse = x.tolist(), steps.order.tolist(), steps.inverse.tolist()
     values, counts, stands = steps.output.tolist(), steps.counts.tolist(), steps.order.argsort().tolist()
@@ -163,7 +164,7 @@ def some(numbers: Sequence[object]) -> str:
     return ", ".join(map(str, numbers[:12])) + (f" and {len(numbers) - 12} more" if len(numbers) > 12 else "")
 
 
-def walk_said(found: ops.SetOrder) -> str:
+def walk_said(found: study.SetOrder) -> str:
     """The order in which Python walks a set of the items."""
     said = "happens to be sorted" if found.is_sorted else "is not sorted"
     return (
@@ -200,14 +201,14 @@ def unsorted(x: Tensor) -> None:
 
 def first_seen(x: Tensor) -> None:
     """dict.fromkeys, and the same from the inverse."""
-    found = ops.deduplicate(x.tolist())
+    found = study.deduplicate(x.tolist())
     st.markdown(
         f"`list(dict.fromkeys(items))` is {some(found.first_seen)}: dictionaries keep the order of insertion. set: "
         f"{some(found.by_set)}; numpy.unique: {some(found.by_numpy)}; torch.unique: {some(found.by_torch.output.tolist())}."
     )
 
 
-def questions(x: Tensor, found: ops.SetOrder, steps: ops.UniqueSteps) -> list:
+def questions(x: Tensor, found: study.SetOrder, steps: ops.UniqueSteps) -> list:
     """Questions on the items on screen."""
 
     def inverse(draw: random.Random) -> Question:
@@ -226,7 +227,7 @@ def questions(x: Tensor, found: ops.SetOrder, steps: ops.UniqueSteps) -> list:
 
     def ordered(draw: random.Random) -> Question:
         items = draw.sample((0, 1, 2, 3, 8, 9, 16, 17, 32), 3)
-        answer = ops.set_order(items)
+        answer = study.set_order(items)
         return Question(
             f"Is list(set({items})) sorted?", "yes" if answer.is_sorted else "no",
             f"It is {list(answer.order)}: the slots are {list(answer.slots)} of {answer.table_size}.", ("yes", "no"),

@@ -9,6 +9,9 @@ import numpy as np
 import plotly.graph_objects as go
 import torch
 
+from core.experiments import chain, layout
+from core.experiments.chain import Facts, Stage
+from core.experiments.layout import Layout, ViewRefusal, mergeable
 from core.figures import board, colour
 from core.figures.board import Cells, Panel, Relation
 from core.figures.colour import Scale
@@ -25,9 +28,6 @@ from core.figures.heatmap import (
     number,
     unchecked,
 )  # fmt: skip
-from core.ops import chain, layout
-from core.ops.chain import Facts, Stage
-from core.ops.layout import Layout, ViewRefusal, mergeable
 
 LETTERS = "ABCDEFGHIJKLM"  # names of storages
 PALETTES = (colour.IDENTITY, colour.COPIED, colour.COPIED_AGAIN)  # of one storage and the next

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import torch
 
-from core.ops import chain
+from core.tensors import dtypes
 
-DTYPES = {name: dtype for name, dtype in chain.DTYPES.items() if not dtype.is_complex}
+DTYPES = {name: dtype for name, dtype in dtypes.DTYPES.items() if not dtype.is_complex}
 
 
 class TensorInputError(ValueError):

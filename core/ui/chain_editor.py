@@ -7,14 +7,15 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.ops import chain
-from core.ops.chain import PRESETS, Fill, Stage, Step
+from core.experiments import chain
+from core.experiments.chain import PRESETS, Fill, Stage, Step
+from core.tensors.dtypes import DTYPES
 from core.ui import controls, state
 
 FIRST = PRESETS["view"]
 DEFAULTS = {"shape": ",".join(map(str, FIRST.shape)), "dtype": "int64", "fill": "rows", "chain": FIRST.chain}
 FILLS: tuple[Fill, ...] = ("arange", "rows")
-DTYPE_NAMES = {dtype: name for name, dtype in chain.DTYPES.items()}
+DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
 
 def presets() -> None:
@@ -38,7 +39,7 @@ def show() -> tuple[Stage, ...]:
         )  # fmt: skip
     try:
         steps = chain.parse_chain(text)
-        tensor = chain.start_tensor(chain.parse_shape(shape), chain.DTYPES[dtype], fill)
+        tensor = chain.start_tensor(chain.parse_shape(shape), DTYPES[dtype], fill)
         if tensor.dim() > 4:
             raise ValueError(f"shape {tuple(tensor.shape)} has {tensor.dim()} dimensions; start with at most 4")
         stages = chain.run_chain(tensor, steps)
@@ -56,7 +57,7 @@ def start() -> tuple[str, str, Fill]:
     with st.popover(f"x0: ({controls.quoted(controls.standing('shape', DEFAULTS['shape']))})", key="start"):
         return (
             controls.text("shape", "Shape", DEFAULTS["shape"], longest=40, width=190),
-            controls.choice("dtype", "dtype", tuple(chain.DTYPES), DEFAULTS["dtype"]),
+            controls.choice("dtype", "dtype", tuple(DTYPES), DEFAULTS["dtype"]),
             controls.choice("fill", "Numbers", FILLS, "rows"),
         )
 

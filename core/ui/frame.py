@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from core.ops.claim import Claim
+from core.experiments.claim import Claim
 from core.ops.threads import settle_thread
 from core.topics import PAGES, Topic
 from core.ui import board, code, controls, history, link, predict, share, start, state, take_away, timing_panel

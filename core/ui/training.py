@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from core.data import mnist
-from core.ops import mlp
-from core.ops.mlp import Data, Parameters, Progress
+from core.experiments import mlp
+from core.experiments.mlp import Data, Parameters, Progress
 from core.ops.threads import settle_thread
 from core.timing.job import Job, State
 from core.ui import controls

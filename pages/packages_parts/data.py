@@ -15,14 +15,14 @@ from torch.utils.data import DataLoader, Dataset, DistributedSampler, RandomSamp
 from core import compare
 from core.calls import Outcome
 from core.data import mnist
+from core.experiments import loading
+from core.experiments.loading import ORDERS
 from core.figures import colour
 from core.figures.board import Cells, Panel, Relation
 from core.figures.gallery import panel
 from core.figures.heatmap import Outline, Picture, number
 from core.figures.lanes import Busy, boxes, lanes
 from core.figures.walk import record
-from core.ops import loading
-from core.ops.loading import ORDERS
 from core.tensors.limits import Limits, times
 from core.tensors.script import Script
 from core.topics import Topic

@@ -14,17 +14,17 @@ from torch import Tensor, nn
 from core import compare
 from core.calls import Outcome
 from core.data import digit, mnist
+from core.experiments import network
+from core.experiments.network import Passed
 from core.figures import colour, curves
 from core.figures.board import Cells, Panel
 from core.figures.gallery import panel, signed_bytes
 from core.figures.heatmap import Picture, number
 from core.figures.walk import record
-from core.ops import network
 from core.ops.activations import gelu, relu, tanh
 from core.ops.batch_norm import batch_norm
 from core.ops.convolution import conv2d
 from core.ops.dropout import dropout
-from core.ops.network import Passed
 from core.ops.pooling import max_pool2d
 from core.tensors.limits import Limits, times
 from core.tensors.script import Script

@@ -10,14 +10,14 @@ import streamlit as st
 import torch
 from torch import Tensor
 
+from core.experiments import descent
+from core.experiments.descent import Contestant, Race
 from core.figures import colour, curves
 from core.figures.board import Cells, Panel
 from core.figures.heatmap import Picture, number
 from core.figures.surface import walked
 from core.figures.walk import record
-from core.ops import descent
 from core.ops import weight_decay as optim
-from core.ops.descent import Contestant, Race
 from core.ops.operator import Call
 from core.tensors.limits import Limits, times
 from core.tensors.script import Script

@@ -4,9 +4,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.experiments.autograd import Graph, build_expression, graph_of
 from core.figures import graph
 from core.figures.board import Board, Cells, Panel
-from core.ops.autograd import Graph, build_expression, graph_of
 from tests import linking
 
 

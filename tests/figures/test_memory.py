@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from core.experiments.chain import PRESETS, parse_chain, run_chain, start_tensor
+from core.experiments.layout import Layout, view_refusals
 from core.figures import memory
 from core.figures.memory import Room, dimensions, draw_chain, plan, row_length, row_of
-from core.ops.chain import PRESETS, parse_chain, run_chain, start_tensor
-from core.ops.layout import Layout, view_refusals
 from tests.figures.checking import valid
 
 ROOM = Room(950, 412, 40, 10)

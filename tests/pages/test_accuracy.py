@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from core.data import mnist
-from core.ops.softmax_regression import logits, train
+from core.experiments.softmax_regression import logits, train
 from tests.linking import partners
 from tests.pages.opening import boards, charts, control, held, open_page, panels, ran_alone, sound, words
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from core.experiments.depth import through_depth
 from core.figures.board import packed, place_of
-from core.ops.depth import through_depth
 from tests.linking import partners
 from tests.pages.opening import boards, charts, control, held, open_page, panels, ran_alone, sound, words
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.ops.memory import WAYS
+from core.experiments.memory import WAYS
 from tests.pages.opening import boards, charts, control, open_page, panels, ran_alone, sound, words
 
 NAMES = {"torch": torch, "np": np, "copy": copy}

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from core.ops import buffers
+from core.experiments import buffers
 from tests import linking
 from tests.pages.opening import boards, charts, control, open_page, panels, ran_alone, sound, words
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from core.ops.chain import OPERATIONS, PRESETS, default_step, format_chain, format_step, run_chain, start_tensor
-from core.ops.layout import Layout
+from core.experiments.chain import OPERATIONS, PRESETS, default_step, format_chain, format_step, run_chain, start_tensor
+from core.experiments.layout import Layout
 from tests import linking
 from tests.pages.opening import boards, charts, control, open_page, panels, ran_alone, sound, words
 

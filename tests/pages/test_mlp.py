@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from core.data import mnist
+from core.experiments import mlp
 from core.figures.board import packed
-from core.ops import mlp
 from core.timing.job import Job
 from core.timing.turns import TURNS
 from core.ui import drawing, training

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 
 import core.ops
 from core.data import digit, photograph
-from core.ops import convolution, dropout, layout, softmax
+from core.experiments import layout
+from core.ops import convolution, dropout, softmax
 from core.tensors.script import Script, embed, to_notebook, to_python
 from tests.ops import like_torch
 from tests.ops.like_torch import fresh

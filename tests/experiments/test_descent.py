@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from core.ops import descent
-from core.ops.descent import Contestant
+from core.experiments import descent
+from core.experiments.descent import Contestant
 from core.ops.weight_decay import adam_step, adamw_step, sgd_step
 
 KINDS = (

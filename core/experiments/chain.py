@@ -2,7 +2,7 @@
 
 A `Step` is one operation with its arguments; `parse_chain` reads "permute(1,0)>view(5,6)" and `format_chain` writes it.
 `run_chain` applies the steps with torch itself and measures each `Stage` on the real tensors: what is a view is told
-from the storages, not from what the operation is called. Beside it stands what `core.ops.layout` predicts from
+from the storages, not from what the operation is called. Beside it stands what `core.experiments.layout` predicts from
 integers alone. Nothing here can grow beyond `MAX_ELEMENTS`, whatever the text asks for.
 """
 
@@ -16,28 +16,11 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from core.ops import layout as lay
-from core.ops.layout import Copy, Extent, Ints, Layout, ViewRefusal, ViewRefused
+from core.experiments import layout as lay
+from core.experiments.layout import Copy, Extent, Ints, Layout, ViewRefusal, ViewRefused
 
 MAX_RANK, MAX_ELEMENTS = 6, 4096  # of every tensor; no storage gets more cells either
 MAX_STEPS, MAX_TEXT, MAX_DIGITS = 12, 2000, 6
-
-DTYPES: Mapping[str, torch.dtype] = {
-    str(dtype).removeprefix("torch."): dtype
-    for dtype in (
-        torch.float32,
-        torch.float64,
-        torch.float16,
-        torch.bfloat16,
-        torch.int64,
-        torch.int32,
-        torch.int16,
-        torch.int8,
-        torch.uint8,
-        torch.bool,
-        torch.complex64,
-    )
-}
 
 Fill = Literal["arange", "rows"]
 Value = int | None | Ints  # of one argument
@@ -613,7 +596,7 @@ class Stage:
     status: Literal["ok", "refused", "not run"]
     tensor: torch.Tensor | None = None  # the real one; None unless ok
     facts: Facts | None = None
-    predicted: Layout | Copy | None = None  # by core.ops.layout alone
+    predicted: Layout | Copy | None = None  # by core.experiments.layout alone
     error_type: str = ""  # of torch's refusal: "RuntimeError"
     message: str = ""  # torch's own words, where it refused
     explanation: str = ""  # ours: why it was refused or not run, or what is worth knowing about the step

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from core.experiments.depth import through_depth
 from core.ops.activations import leaky_relu, relu, tanh
-from core.ops.depth import through_depth
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [(relu, torch.relu), (tanh, torch.tanh)])

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from core.ops import memory
-from core.ops.memory import WAYS
+from core.experiments import memory
+from core.experiments.memory import WAYS
 
 every_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
 ALIASES = {"a", "a.view(-1)", "a[1:]", "a.reshape(-1)", "a.contiguous()", "a.to(a.dtype)", "torch.as_tensor(a)"}

@@ -7,8 +7,8 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from core.ops import chain, layout
-from core.ops.chain import (
+from core.experiments import chain, layout
+from core.experiments.chain import (
     DTYPES,
     MAX_ELEMENTS,
     MAX_RANK,
@@ -29,7 +29,7 @@ from core.ops.chain import (
     whole_storage,
     write_through,
 )
-from core.ops.layout import Copy, Layout
+from core.experiments.layout import Copy, Layout
 from tests.ops.test_layout import arguments, tensors
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*(T. on tensors|T is deprecated)")

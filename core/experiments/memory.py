@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.ops.claim import Claim
+from core.experiments.claim import Claim
 
 
 @dataclass(frozen=True)

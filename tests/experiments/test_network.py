@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from core.ops import network
+from core.experiments import network
 
 X = torch.rand(3, 1, 12, 10, generator=torch.Generator().manual_seed(0))
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
-from core.ops import loading
+from core.experiments import loading
 
 
 @settings(max_examples=100, deadline=None)

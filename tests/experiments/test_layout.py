@@ -9,9 +9,9 @@ import torch
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from core.ops import layout as lay
-from core.ops.chain import OPERATIONS, whole_storage
-from core.ops.layout import Copy, Layout, ViewRefused
+from core.experiments import layout as lay
+from core.experiments.chain import OPERATIONS, whole_storage
+from core.experiments.layout import Copy, Layout, ViewRefused
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*(T. on tensors|T is deprecated)")
 

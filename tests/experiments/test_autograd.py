@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from core.ops import autograd
-from core.ops.autograd import build_expression, graph_of, held_by
+from core.experiments import autograd
+from core.experiments.autograd import build_expression, graph_of, held_by
 
 OFF = ["no_grad", "inference_mode", "set_grad_enabled(False)"]
 

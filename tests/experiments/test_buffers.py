@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from core.ops import buffers
-from core.ops.buffers import Holder, MoCo, moco_step
+from core.experiments import buffers
+from core.experiments.buffers import Holder, MoCo, moco_step
 
 
 def by_name(module):

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.ops import mlp
-from core.ops.mlp import Data, Parameters, Settings
+from core.experiments import mlp
+from core.experiments.mlp import Data, Parameters, Settings
 
 SMALL = (6, 5, 3)
 

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.ops.softmax_regression import Model, logits, sgd_step, train, untrained
+from core.experiments.softmax_regression import Model, logits, sgd_step, train, untrained
 
 
 @settings(max_examples=50, deadline=None)

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from core.experiments.claim import Claim
 from core.ops import init
-from core.ops.claim import Claim
 
 
 class Holder(nn.Module):

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from core.experiments.mlp import Parameters, forward
 from core.ops.losses import cross_entropy
-from core.ops.mlp import Parameters, forward
 from core.ops.softmax import softmax_textbook
 
 

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.ops.loss_views import chords_above, four_steps, loss_of_logits, loss_of_weights, segmentation
+from core.experiments.loss_views import chords_above, four_steps, loss_of_logits, loss_of_weights, segmentation
 
 
 @settings(max_examples=60, deadline=None)

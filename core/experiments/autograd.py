@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
-from core.ops.claim import Claim
+from core.experiments.claim import Claim
 
 # ---- the graph -------------------------------------------------------------------------------------------------
 
