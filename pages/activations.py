@@ -103,6 +103,7 @@ def lesson(topic: Topic) -> None:
         questions=questions(run),
         take=lambda: take(run),
         more={"Through depth": lambda: depth(run, seed), "At 0": lambda: at_zero(run)},
+        operator=operator,
     )
 
 

@@ -139,6 +139,7 @@ def lesson(topic: Topic) -> None:
         walk=lambda: textbook_walk(x, setup),
         questions=questions(done[0], done[1], done[3], share) if done else (),
         take=(lambda: take(done[0], done[1], done[3])) if done else None,
+        operator=operator(topic, kind),
     )
 
 

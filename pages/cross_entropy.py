@@ -470,6 +470,7 @@ def yes_or_no(topic: Topic, kind: str, main: Any, more: Any) -> None:
         questions=label_questions(run.x, run.y, run.p),
         take=lambda: take_labels(run),
         more={"Equal ways": lambda: equal_label_ways(topic, run.x, run.y)},
+        operator=topic.operators[BCE_LOGITS],
     )
 
 

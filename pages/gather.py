@@ -60,11 +60,11 @@ def lesson(topic: Topic) -> None:
             f"The example's index does not fit an input of {size(x)} along dim {dim}: it is wrapped and cut to fit."
         )
     output = output_of(way, x, dim, index)
+    operator = next(operator for operator in topic.operators if operator.name == way)
     if output is None:
         refused(way, x, dim, index)
     else:
         show(way, x, dim, index, output, cell or (0, 0))
-        operator = next(operator for operator in topic.operators if operator.name == way)
         check.show(operator, call_of(way, x, dim, index))
     frame.below(
         topic,
@@ -72,6 +72,7 @@ def lesson(topic: Topic) -> None:
         walk=(lambda: by_loops(way, x, dim, index)) if output is not None else None,
         questions=questions(x, dim, index) if output is not None else (),
         take=(lambda: take(way, x, dim, index, output)) if output is not None else None,
+        operator=operator,
     )
 
 

@@ -61,11 +61,11 @@ def lesson(topic: Topic) -> None:
         C = product_of(operation, equation, A, B)
         cell = controls.cell("cell", "Picked cell of C", C.shape) if C is not None else None
     say_dtypes(*given, A.dtype)
+    operator = next(o for o in topic.operators if o.name == operation)
     if C is None:
         refused(operation, equation, A, B)
     else:
         draw(operation, equation, A, B, C, cell or (0,) * C.dim())
-        operator = next(o for o in topic.operators if o.name == operation)
         check.show(operator, call_of(equation, A, B))
     accepted(A, B)
     frame.below(
@@ -74,6 +74,7 @@ def lesson(topic: Topic) -> None:
         walk=lambda: three_ways(A, B),
         questions=questions(operation, equation, A, B, C),
         take=(lambda: take(operation, equation, A, B, C)) if C is not None else None,
+        operator=operator,
     )
 
 

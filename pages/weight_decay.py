@@ -15,7 +15,7 @@ from core.figures.heatmap import number
 from core.figures.ridges import Ridge, boxes, ridges
 from core.ops import weight_decay as ops
 from core.ops.init import Histogram
-from core.ops.operator import Call
+from core.ops.operator import Call, Operator
 from core.ops.weight_decay import RegressionProgress
 from core.tensors.script import Script
 from core.topics import Topic
@@ -91,7 +91,8 @@ def lesson(topic: Topic) -> None:
     without, within = (run_of(name, by, setting)[: epochs + 1] for name, by in ((optimiser, 0.0), (method, lambd)))
     draw(without, within, lambd)
     st.markdown(outcome(without, within, method, lambd, setting, epochs))
-    check_step(topic, within, method, lambd, setting)
+    operator = next(operator for operator in topic.operators if operator.name == method.split(",")[0])
+    check_step(operator, within, lambd, setting)
     frame.below(
         topic,
         pitfalls=pitfalls(within, lambd, setting),
@@ -102,13 +103,13 @@ def lesson(topic: Topic) -> None:
             "Adam and AdamW": lambda: two_weights(lambd, lr),
             "All λ": lambda: sweep(lambd, setting, optimiser),
         },
+        operator=operator,
     )
 
 
-def check_step(topic: Topic, within: Run, method: str, lambd: float, setting: Setting) -> None:
+def check_step(operator: Operator, within: Run, lambd: float, setting: Setting) -> None:
     """One step of the optimiser on screen, by hand and by torch, from where the run ended."""
     last = within[-1]
-    operator = next(operator for operator in topic.operators if operator.name == method.split(",")[0])
     gradient = gradient_at(last.w, last.b, setting)
     check.show(operator, Call(((last.w,), (gradient,)), {"lr": setting.lr, "weight_decay": lambd}))
 

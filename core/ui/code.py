@@ -124,7 +124,11 @@ def show(operators: tuple[Operator, ...], operator: Operator | None = None) -> N
     names = [each.name for each in operators]
     first = operator.name if operator else names[0]
     several = len(names) > 1
-    chosen = controls.choice("code_of", "Operator", names, first, few=len(names), linked=False) if several else first
+    chosen = (
+        controls.choice(f"code_of_{first}", "Operator", names, first, few=len(names), linked=False)
+        if several
+        else first
+    )
     shown = operators[names.index(chosen)]
     tiers = [("Textbook", (shown.textbook,)), ("Manual", (shown.manual, shown.backward))]
     columns = [(title, [f for f in functions if f is not None]) for title, functions in tiers]

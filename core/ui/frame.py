@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from core.experiments.claim import Claim
+from core.ops.operator import Operator
 from core.ops.threads import settle_thread
 from core.topics import PAGES, Topic
 from core.ui import board, code, controls, history, link, predict, share, start, state, take_away, timing_panel
@@ -119,10 +120,12 @@ def below(
     take: Callable[[], take_away.TakeAway] | None = None,
     more: Mapping[str, Callable[[], None]] | None = None,
     functions: Sequence[Callable[..., Any]] = (),
+    operator: Operator | None = None,
 ) -> None:
     """Everything under the pictures, one tab each; only the open one is computed. `more` are the page's own tabs.
 
-    `functions` are shown as code ahead of the operators.
+    `functions` are shown as code ahead of the operators. Code and Timing open at `operator`, which the page's controls
+    have chosen, or else at the topic's first.
     """
     parts: dict[str, Callable[[], None]] = dict(more or {})
     if pitfalls:
@@ -131,10 +134,11 @@ def below(
         parts["Walk through"] = walk
     if questions:
         parts["Predict"] = lambda: predict.show(topic.name, questions)
-    if topic.operators or functions:
-        parts["Code"] = lambda: show_code(topic, functions)
-    if topic.operators:
-        parts["Timing"] = lambda: timing_panel.show(topic)
+    operators = with_chosen(topic.operators, operator)
+    if operators or functions:
+        parts["Code"] = lambda: show_code(operators, functions, operator)
+    if operators:
+        parts["Timing"] = lambda: timing_panel.show(topic.name, operators, operator)
     if take:
         parts["Take away"] = lambda: take_away.show(topic.name, take())
     names = [name for name in parts if not link.hidden(HIDDEN_AS.get(name, name.lower()))]
@@ -146,12 +150,19 @@ def below(
         parts[names[opened]]()
 
 
-def show_code(topic: Topic, functions: Sequence[Callable[..., Any]]) -> None:
+def with_chosen(operators: tuple[Operator, ...], operator: Operator | None) -> tuple[Operator, ...]:
+    """The topic's operators, and the chosen one where it belongs to another topic."""
+    return operators if operator is None or operator in operators else (*operators, operator)
+
+
+def show_code(
+    operators: tuple[Operator, ...], functions: Sequence[Callable[..., Any]], operator: Operator | None
+) -> None:
     """The source of what ran: the page's own functions, then the tiers of its operators."""
     if functions:
         code.show_functions(functions)
-    if topic.operators:
-        code.show(topic.operators)
+    if operators:
+        code.show(operators, operator)
 
 
 def show_pitfalls(pitfalls: Sequence[Pitfall]) -> None:

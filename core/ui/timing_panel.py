@@ -12,7 +12,6 @@ from core.ops.operator import Operator
 from core.timing import devices, results
 from core.timing.report import seconds
 from core.timing.results import Measurement, Result
-from core.topics import Topic
 from core.ui import board, controls, timing_run
 
 SWEEPS = ("all", "small", "large")
@@ -21,18 +20,18 @@ TO = "\u2060–\u2060"  # a dash at which no line ends
 HEAD = ("Size", "Version", "Median", "Quartiles", "÷ torch", "Of the limit", "Peak memory", "÷ torch's", "Besides")
 
 
-def show(topic: Topic) -> None:
-    """Settings, the button, and what the session's runs found for the operator."""
-    timing_run.attend(topic.name)
+def show(page: str, operators: tuple[Operator, ...], chosen: Operator | None = None) -> None:
+    """Settings, the button, and what the session's runs found for the operator; opened at the chosen one."""
+    timing_run.attend(page)
     without = devices.without_gpu()
     if without:
         st.markdown(without)
     with controls.row("timing"):
-        operator = _operator(topic.operators)
+        operator = _operator(operators, chosen)
         settings = timing_run.ask(SWEEPS, textbook=operator.textbook_tier is not None, budget=BUDGET)
     sizes = ", ".join(f"{size:,}" for size in settings.sizes_of(operator))
     st.caption(f"`{operator.mirrors}` at size {sizes} ({operator.size_meaning})")
-    if timing_run.control(topic.name, (operator,), settings, _so_far):
+    if timing_run.control(page, (operator,), settings, _so_far):
         return
     found = list(_found(operator))
     if found:
@@ -44,9 +43,13 @@ def show(topic: Topic) -> None:
         )
 
 
-def _operator(operators: tuple[Operator, ...]) -> Operator:
+def _operator(operators: tuple[Operator, ...], chosen: Operator | None) -> Operator:
     names = [operator.name for operator in operators]
-    return operators[names.index(controls.choice("t_op", "Operator", names))] if len(names) > 1 else operators[0]
+    if len(names) == 1:
+        return operators[0]
+    key = f"t_op_{chosen.name}" if chosen else "t_op"  # what the page's controls choose next opens anew
+    first = chosen.name if chosen else names[0]
+    return operators[names.index(controls.choice(key, "Operator", names, first))]
 
 
 def _found(operator: Operator) -> Iterable[Result]:

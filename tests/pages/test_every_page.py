@@ -118,3 +118,21 @@ def test_no_host_is_asked_for_this_machines_address(monkeypatch):
     open_page("dropout")  # the start has been
     monkeypatch.setattr(net_util, "_make_blocking_http_get", lambda *_, **__: pytest.fail("a host was asked"))
     assert net_util.get_external_ip() == net_util.get_internal_ip()
+
+
+@pytest.mark.parametrize(
+    ("page", "chosen", "name"),
+    [
+        ("activations", {"f": "gelu"}, "gelu"),
+        ("activations", {"f": "sigmoid"}, "sigmoid"),
+        ("batch_norm", {"kind": "group"}, "group_norm"),
+        ("products", {"op": "bmm", "shapes": "bmm"}, "bmm"),
+        ("gather", {"way": "scatter"}, "scatter"),
+        ("weight_decay", {"optimiser": "Adam"}, "AdamW"),
+    ],
+)
+def test_code_and_timing_open_at_the_operator_that_the_controls_have_chosen(page, chosen, name):
+    app = open_page(page, **chosen, tab="Code")
+    (mirrored,) = (str(text.value) for text in app.markdown if str(text.value).startswith("**torch**"))
+    assert f".{name}(" in mirrored
+    assert any(name in str(text.value) for text in open_page(page, **chosen, tab="Timing").caption)
