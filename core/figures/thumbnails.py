@@ -91,15 +91,34 @@ def _cut(places: Places) -> Places:
     return kept
 
 
+@dataclass(frozen=True)
+class _Placed:
+    """A part in a grid: where it begins, how many rows and columns it takes, and its size in pixels."""
+
+    part: Mapping[str, Any]
+    at: tuple[int, int]
+    span: tuple[int, int]
+    size: tuple[float, float]  # height, width
+
+
 def _grid(line: Sequence[Mapping[str, Any]], panels: Mapping[str, Panel]) -> Places:
-    placed = [(part, *part["at"], *_size(part, panels)) for part in line if "at" in part]
-    rows, columns = (sorted({entry[d] for entry in placed}) for d in (1, 2))
-    tops = _starts([max(e[4] for e in placed if e[1] == row) for row in rows])
-    lefts = _starts([max(e[3] for e in placed if e[2] == column) for column in columns])
-    return [
-        (part, Area(lefts[columns.index(column)], tops[rows.index(row)], width, height))
-        for part, row, column, width, height in placed
-    ]
+    placed = []
+    for part in line:
+        if "at" in part:
+            width, height = _size(part, panels)
+            placed.append(_Placed(part, tuple(part["at"][:2]), tuple(part["at"][2:]), (height, width)))
+    starts = [_lines(placed, d) for d in (0, 1)]
+    return [(p.part, Area(starts[1][p.at[1]], starts[0][p.at[0]], p.size[1], p.size[0])) for p in placed]
+
+
+def _lines(placed: Sequence[_Placed], d: int) -> dict[int, float]:
+    """Where each row (d = 0) or column (d = 1) of a grid begins; a part in several shares its size among them."""
+    sizes: dict[int, float] = {}
+    for p in placed:
+        for line in range(p.at[d], p.at[d] + p.span[d]):
+            sizes[line] = max(sizes.get(line, 0.0), p.size[d] / p.span[d])
+    lines = sorted(sizes)
+    return dict(zip(lines, _starts([sizes[line] for line in lines]), strict=True))
 
 
 def _starts(sizes: Sequence[float]) -> list[float]:
@@ -144,15 +163,18 @@ def _cells(trace: Mapping[str, Any], area: Area) -> str:
     z = _numbers(trace["z"])
     step = [max(1, math.ceil(n / MOST)) for n in z.shape]
     z = z[:: step[0], :: step[1]]
+    if not np.isfinite(z).any():
+        return ""
     low, high = trace.get("zmin", np.nanmin(z)), trace.get("zmax", np.nanmax(z))
     share = np.clip((z - low) / ((high - low) or 1), 0, 1)
     wide, tall = area.width / z.shape[1], area.height / z.shape[0]
+    ramp = trace["colorscale"]
+    clear = not ramp[0][1].startswith("#")  # the lowest is what lies between the images of a gallery
     shades: dict[int, list[str]] = {}
-    for row, column in np.argwhere(np.isfinite(z)):
+    for row, column in np.argwhere(np.isfinite(z) & ~(clear & (share == 0))):
         across, down = wide - 0.5, tall - 0.5  # a gap between two cells
         spot = f"M{area.left + column * wide:.1f} {area.top + row * tall:.1f}h{across:.1f}v{down:.1f}h-{across:.1f}z"
         shades.setdefault(round(float(share[row, column]) * SHADES), []).append(spot)
-    ramp = trace["colorscale"]
     filled = (
         f'<path fill="{_shade(ramp, shade / SHADES)}" d="{"".join(spots)}"/>' for shade, spots in sorted(shades.items())
     )
@@ -166,7 +188,8 @@ def _spanned(area: Area) -> str:
 
 
 def _shade(ramp: Sequence[tuple[float, str]], share: float) -> str:
-    stops = [(place, [int(hue[i : i + 2], 16) for i in (1, 3, 5)]) for place, hue in ramp]
+    hexes = [(place, hue) for place, hue in ramp if hue.startswith("#")]
+    stops = [(place, [int(hue[i : i + 2], 16) for i in (1, 3, 5)]) for place, hue in hexes]
     places = [place for place, _ in stops]
     mixed = (round(float(np.interp(share, places, [rgb[i] for _, rgb in stops]))) for i in range(3))
     return "#" + "".join(f"{part:02x}" for part in mixed)

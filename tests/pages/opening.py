@@ -70,7 +70,7 @@ def settings(app: AppTest) -> dict[str, Any]:
 
 def boards(app: AppTest) -> dict[str, Board]:
     """The boards on the page, by name."""
-    return app.session_state[DRAWN]
+    return app.session_state.get(DRAWN, {})
 
 
 def panels(app: AppTest) -> dict[str, Panel]:
