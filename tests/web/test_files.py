@@ -62,7 +62,12 @@ def test_plotlys_address_changes_with_its_content_and_stands_under_the_base_path
     now = files.plotly_address()
     other = tmp_path / "plotly.min.js"
     other.write_text("another version")
-    for name in ("plotly_address", "served"):  # both are kept for the life of the process
+    for name in (
+        "plotly_address",
+        "board_address",
+        "thumbnail_address",
+        "served",
+    ):  # all are kept for the life of the process
         monkeypatch.setattr(files, name, getattr(files, name).__wrapped__)
     monkeypatch.setattr(files, "PLOTLY", other)
     assert files.plotly_address() != now
