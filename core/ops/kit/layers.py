@@ -34,8 +34,8 @@ def linear_arguments(input: Any, weight: Any, bias: Any) -> tuple[Any, ...]:
         got = ", ".join(f"{name} {dtype}" for name, dtype in zip(given, dtypes, strict=True))
         raise RuntimeError(f"arguments must share one dtype, but got {got}")
     checks.require(input.dtype != torch.bool, "input", "hold numbers", input.dtype, NotImplementedError)
-    wide = (None if t is None else precision.wide(t) for t in (input, weight, bias))
-    return *wide, input.dtype
+    widened = (None if t is None else precision.wide(t) for t in (input, weight, bias))
+    return *widened, input.dtype
 
 
 def dropout_arguments(input: Any, p: Any, training: Any) -> float:
