@@ -1,13 +1,14 @@
 """What the browser tests do over and over: open a page, wait until it rests, click a cell, read a picture."""
 
-import json
+from urllib.parse import urlparse
 
 from playwright.sync_api import Locator, Page
 
 
 def open_page(page: Page, address: str) -> None:
     page.goto(address)
-    page.wait_for_selector("[data-testid=stMain] .js-plotly-plot .main-svg", timeout=60_000)
+    shown = ".js-plotly-plot .main-svg" if urlparse(address).path.strip("/") else "img"  # the start page has no charts
+    page.wait_for_selector(f"[data-testid=stMain] {shown}", timeout=60_000)
     rest(page)
 
 
@@ -23,26 +24,6 @@ def rest(page: Page) -> None:
         timeout=30_000,
     )
     page.wait_for_timeout(250)
-
-
-def chart(page: Page, key: str) -> Locator:
-    """The chart with this key."""
-    return page.locator(f".st-key-{key.replace(' ', '-')} .js-plotly-plot").first
-
-
-def click_cell(page: Page, key: str, row: int, column: int) -> None:
-    """Click the cell at this place of a pickable picture."""
-    place = chart(page, key).evaluate(
-        """(plot, [row, column]) => {
-            plot.scrollIntoView({block: 'center'});
-            const {xaxis, yaxis} = plot._fullLayout, box = plot.getBoundingClientRect();
-            return [box.x + xaxis._offset + xaxis.l2p(column), box.y + yaxis._offset + yaxis.l2p(row)];
-        }""",
-        [row, column],
-    )
-    page.mouse.move(*place)
-    page.mouse.click(*place)
-    rest(page)
 
 
 def picture(page: Page, panel: str) -> Locator:
@@ -98,21 +79,43 @@ def line(page: Page, board: str = "board") -> str:
     return page.locator(f".st-key-board-{board.replace(' ', '-')} p.line").inner_text()
 
 
-def drawn(page: Page, key: str) -> str:
-    """What a chart draws: data and shapes, as text to compare."""
-    chart(page, key).locator(".main-svg").first.wait_for()  # it may be mounted anew
-    return chart(page, key).evaluate(
-        "plot => JSON.stringify([plot.data.map(t => [t.z, t.text, t.y]), plot.layout.shapes])"
+def drawn(page: Page, panel: str) -> str:
+    """What a picture of a board draws: data, shapes, and what is written in it, as text to compare."""
+    return picture(page, panel).evaluate(
+        """plot => JSON.stringify([plot.data.map(t => [t.z, t.y]), plot.layout.shapes,
+            [...plot.closest('[data-panel]').querySelectorAll('.digits text')].map(text => text.textContent)])"""
     )
 
 
-def numbers(page: Page, key: str) -> list:
-    """The texts in the cells of a heatmap."""
-    return json.loads(chart(page, key).evaluate("plot => JSON.stringify(plot.data[0].text)"))
+def numbers(page: Page, panel: str) -> list[list[str]]:
+    """The texts in the cells of a picture of a board, row by row; indices and titles stand outside its axes."""
+    return picture(page, panel).evaluate(
+        """plot => {
+            const {xaxis, yaxis} = plot._fullLayout, rows = [];
+            const within = (place, axis) => place > Math.min(...axis.range) && place < Math.max(...axis.range);
+            for (const text of plot.closest('[data-panel]').querySelectorAll('.digits text')) {
+                const column = xaxis.p2d(text.getAttribute('x') - xaxis._offset);
+                const row = yaxis.p2d(text.getAttribute('y') - yaxis._offset);
+                if (!within(column, xaxis) || !within(row, yaxis)) continue;
+                (rows[Math.round(row)] ??= [])[Math.round(column)] = text.textContent;
+            }
+            return rows;
+        }"""
+    )
+
+
+def reveal(page: Page, key: str) -> None:
+    """Open *More settings* if this control stands behind it: an action of its own, with its own entry and word in
+    the address."""
+    if page.locator(f".st-key-more details:not([open]) .st-key-{key}").count():
+        page.locator(".st-key-more summary").click()
+        page.locator(f".st-key-{key}").first.wait_for()
+        rest(page)
 
 
 def move_slider(page: Page, key: str, presses: int = 1) -> None:
     """Move a slider by this many steps (to the left if negative)."""
+    reveal(page, key)
     thumb = page.locator(f".st-key-{key} input[type=range]").first
     thumb.focus()
     for _ in range(abs(presses)):
@@ -122,6 +125,7 @@ def move_slider(page: Page, key: str, presses: int = 1) -> None:
 
 def type_into(page: Page, key: str, text: str) -> None:
     """Type into the control with this key, and leave it."""
+    reveal(page, key)
     field = page.locator(f".st-key-{key} textarea, .st-key-{key} input").first
     field.fill(text)
     field.press("Control+Enter" if field.evaluate("e => e.tagName") == "TEXTAREA" else "Enter")
@@ -130,6 +134,7 @@ def type_into(page: Page, key: str, text: str) -> None:
 
 def choose(page: Page, key: str, option: str) -> None:
     """Choose from the list with this key."""
+    reveal(page, key)
     page.locator(f".st-key-{key} input[role=combobox]").first.click()
     page.get_by_role("option", name=option, exact=True).click()
     rest(page)

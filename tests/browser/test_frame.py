@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core.topics import TOPICS
-from tests.browser.driving import choose, click_cell, drawn, move_slider, numbers, open_page, rest, type_into
+from tests.browser.driving import choose, drawn, move_slider, numbers, open_page, pin, rest, type_into
 from tests.serving import free_port, start_server
 
 pytestmark = pytest.mark.browser
@@ -18,27 +18,35 @@ def parameters(page):
     return {key: values[0] for key, values in parse_qs(urlparse(page.url).query).items()}
 
 
+def card(page, topic):
+    """The card of a topic on the start page: the innermost box with its picture."""
+    picture = page.locator(f"img[src*='/{topic.name}-']")
+    return page.locator("[data-testid=stMain] [data-testid=stVerticalBlock]").filter(has=picture).last
+
+
 def test_the_start_page_leads_to_every_topic(page, url):
     open_page(page, url)
     for topic in TOPICS:
-        assert page.locator(f".st-key-card-{topic.name} a").count() == 1
-    page.locator(f".st-key-card-{TOPICS[0].name} a").click()
+        assert card(page, topic).locator("img").evaluate("img => img.decode().then(() => img.naturalWidth)") > 0
+        assert card(page, topic).locator("a").count() == 1
+        assert card(page, topic).locator("a").get_attribute("href") == topic.name
+    card(page, TOPICS[0]).locator("a").click()
     page.wait_for_selector(f"h1:has-text('{TOPICS[0].title}')")
     rest(page)
 
 
 def test_the_address_bar_is_the_state_and_opens_the_same_numbers_elsewhere(page, chromium, url):
     open_page(page, f"{url}/dropout")
-    before = drawn(page, "equation y")
+    before = drawn(page, "y")
     move_slider(page, "p", 3)
-    click_cell(page, "equation x", 2, 3)
-    assert drawn(page, "equation y") != before
-    assert parameters(page) == {"p": "0.65", "cell": "2,3"}
+    pin(page, "x", 2, 3)
+    assert drawn(page, "y") != before
+    assert parameters(page) == {"p": "0.65", "cell": "2, 3"}
     assert page.get_by_text("y[2, 3]").count() == 1
     other = chromium.new_context().new_page()
     open_page(other, page.url)
-    assert numbers(other, "equation y") == numbers(page, "equation y")
-    assert drawn(other, "equation y") == drawn(page, "equation y")
+    assert numbers(other, "y") == numbers(page, "y")
+    assert drawn(other, "y") == drawn(page, "y")
     other.context.close()
 
 
@@ -76,27 +84,27 @@ def test_pasted_numbers_good_and_bad(page, url):
     choose(page, "x_from", "typed or pasted")
     assert parameters(page)["x"].startswith("[[")  # the example, to be edited, stands in the link at once
     type_into(page, "x", "tensor([[1., 2.],\n        [3., 4.]])")
-    assert [row[:2] for row in numbers(page, "equation x")] == [["1", "2"], ["3", "4"]]
+    assert [row[:2] for row in numbers(page, "x")] == [["1", "2"], ["3", "4"]]
     type_into(page, "x", "1 2\n3 four")
     assert page.get_by_text("four").count() >= 1
-    assert [row[:2] for row in numbers(page, "equation x")] == [["1", "2"], ["3", "4"]]
+    assert [row[:2] for row in numbers(page, "x")] == [["1", "2"], ["3", "4"]]
 
 
 def test_uploads_good_and_bad(page, url, tmp_path):
     good, bad = tmp_path / "x.npy", tmp_path / "p.npy"
     np.save(good, np.array([[5.0, 6.0]]))
     np.save(bad, np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    open_page(page, f"{url}/dropout?p=0&x_from=a+file")
+    open_page(page, f"{url}/dropout?p=0&x_from=a+file&more=true")
     page.locator("[data-testid=stFileUploader] input[type=file]").set_input_files(good)
     page.wait_for_function("() => document.body.innerText.includes('Edit as a grid')")
     rest(page)
-    assert numbers(page, "equation x") == [["5", "6"]]
+    assert numbers(page, "x") == [["5", "6"]]
     assert parameters(page)["x_from"] == "typed"
     other = page.context.browser.new_context().new_page()
     open_page(other, page.url)  # the upload travels in the link
-    assert numbers(other, "equation x") == [["5", "6"]]
+    assert numbers(other, "x") == [["5", "6"]]
     other.context.close()
-    open_page(page, f"{url}/dropout?p=0&x_from=a+file")
+    open_page(page, f"{url}/dropout?p=0&x_from=a+file&more=true")
     page.locator("[data-testid=stFileUploader] input[type=file]").set_input_files(bad)
     page.wait_for_function("() => document.body.innerText.includes('object')")
     rest(page)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.browser.driving import choose, click_cell, move_slider, numbers, open_page, open_tab, rest, type_into
+from tests.browser.driving import choose, move_slider, numbers, open_page, open_tab, pin, rest, type_into
 from tests.browser.test_frame import parameters
 
 pytestmark = pytest.mark.browser
@@ -77,8 +77,8 @@ def test_each_action_is_one_entry_and_back_takes_it_back(page, url):
     rest(page)
     seen.append((entries(page), page.url))
     side_bar(page, "dropout")
-    click_cell(page, "equation x", 2, 3)
-    assert parameters(page) == {"cell": "2,3"}
+    pin(page, "x", 2, 3)
+    assert parameters(page) == {"cell": "2, 3"}
     assert [count - seen[0][0] for count, _ in seen] == [0, 1, 2, 3]
     assert entries(page) == seen[-1][0] + 2
     back(page)
@@ -90,7 +90,7 @@ def test_each_action_is_one_entry_and_back_takes_it_back(page, url):
 
 def test_an_upload_a_typed_text_and_a_complaint_wait_for_their_page(page, url, tmp_path):
     np.save(tmp_path / "x.npy", np.arange(64 * 64.0).reshape(64, 64) / 7)  # too large for a link
-    open_page(page, f"{url}/dropout?p=0&seed=abc")
+    open_page(page, f"{url}/dropout?p=0&seed=abc&more=true")
     assert page.get_by_text("The link asked for").count() == 1
     choose(page, "x_from", "a file")
     page.locator("[data-testid=stFileUploader] input[type=file]").set_input_files(tmp_path / "x.npy")
@@ -113,7 +113,7 @@ def test_an_upload_a_typed_text_and_a_complaint_wait_for_their_page(page, url, t
 
 
 def test_a_number_typed_into_the_grid_counts_when_the_reader_clicks_elsewhere(page, url):
-    open_page(page, f"{url}/dropout?p=0&x_from=typed&x=[[5,6]]")
+    open_page(page, f"{url}/dropout?p=0&x_from=typed&x=[[5,6]]&more=true")
     page.get_by_text("Edit as a grid").click()
     grid = page.locator("[data-testid=stDataFrame] canvas").first
     grid.wait_for()
@@ -123,4 +123,4 @@ def test_a_number_typed_into_the_grid_counts_when_the_reader_clicks_elsewhere(pa
     page.keyboard.type("77", delay=150)
     page.locator("h1").click()
     rest(page)
-    assert numbers(page, "equation x") == [["5", "77"]]
+    assert numbers(page, "x") == [["5", "77"]]
