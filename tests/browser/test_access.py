@@ -41,7 +41,7 @@ def faults(page: Page) -> list[str]:
 
 
 def silent_charts(page: Page) -> list[str]:
-    said = page.locator("[data-testid=stPlotlyChart]").evaluate_all(
+    said = page.locator("[data-testid=stMain] [data-panel]").evaluate_all(
         "charts => charts.map(chart => chart.getAttribute('aria-label') || '')"
     )
     return [alt for alt in said if not tells(alt)]
@@ -135,11 +135,14 @@ def test_the_keyboard_alone_works_a_page(keyboard, url):
     reach(page, ".st-key-p input")
     press(page, "ArrowRight", "ArrowRight")
     expect(page).to_have_url(re.compile("p=0.6"))
+    reach(page, ".st-key-more summary")
+    press(page, "Enter")
+    expect(page).to_have_url(re.compile("more=true"))
     reach(page, ".st-key-x_from input")
     write(page, "typed", "Enter")
     reach(page, ".st-key-x textarea")
     write(page, "1 2; 3 4", "Control+Enter")
-    expect(page.locator("[data-testid=stPlotlyChart]").first).to_have_attribute("aria-label", "input, 2×2: 1, 2, 3, 4")
+    expect(page.locator("[data-panel=x]")).to_have_attribute("aria-label", "input, 2×2: 1, 2, 3, 4")
     reach(page, ".st-key-cell input")
     write(page, "1, 0", "Enter")
     expect(page.get_by_text("y[1, 0]")).to_be_visible()
