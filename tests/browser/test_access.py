@@ -15,6 +15,7 @@ from core.topics import PAGES as TOPICS
 from tests.browser.driving import open_page, rest
 from tests.pages.opening import tells
 
+expect.set_options(timeout=20_000)  # what a busy machine takes
 pytestmark = pytest.mark.browser
 EVERY_TAB = os.environ.get("ACCESS") == "all"
 PAGES = ["", *(topic.name for topic in TOPICS)]
@@ -131,6 +132,7 @@ def test_the_keyboard_alone_works_a_page(keyboard, url):
     expect(page.locator("[data-testid=stPopoverBody] img")).to_be_visible()
     press(page, "Escape")
     expect(page.locator("[data-testid=stPopoverBody]")).to_be_hidden()
+    rest(page)  # what closing it has asked of the server
 
     reach(page, ".st-key-p input")
     press(page, "ArrowRight", "ArrowRight")
