@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from core.experiments import chain, layout
 from core.experiments.chain import (
-    DTYPES,
     MAX_ELEMENTS,
     MAX_RANK,
     OPERATIONS,
@@ -30,7 +29,8 @@ from core.experiments.chain import (
     write_through,
 )
 from core.experiments.layout import Copy, Layout
-from tests.ops.test_layout import arguments, tensors
+from core.tensors.dtypes import DTYPES
+from tests.experiments.test_layout import arguments, tensors
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*(T. on tensors|T is deprecated)")
 
