@@ -82,6 +82,7 @@ class Reader:
     fragments: dict[str, str] = field(default_factory=dict)
     states: dict[str, WidgetState] = field(default_factory=dict)
     pictures: dict[tuple[int, ...], int] = field(default_factory=dict)  # place on the page to the board's checksum
+    refused: bool = False  # whether the last answer said that the page refuses what its controls stand at
     page_hash: str = ""
     cookie: str = ""  # what a balancer gave; sent back, it leads to the same server
 
@@ -119,7 +120,7 @@ class Reader:
         await self.socket.close()
 
     async def _request(self, message: BackMsg) -> Answer:
-        start, size, failed = time.perf_counter(), 0, False
+        start, size, failed, self.refused = time.perf_counter(), 0, False, False
         await self.socket.send(message.SerializeToString())
         while True:
             data = await self.socket.recv()
@@ -144,6 +145,7 @@ class Reader:
             if not control.disabled and (kind != "text_input" or control.label.startswith("Picked")):
                 self.controls[control.id] = control
                 self.fragments[control.id] = answer.delta.fragment_id
+        self.refused |= kind == "alert"
         if kind == "bidi_component" and element.bidi_component.component_name == "board":
             self.pictures[tuple(answer.metadata.delta_path)] = zlib.crc32(element.bidi_component.bytes)
         return kind == "exception"

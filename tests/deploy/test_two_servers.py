@@ -15,10 +15,10 @@ from playwright.sync_api import expect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from benchmarks.reader import Reader
-from tests.browser.driving import pin, move_slider, numbers, open_page, open_tab, rest
+from tests.browser.driving import move_slider, numbers, open_page, open_tab, pin, rest
 
 pytestmark = pytest.mark.browser
-LINK = "dropout?p=0&x_from=a+file&tab=Take+away"
+LINK = "dropout?p=0&x_from=file&more=true&tab=Take+away"
 READERS = ["convolution", "softmax", "dropout", "batch_norm", "layout", "gather", "products", "pooling"]
 NOTES_VIOLATIONS = """
     window.violations = [];
@@ -60,11 +60,11 @@ def test_a_browsers_reader_can_do_everything_under_the_content_policy(site, read
     reader.locator("[data-testid=stFileUploader] input[type=file]").set_input_files(large)
     reader.get_by_text("File must be 5.0MB or smaller").wait_for()
     upload(reader, small)
-    pin(reader, "equation x", 1, 1)
-    assert "cell=1%2C1" in reader.url
+    pin(reader, "x", 1, 1)
+    assert re.search(r"cell=1%2C(\+|%20)?1\b", reader.url)
     assert "torch" in json.dumps(json.loads(downloaded(reader, "Notebook"))["cells"])
     with reader.expect_download() as picture:
-        reader.locator("[data-title='Download plot as a PNG'], [data-title='Download plot as a png']").first.click()
+        reader.get_by_role("button", name="PNG: x", exact=True).click()
     assert picture.value.path().read_bytes().startswith(b"\x89PNG")
     open_tab(reader, "Walk through")
     walk = reader.locator(".walk")
@@ -107,8 +107,9 @@ async def stay(reader: Reader, over: threading.Event) -> Visit:
             await come_back(reader)
             visit.away = time.monotonic() - lost
             visit.servers.append(reader.cookie)
-            visit.pictures = len(reader.pictures)  # none where the controls stand at what the page refuses
-            assert reader.pictures.items() <= pictures.items(), reader.page
+            visit.pictures = len(reader.pictures)
+            # Where the controls stand at what the page refuses, a new session has no last good picture to show.
+            assert reader.refused or reader.pictures.items() <= pictures.items(), reader.page
         else:
             assert not answer.failed, reader.page
             visit.moves += 1
