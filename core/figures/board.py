@@ -108,7 +108,7 @@ def with_row_names(panel: Panel, names: Sequence[str], width: int) -> Panel:
 def _cells(picture: Picture) -> Cells | None:
     if not picture.values.numel():
         return None
-    rank = max(picture.values.dim(), 0)
+    rank = picture.values.dim()
     axes = picture.axes or " ".join(f"{picture.name}.{d}" for d in range(rank))
     return Cells(
         axes, tuple(picture.values.shape), None if _shows_its_numbers(picture) else picture.values, picture.texts,

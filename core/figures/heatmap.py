@@ -247,10 +247,6 @@ def _fitting_labels(picture: Picture, cell: int, least: float) -> Labels:
     return [""] * picture.values.numel(), 0.0
 
 
-def _indices(shape: tuple[int, ...]) -> list[Index]:
-    return list(product(*(range(size) for size in shape)))
-
-
 def _cells(picture: Picture, montage: Montage, cell: int, labels: Labels) -> dict:
     low, high = picture.scale.low, picture.scale.high
     unit = high if high > LARGEST_COLOUR else 1.0
