@@ -6,11 +6,12 @@ from starlette.middleware import Middleware
 from core.ui import start
 from core.web.files import FilesFromMemory
 from core.web.headers import SecurityHeaders
+from core.web.together import Together
 
 if __name__ == "__main__":
     start.set_up()
     start.navigation().run()
 else:
     app = st.App(
-        __file__, lifespan=start.lifespan, middleware=[Middleware(FilesFromMemory), Middleware(SecurityHeaders)]
+        __file__, lifespan=start.lifespan, middleware=[Middleware(FilesFromMemory), Middleware(SecurityHeaders), Middleware(Together)]
     )

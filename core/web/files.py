@@ -27,6 +27,7 @@ STREAMLIT = Path(streamlit.__file__).parent / "static"
 PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 ASSETS = Path(__file__).parents[1] / "ui" / "assets"
 THUMBNAILS = ASSETS / "thumbnails"
+TOGETHER = ASSETS / "together.js"
 BOARD = tuple(ASSETS / name for name in ("board.js", "links.js", "board.css"))  # they know each other by their names
 TEXT = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".json": "application/json"}
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -89,6 +90,12 @@ def plotly_address() -> str:
 
 
 @functools.cache
+def together_address() -> str:
+    """Where a page finds the script that takes a run's messages together: another address whenever it changes."""
+    return address(f"together-{hashlib.sha256(TOGETHER.read_bytes()).hexdigest()[:16]}.js")
+
+
+@functools.cache
 def board_address() -> str:
     """Where a page finds the board's modules and style: a folder, another one for every version of any of them."""
     content = b"".join(path.read_bytes() for path in BOARD)
@@ -108,6 +115,7 @@ def served() -> Mapping[str, File]:
     hashed = [path for path in (STREAMLIT / "static").rglob("*") if path.suffix in TEXT]
     files = {address(path.relative_to(STREAMLIT).as_posix()): File(path, FOR_EVER) for path in hashed}
     files |= {f"{board_address()}/{path.name}": File(path, FOR_EVER) for path in BOARD}
+    files[together_address()] = File(TOGETHER, FOR_EVER)
     files |= {thumbnail_address(path.stem): File(path, FOR_EVER) for path in THUMBNAILS.glob("*.svg")}
     return files | {plotly_address(): File(PLOTLY, FOR_EVER), address("plotly.min.js"): File(PLOTLY, ASK_AGAIN)}
 
