@@ -14,7 +14,9 @@ from torch import Tensor
 from core.experiments import autograd
 from core.figures import colour, images, slide, windows
 from core.figures.board import Panel
-from core.figures.heatmap import NARROWEST, PROJECTED, SIGN_WIDTH, Index, Picture, cell_size, number
+from core.figures.heatmap import NARROWEST, Picture
+from core.figures.montage import PROJECTED, SIGN_WIDTH, Index, cell_size
+from core.figures.numbers import number
 from core.figures.windows import Run, convolve, torchs_refusal
 from core.ops import convolution as ops
 from core.tensors.limits import Limits, times

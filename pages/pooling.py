@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from core.figures import colour, images, pools
-from core.figures.heatmap import PROJECTED, SIGN_WIDTH, Index, number
+from core.figures.montage import PROJECTED, SIGN_WIDTH, Index
+from core.figures.numbers import number
 from core.figures.pools import Pool, Run
 from core.figures.walk import Moment, record, source_of
 from core.ops import pooling as ops

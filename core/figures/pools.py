@@ -11,7 +11,9 @@ from torch import Tensor
 from core.figures import colour, images
 from core.figures.board import Panel, Relation
 from core.figures.colour import Scale
-from core.figures.heatmap import Index, Picture, number
+from core.figures.heatmap import Picture
+from core.figures.montage import Index
+from core.figures.numbers import number
 from core.figures.windows import LARGEST_WITH_NUMBERS, MOST_TERMS, Windows, factor, padding_cells
 from core.ops import pooling as ops
 from core.ops.convolution import Pads

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.figures.heatmap import number
+from core.figures.numbers import number
 from core.figures.walk import Cells, Moment, Walk, record, source_of
 from core.figures.windows import Windows, spelled
 from core.ops.convolution import Pair, corr2d

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from core.figures import colour, images
 from core.figures.board import Panel, Relation
-from core.figures.heatmap import Picture, number
+from core.figures.heatmap import Picture
+from core.figures.numbers import number
 from core.ops import convolution as ops
 from core.ops.convolution import Pads, Pair
 from core.ops.operator import Call

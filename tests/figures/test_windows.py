@@ -12,8 +12,8 @@ from torch.nn.functional import conv2d
 
 from core.figures import board
 from core.figures.board import Board
-from core.figures.heatmap import Montage, cell_size
 from core.figures.images import image, shades
+from core.figures.montage import Montage, cell_size
 from core.figures.slide import corr2d_walk, slide, slide_walk
 from core.figures.windows import (
     Run,
