@@ -12,7 +12,9 @@ from core.data import mnist
 from core.experiments.softmax_regression import Model, logits, train
 from core.figures import colour, curves, gallery
 from core.figures.board import Cells, Panel, Relation
-from core.figures.heatmap import MARGIN_BOTTOM, MARGIN_TOP, PROJECTED, Outline, Picture, number
+from core.figures.heatmap import Outline, Picture
+from core.figures.montage import MARGIN_BOTTOM, MARGIN_TOP, PROJECTED
+from core.figures.numbers import number
 from core.figures.walk import Moment, record
 from core.ops import metrics as ops
 from core.ops.losses import cross_entropy

@@ -14,7 +14,9 @@ from torch import Tensor
 from core.experiments.depth import LayerFacts, through_depth
 from core.figures import colour, curves
 from core.figures.board import Cells, Panel
-from core.figures.heatmap import Picture, cell_size, number
+from core.figures.heatmap import Picture
+from core.figures.montage import cell_size
+from core.figures.numbers import number
 from core.figures.walk import record
 from core.ops import activations as ops
 from core.ops.operator import Call, Operator

@@ -12,7 +12,8 @@ from core.experiments import memory
 from core.experiments.memory import WAYS, Numbers, Seen, Trial, Way
 from core.figures import answers, colour, sharing
 from core.figures.answers import Answer
-from core.figures.heatmap import PROJECTED, number
+from core.figures.montage import PROJECTED
+from core.figures.numbers import number
 from core.figures.walk import record
 from core.tensors.limits import Limits
 from core.tensors.script import Script

@@ -11,7 +11,9 @@ from torch import Tensor
 
 from core.figures import colour, curves
 from core.figures.board import Cells, Panel, Relation
-from core.figures.heatmap import Index, Montage, Picture, cell_size, number
+from core.figures.heatmap import Picture
+from core.figures.montage import Index, Montage, cell_size
+from core.figures.numbers import number
 from core.figures.walk import record
 from core.ops import batch_norm as ops
 from core.ops.operator import Call, Operator

@@ -14,7 +14,9 @@ from core.experiments.buffers import KINDS, Holder, MoCo, MoCoSteps, Role
 from core.figures import answers, colour, curves
 from core.figures.answers import Answer
 from core.figures.board import Panel, Relation, with_row_names
-from core.figures.heatmap import PROJECTED, Outline, Picture, number
+from core.figures.heatmap import Outline, Picture
+from core.figures.montage import PROJECTED
+from core.figures.numbers import number
 from core.figures.walk import record
 from core.tensors.limits import Limits
 from core.tensors.script import Script

@@ -12,10 +12,14 @@ import torch
 from torch import Tensor
 
 from core.experiments import autograd
+from core.experiments import convolution as runs
+from core.experiments.convolution import Run, convolve, torchs_refusal
+from core.experiments.windows import using
 from core.figures import colour, images, slide, windows
 from core.figures.board import Panel
-from core.figures.heatmap import NARROWEST, PROJECTED, SIGN_WIDTH, Index, Picture, cell_size, number
-from core.figures.windows import Run, convolve, torchs_refusal
+from core.figures.heatmap import NARROWEST, Picture
+from core.figures.montage import PROJECTED, SIGN_WIDTH, Index, cell_size
+from core.figures.numbers import number
 from core.ops import convolution as ops
 from core.tensors.limits import Limits, times
 from core.tensors.script import Script
@@ -165,7 +169,7 @@ def convolved(
     run = frame.attempt("convolution", lambda: convolve(x, weight, bias, settings, names))
     if run is None:
         st.info("Shown below instead: stride 1 and padding 'same', which go with every input and every kernel.")
-        return windows.nearest(x, weight, bias, settings, names)
+        return runs.nearest(x, weight, bias, settings, names)
     return run
 
 
@@ -241,7 +245,7 @@ def show_columns(run: Run, o: int, pinned: tuple[str, Index]) -> None:
     """The windows as columns: one matrix product makes all outputs."""
     columns = run.steps.columns[0, o // (len(run.weight) // run.settings["groups"])]
     rows, length = columns.shape
-    at = windows.flat_output(run, pinned[1]) if pinned[0] == "y" else 0
+    at = runs.flat_output(run, pinned[1]) if pinned[0] == "y" else 0
     first = max(0, min(at - MOST_COLUMNS // 2, length - MOST_COLUMNS))
     padded = run.steps.padded[0][list(run.read_channels(o))]
     st.markdown(
@@ -251,19 +255,20 @@ def show_columns(run: Run, o: int, pinned: tuple[str, Index]) -> None:
     )
     if length > MOST_COLUMNS or rows > MOST_ROWS:
         st.caption(f"Shown: columns {first} to {min(length, first + MOST_COLUMNS) - 1}, and at most {MOST_ROWS} rows.")
-    unrolled = windows.unroll(run, o, range(first, min(length, first + MOST_COLUMNS)), min(rows, MOST_ROWS))
+    unrolled = runs.unroll(run, o, range(first, min(length, first + MOST_COLUMNS)), min(rows, MOST_ROWS))
+    pictures = windows.column_pictures(run, unrolled)
     x = () if run.as_image else (replace(windows.input_picture(run), across=True),)
-    w, cells, y = unrolled.kernel, unrolled.columns, unrolled.outputs
+    w, cells, y = pictures.kernel, pictures.columns, pictures.outputs
     beside = rows <= LONG
     across = max(w.values.shape[1], *(part.montage.cells[1] for part in x), 1)
     side = cell_size([(1, across), (1, cells.values.shape[1])] if beside else [(1, max(rows, MOST_COLUMNS))], height=80)
     places = ((1, 2), (2, 1), (2, 2), (1, 1)) if beside else ((3, 1), (2, 1), (4, 1), (1, 1))
     parts = [board.At(*place, part) for place, part in zip(places, (cells, w, y, *x), strict=False)]
     board.show(
-        *parts, links=unrolled.links, spelled=unrolled.sentences, cell=side, name="im2col",
+        *parts, links=pictures.links, spelled=pictures.sentences, cell=side, name="im2col",
         picks={"x": partial(pin, "x"), "kernel": partial(pin, "w"), "columns": partial(pin, "y"),
                "product": partial(pin, "y")},
-        pinned=unrolled.pinned(run, o, pinned),
+        pinned=windows.pinned_in_columns(run, o, pinned),
     )  # fmt: skip
 
 
@@ -557,12 +562,12 @@ def ask_parameters(run: Run, draw: random.Random) -> Question:
 def ask_readers(run: Run, draw: random.Random) -> Question:
     """How many outputs read a drawn input cell."""
     c, y, x = (draw.randrange(n) for n in run.x.shape)
-    using, channels = run.windows.using((y, x)), run.made_of(c)
+    readers, channels = using(run.windows, (y, x)), run.made_of(c)
     return Question(
         f"How many outputs, over all channels, are made with the input at ({c}, {y}, {x}), settings as on screen?",
-        str(len(using) * len(channels)),
-        f"In each of {len(channels)} output channels: {len({a for a, _ in using})} rows of windows by "
-        f"{len({b for _, b in using})} columns.",
+        str(len(readers) * len(channels)),
+        f"In each of {len(channels)} output channels: {len({a for a, _ in readers})} rows of windows by "
+        f"{len({b for _, b in readers})} columns.",
     )
 
 

@@ -14,8 +14,10 @@ from core.data import digit
 from core.experiments import loss_views as views
 from core.figures import colour, curves
 from core.figures.board import Panel, Relation
-from core.figures.heatmap import Outline, Picture, cell_size, number
+from core.figures.heatmap import Outline, Picture
 from core.figures.loss_surface import contours
+from core.figures.montage import cell_size
+from core.figures.numbers import number
 from core.figures.walk import Moment, record
 from core.ops import binary_losses as binary
 from core.ops import losses as ops

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from core.figures import colour, curves
 from core.figures.board import Panel
-from core.figures.heatmap import Picture, number
+from core.figures.heatmap import Picture
+from core.figures.numbers import number
 from core.figures.walk import record
 from core.ops import dropout as ops
 from core.ops.operator import Call

@@ -11,7 +11,9 @@ from torch import Tensor
 
 from core.figures import colour
 from core.figures.board import Relation
-from core.figures.heatmap import Index, Picture, number
+from core.figures.heatmap import Picture
+from core.figures.montage import Index
+from core.figures.numbers import number
 from core.figures.walk import Moment, record
 from core.ops import gather as ops
 from core.ops.losses import nll_loss

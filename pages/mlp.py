@@ -19,7 +19,9 @@ from core.figures import colour, curves
 from core.figures.board import Cells, Panel
 from core.figures.colour import Scale
 from core.figures.gallery import gallery, panel, signed_bytes
-from core.figures.heatmap import PROJECTED, Outline, Picture, number
+from core.figures.heatmap import Outline, Picture
+from core.figures.montage import PROJECTED
+from core.figures.numbers import number
 from core.figures.walk import record
 from core.ops import init
 from core.ops.softmax import softmax

@@ -12,7 +12,8 @@ from core.experiments import autograd
 from core.experiments.autograd import CONTEXTS, DETACH, FUNCTIONS, Expression, Graph, Numbers, build_expression
 from core.figures import colour, curves, graph
 from core.figures.board import Panel, with_row_names
-from core.figures.heatmap import Picture, number
+from core.figures.heatmap import Picture
+from core.figures.numbers import number
 from core.figures.walk import Moment, record
 from core.tensors.limits import Limits
 from core.tensors.script import Script

@@ -9,7 +9,9 @@ from torch import Tensor
 
 from core.figures import arrows, colour
 from core.figures.board import Cells, Panel, Relation
-from core.figures.heatmap import Index, Picture, number
+from core.figures.heatmap import Picture
+from core.figures.montage import Index
+from core.figures.numbers import number
 from core.figures.walk import record
 from core.ops import normalize as ops
 from core.ops.operator import Call

@@ -8,9 +8,12 @@ import streamlit as st
 import torch
 from torch import Tensor
 
+from core.experiments import pooling as runs
+from core.experiments.pooling import Pool, Run
+from core.experiments.windows import read_by
 from core.figures import colour, images, pools
-from core.figures.heatmap import PROJECTED, SIGN_WIDTH, Index, number
-from core.figures.pools import Pool, Run
+from core.figures.montage import PROJECTED, SIGN_WIDTH, Index
+from core.figures.numbers import number
 from core.figures.walk import Moment, record, source_of
 from core.ops import pooling as ops
 from core.tensors.limits import Limits, times
@@ -35,7 +38,7 @@ def lesson(topic: Topic) -> None:
     """The page between its title and its tabs."""
     run, pinned = choose()
     show_board(run, pinned)
-    for operator, kind in zip(topic.operators, pools.KINDS, strict=True):
+    for operator, kind in zip(topic.operators, runs.KINDS, strict=True):
         check.show(operator, run.call(kind))
     st.markdown(pools.sizes(run.x.shape, run.settings))
     frame.below(
@@ -59,12 +62,12 @@ def choose() -> tuple[Run, tuple[str, Index]]:
     with more:
         x = choose_input()
         settings["count_include_pad"] = controls.toggle("count_include_pad", "count_include_pad (average)", True)
-    run = frame.attempt("pooling", lambda: pools.pool(x, settings))
+    run = frame.attempt("pooling", lambda: runs.pool(x, settings))
     if run is None:
         st.info(
             "Shown below instead: half a kernel of padding, no dilation and no ceil_mode, which go with every input."
         )
-        run = pools.nearest(x, settings)
+        run = runs.nearest(x, settings)
     middle = tuple(n // 2 for n in run.max.output.shape)
     with more:
         return run, controls.cell_of("cell", "Pinned cell", pools.indices(run), ("max", middle))
@@ -104,7 +107,7 @@ def show_board(run: Run, pinned: tuple[str, Index]) -> None:
     """Input, maximum and average; the input once more where the two have windows of their own."""
     x, highest, *average = pools.equation(run, *room())
     board.show(
-        x, "→", highest, *([average[0], "→", average[1]] if pools.apart(run) else average), links=pools.links(run),
+        x, "→", highest, *([average[0], "→", average[1]] if runs.apart(run) else average), links=pools.links(run),
         spelled=pools.sentences(run), pinned=pinned, height=HEIGHT,
         picks={name: partial(pin, name) for name in ("x", "max", "average")} | {pools.DENSE: partial(pin, "x")},
     )  # fmt: skip
@@ -137,7 +140,7 @@ def show_backward(run: Run, pinned: tuple[str, Index]) -> None:
     arriving = controls.choice("arriving", "Gradient that comes to the outputs", ARRIVING)
     out = pinned[1] if pinned[0] != "x" else (0, 0)
     came = {pool.kind: make_arriving(arriving, pool, out) for pool in run.pools}
-    went = {kind: pools.gradient(kind, run, came[kind]) for kind in came}
+    went = {kind: runs.gradient(kind, run, came[kind]) for kind in came}
     dmax, dx_max, daverage, dx_average = pools.backward(run, came, went, *room())
     parts = {"max": "dmax", "average": "daverage", "x": "dx_max"}
     board.show(
@@ -176,9 +179,7 @@ def show_shift(run: Run) -> None:
         down = controls.slider("down", "Shift down", 0, 4, 0, width=NARROW)
         across = controls.slider("across", "Shift right", 0, 4, 1, width=NARROW)
     moved = ops.shifted(run.x, down, across)
-    changes = {"input": ops.change(run.x, moved)} | {
-        kind: shift_change(run, kind, down, across) for kind in pools.KINDS
-    }
+    changes = {"input": ops.change(run.x, moved)} | {kind: shift_change(run, kind, down, across) for kind in runs.KINDS}
     names = {"input": ("x", "y x"), "max": ("max", "p q"), "average": ("average", "r s")}
     show_maps(run, {
         name: (changes[kind].apart, axes, f"{kind}: after − before") for kind, (name, axes) in names.items()
@@ -194,7 +195,7 @@ def show_shift(run: Run) -> None:
 def shift_change(run: Run, kind: str, down: int, across: int) -> ops.Change:
     """How one pooling's output changes when the input is shifted."""
     return ops.change(
-        pools.apply(kind, run.x, run.settings), pools.apply(kind, ops.shifted(run.x, down, across), run.settings)
+        runs.apply(kind, run.x, run.settings), runs.apply(kind, ops.shifted(run.x, down, across), run.settings)
     )
 
 
@@ -204,7 +205,7 @@ def shift_table(run: Run) -> str:
     for across in range(1, 5):
         found = [
             f"{change.cells} of {change.apart.numel()}, {percent(change.relative)}"
-            for change in (shift_change(run, kind, 0, across) for kind in pools.KINDS)
+            for change in (shift_change(run, kind, 0, across) for kind in runs.KINDS)
         ]
         moved = ops.change(run.x, ops.shifted(run.x, 0, across))
         rows.append(f"| {across} | {percent(moved.relative)} | {found[0]} | {found[1]} |")
@@ -322,7 +323,7 @@ def divisors_differ(run: Run) -> None:
                 "ceil_mode": ceil,
                 "count_include_pad": counted,
             }
-            pool = pools.pool(run.x, settings).average
+            pool = runs.pool(run.x, settings).average
             assert pool.divisors is not None
             occur = ", ".join(map(str, sorted(set(pool.divisors.flatten().tolist()))))
             rows.append(f"| {ceil} | {counted} | **{occur}** | {number(pool.output[-1, -1].item(), 4)} |")
@@ -339,7 +340,7 @@ def first_wins(run: Run) -> None:
     (whole,) = torch.autograd.grad(ops.max_pool2d(equal, k).sum(), equal)  # type: ignore[union-attr]
     (torchs,) = torch.autograd.grad(torch.nn.functional.max_pool2d(equal, k).sum(), equal)
     (shared,) = torch.autograd.grad(equal.amax((-2, -1)).sum(), equal)
-    tied = int((pools.ties(run) > 1).sum())
+    tied = int((runs.ties(run) > 1).sum())
     st.markdown(
         f"In **{tied} of {run.max.output.numel()}** windows on screen the maximum occurs more than once. The first in reading order takes "
         f"all: on {k}×{k} equal numbers torch's `max_pool2d` gives {said_rows(torchs[0])}, the manual version {said_rows(whole[0])}. "
@@ -360,13 +361,13 @@ def windows_of(pool: Pool) -> list[Index]:
 def not_invariant(run: Run) -> None:
     """Shifts by one cell and by a whole stride, measured."""
     moved, stride = ops.change(run.x, ops.shifted(run.x, 0, 1)), run.settings["stride"] or run.settings["kernel_size"]
-    changes = {kind: shift_change(run, kind, 0, 1) for kind in pools.KINDS}
+    changes = {kind: shift_change(run, kind, 0, 1) for kind in runs.KINDS}
     said = "; ".join(
         f"**{change.cells} of {change.apart.numel()}** outputs of the {kind} change, by {percent(change.relative)}"
         for kind, change in changes.items()
     )
     follows = ops.change(
-        ops.shifted(run.max.output, 0, 1), pools.apply("max", ops.shifted(run.x, 0, stride), run.settings)
+        ops.shifted(run.max.output, 0, 1), runs.apply("max", ops.shifted(run.x, 0, stride), run.settings)
     )
     st.markdown(
         f"Shift this input right by one cell, and it changes by {percent(moved.relative)}. {said}. A shift by the stride, {stride}, "
@@ -431,8 +432,8 @@ def questions(run: Run) -> list:
 
     def highest(draw: random.Random) -> Question:
         out = drawn(run.max, draw)
-        cells = pools.window_cells(run, run.max, out)
-        padding = len(cells) < len(run.max.windows.read_by(out))
+        cells = runs.window_cells(run, run.max, out)
+        padding = len(cells) < len(read_by(run.max.windows, out))
         return Question(
             f"The window of max[{out[0]}, {out[1]}] holds {', '.join(number(run.x[cell].item()) for cell in cells)}{' and padding' if padding else ''}. What is the output?",
             str(run.max.output[out].item()) if not cells else f"{run.max.output[out].item():.4g}",
@@ -450,8 +451,8 @@ def questions(run: Run) -> list:
 
     def receives(draw: random.Random) -> Question:
         at = (draw.randrange(run.x.shape[0]), draw.randrange(run.x.shape[1]))
-        kind = draw.choice(pools.KINDS)
-        arrives = pools.gradient(kind, run, torch.ones_like(getattr(run, kind).output))[at].item()
+        kind = draw.choice(runs.KINDS)
+        arrives = runs.gradient(kind, run, torch.ones_like(getattr(run, kind).output))[at].item()
         return Question(
             f"A gradient of 1 comes to every output of the {kind}. How much arrives at input[{at[0]}, {at[1]}]?",
             f"{arrives:.4g}",
@@ -479,7 +480,7 @@ def questions(run: Run) -> list:
 def take(run: Run) -> TakeAway:
     """The run on screen as a script, and its tensors."""
     given = {
-        kind: ", ".join(f"{name}={value!r}" for name, value in run.call(kind).kwargs.items()) for kind in pools.KINDS
+        kind: ", ".join(f"{name}={value!r}" for name, value in run.call(kind).kwargs.items()) for kind in runs.KINDS
     }
     calls = {"maximum": f"max_pool2d(x, {given['max']})", "average": f"avg_pool2d(x, {given['average']})"}
     script = Script(

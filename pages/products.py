@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from core.figures import colour
-from core.figures.heatmap import Index, Montage, Picture, cell_size, number
+from core.figures.heatmap import Picture
+from core.figures.montage import Index, Montage, cell_size
+from core.figures.numbers import number
 from core.figures.products import Operand, goes_into, letters_of, linked, terms_of
 from core.figures.walk import Moment, record
 from core.ops import products as ops

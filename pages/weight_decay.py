@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core.figures import curves
 from core.figures.board import Cells, Panel, Relation
-from core.figures.heatmap import number
+from core.figures.numbers import number
 from core.figures.ridges import Ridge, boxes, ridges
 from core.ops import weight_decay as ops
 from core.ops.init import Histogram

@@ -527,18 +527,6 @@ def start_tensor(shape: Sequence[int], dtype: torch.dtype = torch.float32, fill:
     return numbers.remainder(2).bool() if dtype is torch.bool else numbers.to(dtype)
 
 
-def start_code(shape: Sequence[int], dtype: torch.dtype = torch.float32, fill: Fill = "arange") -> str:
-    """The start tensor in Python."""
-    shape = tuple(shape)
-    if fill == "rows" and shape:
-        numbers = f"torch.arange({shape[-1]}).repeat({(*shape[:-1], 1)})"
-    else:
-        numbers = f"torch.arange({math.prod(shape)}).reshape({shape})"
-    if dtype is torch.bool:
-        return f"{numbers}.remainder(2).bool()"
-    return numbers if dtype is torch.int64 else f"{numbers}.to({dtype})"
-
-
 def check_shape(shape: Sequence[int]) -> Ints:
     """The shape as a tuple. ValueError where a tensor of it is beyond the limits here."""
     shape = tuple(shape)
@@ -574,11 +562,6 @@ class Facts:
     is_channels_last: bool
     extent: Extent  # bytes viewed and held, first and last address
     uninitialised: frozenset[int]  # addresses that torch left unwritten, or copied from such; 0 stands there here
-
-    @property
-    def shares_storage_with_previous(self) -> bool:
-        """True where no number was copied."""
-        return self.verdict in ("view", "itself", "in place")
 
     @property
     def overlaps(self) -> bool:

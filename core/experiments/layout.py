@@ -154,11 +154,6 @@ def reading_order(layout: Layout) -> list[int]:
     return addresses(layout).ravel().tolist()
 
 
-def indices_at(layout: Layout, cell: int) -> list[Ints]:
-    """Every index that reads this storage cell: none, one, or several (expand, overlapping windows)."""
-    return [tuple(index) for index in np.argwhere(addresses(layout) == cell).tolist()]
-
-
 def distinct_addresses(layout: Layout) -> int:
     """How many different storage cells the tensor reads."""
     read = np.zeros(needed_cells(layout), dtype=bool)
@@ -323,14 +318,6 @@ def expand_stride(layout: Layout, size: Sequence[int]) -> tuple[Ints, Ints]:
                 )
             stride[d] = 0
     return tuple(shape), tuple(stride)
-
-
-def broadcast_stride(layout: Layout, shape: Sequence[int]) -> Ints:
-    """The strides with which a tensor is read when it is broadcast to `shape`; 0 where it stands still.
-
-    RuntimeError where it does not broadcast to that shape.
-    """
-    return expand_stride(layout, shape)[1]
 
 
 # ---- what a layout costs ---------------------------------------------------------------------------------------

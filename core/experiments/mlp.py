@@ -115,13 +115,6 @@ def backward(parameters: Parameters, X: Tensor, y: Tensor, steps: ForwardSteps) 
     return BackwardSteps(d_logits, d_hidden, d_hidden_pre, gradients)
 
 
-def backward_by_autograd(parameters: Parameters, X: Tensor, y: Tensor) -> Parameters:
-    """The same gradients from autograd, run through the same forward pass."""
-    leaves = Parameters(*(p.detach().requires_grad_() for p in parameters.tensors()))
-    loss = cross_entropy_loss(forward(leaves, X).logits, y)
-    return Parameters(*torch.autograd.grad(loss, leaves.tensors()))
-
-
 # ---- training --------------------------------------------------------------------------------------------------
 
 

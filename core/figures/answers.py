@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from core.figures import colour
 from core.figures.board import Cells, Panel
-from core.figures.heatmap import unchecked
+from core.figures.drawing import unchecked
 
 Tone = Literal["no", "yes", "careful", "wrong"]
 

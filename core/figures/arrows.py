@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from core.figures import colour
-from core.figures.heatmap import unchecked
+from core.figures.drawing import unchecked
 from core.ops.normalize import normalize
 
 BALL, BEFORE, AFTER = "#7D838C", "#0072B2", "#D55E00"

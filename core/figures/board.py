@@ -18,18 +18,9 @@ import plotly.graph_objects as go
 import torch
 from torch import Tensor
 
-from core.figures.heatmap import (
-    GAP,
-    MARGIN_LEFT,
-    SMALLEST_TEXT,
-    Index,
-    Montage,
-    Picture,
-    describe,
-    draw,
-    first_index,
-    unchecked,
-)
+from core.figures.drawing import unchecked
+from core.figures.heatmap import SMALLEST_TEXT, Picture, describe, draw, first_index
+from core.figures.montage import GAP, MARGIN_LEFT, Index, Montage
 
 Box = tuple[float, float, float, float]  # left, right, top, bottom, in the axes' own numbers
 AS_NUMPY = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS

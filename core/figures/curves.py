@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 import torch
 
-from core.figures.heatmap import unchecked
+from core.figures.drawing import unchecked
 
 # The first four are of Okabe and Ito's palette; its others are too pale for lines on a light page.
 SERIES = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#865D45", "#646C78"]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from core.figures.board import Box, Cells, Panel
-from core.figures.heatmap import packed, unchecked
+from core.figures.drawing import packed, unchecked
 
 GAP = 2  # pixels of an image between two of them
 TITLE, PLAIN = 30, 4  # pixels above, with a title and without

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from core.experiments.autograd import Graph, Node
 from core.figures import colour
 from core.figures.board import Cells, Panel, Relation
-from core.figures.heatmap import unchecked
+from core.figures.drawing import unchecked
 
 WIDTH, NARROWEST = 360, 118  # pixels: of the picture, and of a box
 PROJECTED_WIDTH, PROJECTED_GAP = 480, 12  # on a projector: larger letters, and all layers above the fold

@@ -1,16 +1,11 @@
 """A tensor as a heatmap with its numbers in the cells.
 
-A tensor of rank 3 or more is laid out as small multiples on one pair of axes: leading indices become a grid of
-matrices with a gap between them. One trace draws all of them.
+One trace draws all elements, also those of a tensor of rank 3 or more, whose matrices stand side by side (`Montage`).
 """
 
-import base64
-import functools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import product
-from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -18,94 +13,24 @@ import torch
 
 from core.figures import colour
 from core.figures.colour import Scale
+from core.figures.drawing import packed, unchecked
+from core.figures.montage import (
+    LEADING_LABEL,
+    MARGIN_BOTTOM,
+    MARGIN_LEFT,
+    MARGIN_RIGHT,
+    MARGIN_TOP,
+    Index,
+    Montage,
+)
+from core.figures.numbers import SPELLINGS, number
 
-Index = tuple[int, ...]
-
-MARGIN_LEFT, MARGIN_TOP, MARGIN_RIGHT, MARGIN_BOTTOM = 24, 46, 4, 8
 LETTER = 7.6  # pixels of a letter of a title, about
 NARROWEST = 150  # pixels of a picture: narrower ones are cut on their right
 LEADING_TEXT, LABEL_LETTER = 11, 5.5  # pixels of the text over a matrix, and of a letter of it
-LEADING_LABEL = 16  # pixels for the label over the first matrix of a tensor of rank 3 or 4
-LARGEST_CELL, SMALLEST_CELL = 48, 7
-PROJECTED = 1.4  # how much larger cells are on a projector
-SIGN_WIDTH = 42  # pixels between two pictures for the sign, its gaps included
-GAP = 1  # cells between two matrices of one tensor; the upper one's label stands in it
 SMALLEST_TEXT, LARGEST_TEXT = 10.0, 15.0  # pixels: below the one a number is noise
 PROJECTED_TEXT = 14.0  # pixels of the smallest text on a projector
 LARGEST_COLOUR = 1e6  # beyond it colours travel as shares of the largest: in float32 they would overflow
-
-
-@dataclass(frozen=True)
-class Montage:
-    """Where each element of a tensor is drawn: (..., row, column) on one grid of cells.
-
-    The last leading dimension runs down, all those before it run across. `across` puts the matrices in lines instead,
-    so many in each, or all in one if True.
-    """
-
-    shape: tuple[int, ...]
-    across: bool | int = False
-    gap: int = GAP  # cells between two matrices
-
-    @property
-    def matrix(self) -> tuple[int, int]:
-        """Rows and columns of one matrix."""
-        rows = self.shape[-2] if len(self.shape) >= 2 else 1
-        columns = self.shape[-1] if len(self.shape) >= 1 else 1
-        return rows, columns
-
-    @property
-    def grid(self) -> tuple[int, int]:
-        """How many matrices stand below each other and side by side."""
-        matrices = math.prod(self.shape[:-2])
-        if self.across is True or len(self.shape) < 3:
-            return 1, matrices
-        if self.across:
-            return -(-matrices // self.across), min(self.across, matrices)
-        return self.shape[-3], math.prod(self.shape[:-3])
-
-    @property
-    def cells(self) -> tuple[int, int]:
-        """Rows and columns of the whole picture, gaps included."""
-        (rows, columns), (down, across) = self.matrix, self.grid
-        return max(down * (rows + self.gap) - self.gap, 0), max(across * (columns + self.gap) - self.gap, 0)
-
-    @functools.cached_property
-    def corners(self) -> tuple[np.ndarray, np.ndarray]:
-        """Rows and columns of the first cells of all matrices, in the order of the elements."""
-        (rows, columns), (down, across), matrix = self.matrix, self.grid, np.arange(math.prod(self.shape[:-2]))
-        if self.across:
-            row, column = np.divmod(matrix, max(across, 1))
-        else:
-            column, row = np.divmod(matrix, max(down, 1))
-        return row * (rows + self.gap), column * (columns + self.gap)
-
-    def corner(self, leading: Index) -> tuple[int, int]:
-        """Row and column of the first cell of the matrix with these leading indices."""
-        matrix = 0
-        for i, size in zip(leading, self.shape, strict=False):
-            matrix = matrix * size + i
-        return int(self.corners[0][matrix]), int(self.corners[1][matrix])
-
-    def place(self, index: Index) -> tuple[int, int]:
-        """Row and column of the cell that draws the element at `index`."""
-        top, left = self.corner(index[:-2])
-        row = index[-2] if len(index) >= 2 else 0
-        column = index[-1] if index else 0
-        return top + row, left + column
-
-    @functools.cached_property
-    def places(self) -> tuple[np.ndarray, np.ndarray]:
-        """Rows and columns of the cells that draw all elements, in the order of the elements."""
-        (rows, columns), (top, left) = self.matrix, self.corners
-        row, column = np.broadcast_arrays(
-            top[:, None, None] + np.arange(rows)[:, None], left[:, None, None] + np.arange(columns)
-        )
-        return row.ravel(), column.ravel()
-
-    def leading_indices(self) -> Iterable[Index]:
-        """The leading indices of all matrices: `()` for rank 2 and below."""
-        return product(*(range(size) for size in self.shape[:-2]))
 
 
 @dataclass(frozen=True)
@@ -149,28 +74,6 @@ class Picture:
         return Montage(tuple(self.values.shape), self.across)
 
 
-def cell_size(
-    shapes: Iterable[Sequence[int] | Montage], width: int = 890, height: int = 400, largest: int = LARGEST_CELL
-) -> int:  # fmt: skip
-    """The side of a square cell, in pixels, with which tensors of these shapes fit side by side."""
-    montages = [shape if isinstance(shape, Montage) else Montage(tuple(shape)) for shape in shapes]
-    across = sum(m.cells[1] for m in montages)
-    down = max(m.cells[0] for m in montages)
-    free = width - len(montages) * (MARGIN_LEFT + MARGIN_RIGHT) - (len(montages) - 1) * SIGN_WIDTH
-    top = MARGIN_TOP + LEADING_LABEL * any(len(m.shape) > 2 for m in montages)
-    side = min(free / max(across, 1), (height - top - MARGIN_BOTTOM) / max(down, 1))
-    return int(min(max(side, SMALLEST_CELL), largest))
-
-
-def number(value: float, digits: int = 3) -> str:
-    """A number as short as it can be said: 19, -0.25, 1.2e-5, nan."""
-    if math.isnan(value) or math.isinf(value):
-        return str(value).replace("inf", "∞")
-    if value == int(value) and abs(value) < 10**6:
-        return str(int(value))
-    return f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
-
-
 def draw(picture: Picture, cell: int = 32, least: float = SMALLEST_TEXT) -> go.Figure:
     """The picture as a plotly figure with square cells of `cell` pixels, row 0 on top, no text smaller than `least`."""
     montage = picture.montage
@@ -181,51 +84,8 @@ def draw(picture: Picture, cell: int = 32, least: float = SMALLEST_TEXT) -> go.F
     return unchecked(traces, _layout(picture, montage, cell))
 
 
-class Drawing(go.Figure):
-    """A figure that stays the plain description it was made from until somebody asks plotly for more.
-
-    Most figures go straight to the browser. For those, plotly's checks and copies, in which the description becomes
-    objects and then a description again, cost more than all the rest of a page; the tests make the checks instead.
-    """
-
-    def __init__(self, traces: list[dict], layout: dict) -> None:
-        self.__dict__["description"] = {"data": traces, "layout": layout}
-
-    def __getattr__(self, name: str) -> Any:
-        """Become a whole figure as soon as anything of one is missing."""
-        if "description" not in self.__dict__:
-            raise AttributeError(name)
-        super().__init__(self.__dict__.pop("description"), _validate=False)
-        return getattr(self, name)
-
-    def to_dict(self) -> dict:
-        """The description as it is, or that of the whole figure."""
-        return self.__dict__.get("description") or super().to_dict()
-
-
-def unchecked(traces: list[dict], layout: dict) -> go.Figure:
-    """A figure that plotly takes as it is."""
-    return Drawing(traces, layout)
-
-
 def _flat(values: torch.Tensor) -> list[float]:
     return values.detach().double().flatten().tolist()
-
-
-def decimals(value: float, places: int) -> str:
-    """A number rounded to so many decimals. An exact 0 is "0", a rounded one keeps its decimals but no sign: "0.00"."""
-    if not math.isfinite(value) or value == int(value) or abs(value) >= 1000:
-        return number(value, 2)
-    rounded = f"{value:.{places}f}"
-    return rounded if float(rounded) else rounded.lstrip("-")
-
-
-SPELLINGS: tuple[Callable[[float], str], ...] = (  # from the most exact to the shortest
-    number,
-    lambda value: decimals(value, 2),
-    lambda value: decimals(value, 1),
-    lambda value: number(value, 1),
-)
 
 
 def _labels(picture: Picture, spelling: Callable[[float], str] = number) -> list[str]:
@@ -290,13 +150,6 @@ def _heatmap(
         "hoverinfo": "skip",
         **(_written(texts, shown, row, column, montage, size) if size else {}),
     }
-
-
-def packed(numbers: np.ndarray) -> dict:
-    """Numbers as plotly takes them in bytes: exact, and shorter than their digits."""
-    kind = {"float32": "f4", "uint8": "u1", "int16": "i2"}[str(numbers.dtype)]
-    data = {"dtype": kind, "bdata": base64.b64encode(numbers.tobytes()).decode()}
-    return data | ({"shape": ", ".join(map(str, numbers.shape))} if numbers.ndim > 1 else {})
 
 
 def _written(

@@ -11,18 +11,10 @@ from torch import Tensor
 from core.figures import colour
 from core.figures.board import Cells, Panel
 from core.figures.colour import Scale
-from core.figures.heatmap import (
-    LEADING_LABEL,
-    MARGIN_LEFT,
-    MARGIN_TOP,
-    NARROWEST,
-    Index,
-    Montage,
-    Outline,
-    number,
-    packed,
-    unchecked,
-)
+from core.figures.drawing import packed, unchecked
+from core.figures.heatmap import NARROWEST, Outline
+from core.figures.montage import LEADING_LABEL, MARGIN_LEFT, MARGIN_TOP, Index, Montage
+from core.figures.numbers import number
 from core.ops.convolution import Pads
 from core.tensors.limits import times
 

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from core.figures import colour
 from core.figures.board import Box
 from core.figures.curves import GRID
-from core.figures.heatmap import unchecked
+from core.figures.drawing import unchecked
 from core.figures.walk import hue
 
 ROW, ABOVE, BELOW = 32, 34, 40  # pixels of a lane, and around all of them

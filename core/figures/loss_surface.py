@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from torch import Tensor
 
 from core.figures import colour
-from core.figures.heatmap import unchecked
+from core.figures.drawing import unchecked
 
 SIDE = 380  # pixels
 

@@ -15,19 +15,10 @@ from core.experiments.layout import Layout, ViewRefusal, mergeable
 from core.figures import board, colour
 from core.figures.board import Cells, Panel, Relation
 from core.figures.colour import Scale
-from core.figures.heatmap import (
-    LETTER,
-    MARGIN_TOP,
-    NARROWEST,
-    Index,
-    Montage,
-    Outline,
-    Picture,
-    describe,
-    draw,
-    number,
-    unchecked,
-)  # fmt: skip
+from core.figures.drawing import unchecked
+from core.figures.heatmap import LETTER, NARROWEST, Outline, Picture, describe, draw
+from core.figures.montage import MARGIN_TOP, Index, Montage
+from core.figures.numbers import number  # fmt: skip
 
 LETTERS = "ABCDEFGHIJKLM"  # names of storages
 PALETTES = (colour.IDENTITY, colour.COPIED, colour.COPIED_AGAIN)  # of one storage and the next

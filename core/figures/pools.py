@@ -8,127 +8,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.experiments.pooling import KINDS, Pool, Run, apart, gradient, inside, ties, window_cells, winners, won_by
+from core.experiments.windows import padding_cells, read_by, reads, using
 from core.figures import colour, images
 from core.figures.board import Panel, Relation
 from core.figures.colour import Scale
-from core.figures.heatmap import Index, Picture, number
-from core.figures.windows import LARGEST_WITH_NUMBERS, MOST_TERMS, Windows, factor, padding_cells
+from core.figures.heatmap import Picture
+from core.figures.montage import Index
+from core.figures.numbers import number
+from core.figures.windows import MOST_TERMS, factor
 from core.ops import pooling as ops
 from core.ops.convolution import Pads
-from core.ops.operator import Call
 from core.tensors.limits import times
-
-MAX_SETTINGS = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
-AVERAGE_SETTINGS = ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad")
-KINDS = ("max", "average")
-
-
-@dataclass(frozen=True)
-class Pool:
-    """One kind of pooling of one channel, and how its result came about."""
-
-    kind: str  # of KINDS
-    output: Tensor  # (h, w)
-    windows: Windows
-    winners: Tensor | None  # (h, w), of a maximum: each window's winner as a position in the flattened H·W
-    divisors: Tensor | None  # (h, w), of an average
-
-    def winner(self, cell: Index, width: int) -> Index:
-        """The input cell (y, x) that is the maximum of this output's window; `width` is the input's."""
-        assert self.winners is not None
-        return divmod(int(self.winners[cell]), width)
-
-    def holds(self, cell: Index) -> bool:
-        """Whether the output has this cell."""
-        return all(i < n for i, n in zip(cell, self.output.shape, strict=True))
-
-
-@dataclass(frozen=True)
-class Run:
-    """What is on screen: both poolings of one channel."""
-
-    x: Tensor  # (H, W)
-    settings: dict[str, Any]  # of both; dilation is of the maximum alone, count_include_pad of the average
-    max: Pool
-    average: Pool
-
-    @property
-    def pools(self) -> tuple[Pool, Pool]:
-        """Both, the maximum first."""
-        return self.max, self.average
-
-    @property
-    def as_image(self) -> bool:
-        """Whether the input is too large for numbers in its cells."""
-        return max(self.x.shape) > LARGEST_WITH_NUMBERS
-
-    def call(self, kind: str) -> Call:
-        """The arguments of max_pool2d or avg_pool2d, with one channel."""
-        return Call((self.x[None],), settings_of(kind, self.settings))
-
-    @property
-    def largest(self) -> tuple[int, int]:
-        """Rows and columns that hold the cells of both outputs."""
-        down, across = (max(self.max.output.shape[d], self.average.output.shape[d]) for d in (0, 1))
-        return down, across
-
-
-def settings_of(kind: str, settings: dict[str, Any]) -> dict[str, Any]:
-    """Of all settings those that this kind of pooling has."""
-    return {name: settings[name] for name in (MAX_SETTINGS if kind == "max" else AVERAGE_SETTINGS)}
-
-
-PADDING_ALONE = (
-    "dilation makes a window that holds padding alone. torch takes it, gives −inf and an index outside the input, and "
-    "its backward then writes outside the tensor: the process may end. Lower dilation or padding, or raise the size."
-)
-
-
-def pool(x: Tensor, settings: dict[str, Any]) -> Run:
-    """Run both poolings on one channel (H, W) and keep their steps. RuntimeError where the settings don't fit."""
-    given = settings_of("max", settings)
-    wide, close = ops.windows_of(x[None], **given), ops.windows_of(x[None], **(given | {"dilation": 1}))
-    if not wide.all_hold_input():
-        raise RuntimeError(PADDING_ALONE)
-    highest = ops.max_pool2d_steps(x[None], wide)
-    mean = ops.avg_pool2d_steps(x[None], close, settings["count_include_pad"])
-    winners = ops.winners(highest.padded, wide)[0]
-    divisors = torch.as_tensor(mean.divisor).expand(close.outputs)
-    return Run(
-        x,
-        settings,
-        Pool("max", highest.output[0], placed(wide, highest.padded), winners, None),
-        Pool("average", mean.output[0], placed(close, mean.padded), None, divisors),
-    )
-
-
-def nearest(x: Tensor, settings: dict[str, Any]) -> Run:
-    """The run with the settings that go with any input and kernel: half a kernel of padding, no dilation."""
-    return pool(x, settings | {"padding": settings["kernel_size"] // 2, "dilation": 1, "ceil_mode": False})
-
-
-def placed(windows: ops.Windows, padded: Tensor) -> Windows:
-    """The windows of a pooling as pictures know them: the padding all around, and farther where a window hangs over."""
-    pads = [
-        (before, max(before, whole - size - before))
-        for before, whole, size in zip(windows.padding, padded.shape[-2:], windows.input_size, strict=True)
-    ]
-    return Windows(windows.outputs, windows.kernel_size, windows.stride, windows.dilation, (pads[0], pads[1]))
-
-
-def apply(kind: str, x: Tensor, settings: dict[str, Any]) -> Tensor:
-    """The pooling of one channel (H, W) → (h, w)."""
-    output = (ops.max_pool2d if kind == "max" else ops.avg_pool2d)(x[None], **settings_of(kind, settings))
-    assert isinstance(output, Tensor)
-    return output[0]
-
-
-def gradient(kind: str, run: Run, arriving: Tensor) -> Tensor:
-    """What comes to the input (H, W) where `arriving` (h, w) comes to the output."""
-    leaf = run.x.clone().requires_grad_()
-    (grad,) = torch.autograd.grad(apply(kind, leaf, run.settings), leaf, arriving)
-    return grad
-
 
 # ---- pictures ------------------------------------------------------------------------------------------------------
 
@@ -170,15 +61,10 @@ def drawn(run: Run, scale: Scale, matrices: Sequence[tuple[Tensor, Pads]], width
     return Drawn(scale, images.fitting([(values.shape, pads, 0) for values, pads in matrices], width, height))
 
 
-def apart(run: Run) -> bool:
-    """Whether the windows of the two differ: avg_pool2d has no dilation."""
-    return bool(run.settings["dilation"] > 1)
-
-
 def links(run: Run) -> list[Relation]:
     """Which cells hang together: input "y x", maximum "p q", average "r s", and the input of a dense average "j k"."""
-    across = run.max.windows.reads(1), run.average.windows.reads(1)
-    down = run.max.windows.reads(0), run.average.windows.reads(0)
+    across = reads(run.max.windows, 1), reads(run.average.windows, 1)
+    down = reads(run.max.windows, 0), reads(run.average.windows, 0)
     found = [Relation("p y", down[0]), Relation("q x", across[0])]
     if apart(run):
         found += [Relation("r j", down[1]), Relation("s k", across[1])]
@@ -186,13 +72,6 @@ def links(run: Run) -> list[Relation]:
         same = [np.stack([np.arange(n)] * 2, 1) for n in run.max.output.shape]
         found += [Relation("p r", same[0]), Relation("q s", same[1])]
     return [*found, Relation("p q y x", winners(run), role="winner")]
-
-
-def winners(run: Run) -> np.ndarray:
-    """Each output of the maximum (y, x) with the input (y, x) that won it: (n, 4)."""
-    assert run.max.winners is not None
-    rows, columns = np.indices(run.max.output.shape).reshape(2, -1)
-    return np.stack([rows, columns, *np.divmod(run.max.winners.flatten().numpy(), run.x.shape[1])], 1)
 
 
 def equation(run: Run, width: float, height: float) -> list[Picture | Panel]:
@@ -234,17 +113,6 @@ def max_notes(run: Run) -> list[str]:
     ]
 
 
-def ties(run: Run) -> np.ndarray:
-    """How often each window's maximum occurs in it: (h, w)."""
-    windows = run.max.windows
-    lowest = np.pad(run.x.numpy(), windows.pads, constant_values=-np.inf)
-    rows, columns = (
-        windows.reads(axis)[:, 1].reshape(-1, windows.kernel_size[axis]) + windows.pads[axis][0] for axis in (0, 1)
-    )
-    held = lowest[rows[:, None, :, None], columns[None, :, None, :]]  # (h, w, kh, kw)
-    return (held == run.max.output.numpy()[..., None, None]).sum((2, 3))
-
-
 def divisors(run: Run) -> list[str] | None:
     """For each average what it is divided by; None for an image all of whose windows are divided by one number."""
     by = run.average.divisors
@@ -262,16 +130,6 @@ def even(run: Run) -> bool:
     """Whether this is an image all of whose windows are divided by one number."""
     assert run.average.divisors is not None
     return run.as_image and run.average.divisors.unique().numel() == 1
-
-
-def inside(run: Run) -> np.ndarray:
-    """How many cells of the input each window of the average holds: (h, w)."""
-    windows = run.average.windows
-    counts = []
-    for axis, size in enumerate(run.x.shape):
-        output, cell = windows.reads(axis).T
-        counts.append(np.bincount(output[(cell >= 0) & (cell < size)], minlength=windows.outputs[axis]))
-    return np.outer(*counts)
 
 
 def sentences(run: Run) -> dict[str, str]:
@@ -323,7 +181,7 @@ def backward_links(run: Run) -> list[Relation]:
     """Where a gradient goes: from a maximum "p q" to the winner "y x", from an average "r s" to its window "j k"."""
     windows = run.average.windows
     return [
-        Relation("p q y x", winners(run)), Relation("r j", windows.reads(0)), Relation("s k", windows.reads(1)),
+        Relation("p q y x", winners(run)), Relation("r j", reads(windows, 0)), Relation("s k", reads(windows, 1)),
     ]  # fmt: skip
 
 
@@ -340,20 +198,6 @@ def backward_sentences(run: Run) -> dict[str, str]:
     }
 
 
-def won_by(run: Run, pool: Pool, at: Index) -> list[Index]:
-    """The outputs whose maximum is this input cell."""
-    if pool.winners is None:
-        return []
-    return [cell for cell in pool.windows.using(at) if pool.winner(cell, run.x.shape[1]) == at]
-
-
-def window_cells(run: Run, pool: Pool, out: Index) -> list[Index]:
-    """The input cells (y, x) of an output's window, its padding left out."""
-    (top, _), (left, _) = pool.windows.pads
-    cells = [(y - top, x - left) for y, x in pool.windows.read_by(out)]
-    return [cell for cell in cells if all(0 <= i < n for i, n in zip(cell, run.x.shape, strict=True))]
-
-
 # ---- words ---------------------------------------------------------------------------------------------------------
 
 
@@ -366,7 +210,7 @@ def output_arithmetic(run: Run, pool: Pool, out: Index) -> str:
     cells = window_cells(run, pool, out)
     if pool.kind == "average":
         return f"{name} = ({spelled(run, cells, ' + ')}) / {division(run, out)} = **{value}**"
-    padding = ", −∞" if len(cells) < len(pool.windows.read_by(out)) else ""
+    padding = ", −∞" if len(cells) < len(read_by(pool.windows, out)) else ""
     y, x = pool.winner(out, run.x.shape[1])
     tied = sum(run.x[cell].item() == run.x[y, x].item() for cell in cells)
     ties = f", the first of {tied} equal ones" if tied > 1 else ""
@@ -386,7 +230,7 @@ def division(run: Run, out: Index) -> str:
     pool = run.average
     assert pool.divisors is not None
     return said_division(
-        int(pool.divisors[out]), len(window_cells(run, pool, out)), len(pool.windows.read_by(out))
+        int(pool.divisors[out]), len(window_cells(run, pool, out)), len(read_by(pool.windows, out))
     )  # fmt: skip
 
 
@@ -402,14 +246,14 @@ def said_division(by: int, inside: int, whole: int) -> str:
 
 def input_arithmetic(run: Run, pool: Pool, at: Index) -> str:
     """Which outputs read one input cell, and how much gradient it gets from a 1 to each."""
-    using, name = pool.windows.using(at), f"`input[{at[0]}, {at[1]}]` = {number(run.x[at].item())}"
+    readers, name = using(pool.windows, at), f"`input[{at[0]}, {at[1]}]` = {number(run.x[at].item())}"
     arrives = number(gradient(pool.kind, run, torch.ones_like(pool.output))[at].item())
     if pool.kind == "max":
-        windows = "1 window" if len(using) == 1 else f"{len(using)} windows"
+        windows = "1 window" if len(readers) == 1 else f"{len(readers)} windows"
         said = f"{name} is in **{windows}** and the maximum of **{len(won_by(run, pool, at))}**"
         return f"{said}: where a gradient of 1 comes to every output, **{arrives}** arrives here."
     assert pool.divisors is not None
-    shares = " + ".join(f"1/{int(pool.divisors[cell])}" for cell in using) or "0"
+    shares = " + ".join(f"1/{int(pool.divisors[cell])}" for cell in readers) or "0"
     return f"In the average it gets a share of each of these windows: {shares} = **{arrives}**."
 
 

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from core.figures.board import Box
 from core.figures.curves import GRID, SERIES
-from core.figures.heatmap import unchecked
+from core.figures.drawing import unchecked
 from core.ops.init import Histogram
 
 TALL = 0.9  # of the distance between two base lines: how high the tallest bin of a ridge stands

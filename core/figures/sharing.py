@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 
 from core.figures import colour
 from core.figures.board import Box, Cells, Panel, Relation
-from core.figures.heatmap import PROJECTED_TEXT, unchecked
+from core.figures.drawing import unchecked
+from core.figures.heatmap import PROJECTED_TEXT
 
 WIDTH, RIGHT = 360, 304  # pixels: of the picture, and of boxes; right of those runs the graph
 BOX, ELEMENT, LINE, CELL, SPACE = 62, 26, 16, 44, 8  # heights in pixels

@@ -8,10 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.figures.heatmap import number
+from core.experiments.windows import read_by
+from core.figures.numbers import number
 from core.figures.walk import Cells, Moment, Walk, record, source_of
-from core.figures.windows import Windows, spelled
+from core.figures.windows import spelled
 from core.ops.convolution import Pair, corr2d
+from core.ops.kit.windows import Windows
 
 
 def slide(padded: Tensor, weight: Tensor, bias: Tensor, s: int, d: int, size: Pair) -> Tensor:
@@ -39,7 +41,7 @@ def slide_walk(padded: Tensor, weight: Tensor, bias: Tensor, windows: Windows) -
     def reads(now: Moment) -> Cells:
         if now.line != at_the_sum:
             return {}
-        spot = windows.read_by((now.names["y"], now.names["x"]))
+        spot = read_by(windows, (now.names["y"], now.names["x"]))
         read = [(channel, *cell) for channel in range(len(padded)) for cell in spot]
         return {"padded": read, "weight": list(product(*map(range, weight.shape)))}
 

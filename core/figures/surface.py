@@ -9,7 +9,7 @@ from torch import Tensor
 
 from core.figures import colour
 from core.figures.curves import SERIES
-from core.figures.heatmap import unchecked
+from core.figures.drawing import unchecked
 from core.figures.loss_surface import contours
 
 HEIGHT = 400  # pixels

@@ -11,7 +11,7 @@ import torch
 from core.figures import colour
 from core.figures.board import Box
 from core.figures.curves import GRID
-from core.figures.heatmap import unchecked
+from core.figures.drawing import unchecked
 from core.ops.convolution import conv2d, corr2d
 
 # One colour a version wherever times are drawn: Okabe and Ito's, as the curves'.

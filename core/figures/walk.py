@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from core.figures.colour import Scale
-from core.figures.heatmap import number
+from core.figures.numbers import number
 
 Index = tuple[int, ...]
 Cells = Mapping[str, Iterable[Index]]  # panel name -> the cells meant

@@ -6,136 +6,18 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
+from core.experiments.convolution import Run, Unrolled, copied_from, flat_output
+from core.experiments.windows import Index, padding_cells, taps
 from core.figures import colour, images
 from core.figures.board import Panel, Relation
-from core.figures.heatmap import Picture, number
+from core.figures.heatmap import Picture
+from core.figures.numbers import number
 from core.ops import convolution as ops
-from core.ops.convolution import Pads, Pair
-from core.ops.operator import Call
 from core.tensors.limits import times
 
-Index = tuple[int, ...]
-
-LARGEST_WITH_NUMBERS = 16  # cells along a side; a larger input is shown as an image
 MOST_TERMS = 9  # of a sum that is spelt out in full
-
-
-@dataclass(frozen=True)
-class Windows:
-    """Where the windows of a convolution lie. Each pair is (rows, columns)."""
-
-    outputs: Pair
-    kernel_size: Pair
-    stride: Pair
-    dilation: Pair
-    pads: Pads
-
-    def read_by(self, output: Index) -> list[Index]:
-        """Cells of the padded input that the output cell (y, x) is made of, in the kernel's reading order."""
-        settings = zip(output, self.kernel_size, self.stride, self.dilation, strict=True)
-        return list(product(*(ops.window(o, k, s, 0, d) for o, k, s, d in settings)))
-
-    def using(self, cell: Index) -> list[Index]:
-        """Output cells whose windows hold the input cell (y, x), the input counted without its padding."""
-        settings = zip(cell, self.outputs, self.kernel_size, self.stride, self.pads, self.dilation, strict=True)
-        return list(product(*(ops.outputs_using(i, n, k, s, before, d) for i, n, k, s, (before, _), d in settings)))
-
-    def taps(self, axis: int) -> np.ndarray:
-        """(output, tap, input) positions that meet along one axis, the input counted without its padding: (n, 3)."""
-        output, tap = (n.ravel() for n in np.mgrid[: self.outputs[axis], : self.kernel_size[axis]])
-        cell = output * self.stride[axis] + tap * self.dilation[axis] - self.pads[axis][0]
-        return np.stack([output, tap, cell], 1)
-
-    def reads(self, axis: int) -> np.ndarray:
-        """(output, input) positions that meet along one axis: (n, 2)."""
-        return self.taps(axis)[:, [0, 2]]
-
-
-@dataclass(frozen=True)
-class Run:
-    """What is on screen: one convolution of one image, and how it came about."""
-
-    x: Tensor  # (C, H, W)
-    weight: Tensor  # (O, C/groups, kh, kw)
-    bias: Tensor | None  # (O,)
-    settings: dict[str, Any]  # stride, padding, dilation, groups
-    steps: ops.ConvolutionSteps
-    windows: Windows
-    names: Sequence[str]  # of each output channel's kernel
-
-    @property
-    def call(self) -> Call:
-        """The arguments of conv2d, with a batch of one."""
-        return Call((self.x[None], self.weight, self.bias), self.settings)
-
-    @property
-    def output(self) -> Tensor:
-        """(O, H, W)"""
-        return self.steps.output[0]
-
-    @property
-    def as_image(self) -> bool:
-        """Whether the input is too large for numbers in its cells."""
-        return max(self.x.shape[1:]) > LARGEST_WITH_NUMBERS
-
-    @property
-    def flat(self) -> bool:
-        """Whether there is one channel in and one out: then all are matrices, without an index for channels."""
-        return len(self.x) == len(self.output) == 1
-
-    def read_channels(self, o: int) -> range:
-        """The input channels that output channel `o` reads: those of its group."""
-        first = o // (len(self.weight) // self.settings["groups"]) * self.weight.shape[1]
-        return range(first, first + self.weight.shape[1])
-
-    def made_of(self, c: int) -> range:
-        """The output channels that read input channel `c`."""
-        each = len(self.weight) // self.settings["groups"]
-        first = c // self.weight.shape[1] * each
-        return range(first, first + each)
-
-    def window(self, cell: Index, o: int) -> Tensor:
-        """What the output cell (y, x) of channel `o` reads, padding included: (C/groups, kh, kw)."""
-        rows, cols = zip(*self.windows.read_by(cell), strict=True)
-        read = self.steps.padded[0][list(self.read_channels(o))][:, list(rows), list(cols)]
-        return read.reshape(self.weight.shape[1:])
-
-
-def convolve(
-    x: Tensor, weight: Tensor, bias: Tensor | None, settings: dict[str, Any], names: Sequence[str] = ()
-) -> Run:
-    """Run conv2d and keep its steps. RuntimeError where the arguments don't go together, torch's reason beside ours."""
-    try:
-        ops.conv2d(x, weight, bias, **settings)
-    except RuntimeError as refusal:
-        raise RuntimeError(f"{refusal}. {torchs_refusal(x, weight, bias, **settings)}") from None
-    steps = ops.conv2d_steps(x[None], weight, bias, **settings)
-    kernel_size, dilation = ops.pair(tuple(weight.shape[2:]), "kernel_size"), ops.pair(settings["dilation"], "dilation")
-    spots = Windows(
-        outputs=(steps.output.shape[2], steps.output.shape[3]),
-        kernel_size=kernel_size,
-        stride=ops.pair(settings["stride"], "stride"),
-        dilation=dilation,
-        pads=ops.pads(settings["padding"], kernel_size, dilation),
-    )
-    return Run(x, weight, bias, settings, steps, spots, names)
-
-
-def torchs_refusal(x: Tensor, weight: Tensor, bias: Tensor | None = None, **settings: Any) -> str:
-    """What torch says to these arguments."""
-    try:
-        torch.nn.functional.conv2d(x, weight, bias, **settings)
-    except RuntimeError as refusal:
-        return f"torch says: “{str(refusal).strip()}”"
-    return "torch takes it."
-
-
-def nearest(x: Tensor, weight: Tensor, bias: Tensor | None, settings: dict[str, Any], names: Sequence[str]) -> Run:
-    """The run with the settings that go with any input and kernel: stride 1, padding 'same'."""
-    return convolve(x, weight, bias, settings | {"stride": 1, "padding": "same"}, names)
 
 
 # ---- pictures ------------------------------------------------------------------------------------------------------
@@ -147,8 +29,8 @@ def links(run: Run) -> list[Relation]:
     """Which cells of input "c y x", kernel "o g u v" and output "o p q" hang together."""
     channels = [(o, g, c) for o in range(len(run.weight)) for g, c in enumerate(run.read_channels(o))]
     return [
-        Relation("o g c", np.array(channels)), Relation("p u y", run.windows.taps(0)),
-        Relation("q v x", run.windows.taps(1)),
+        Relation("o g c", np.array(channels)), Relation("p u y", taps(run.windows, 0)),
+        Relation("q v x", taps(run.windows, 1)),
     ]  # fmt: skip
 
 
@@ -253,23 +135,12 @@ def image_panels(run: Run, channel: int, width: int, height: int) -> tuple[Panel
     return x, replace(y, cells=replace(y.cells, shape=(1, *output.shape), origin=(channel, 0, 0)))
 
 
-def padding_cells(shape: Sequence[int], pads: Pads) -> list[Index]:
-    """The indices of a padded tensor (…, H, W) that are there only by padding."""
-    (top, bottom), (left, right) = pads
-    *_, height, width = shape
-    return [
-        index
-        for index in product(*map(range, shape))
-        if not (top <= index[-2] < height - bottom and left <= index[-1] < width - right)
-    ]
-
-
 # ---- the windows as columns ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Unrolled:
-    """A part of the im2col matrix of one output channel, with the kernel as a row and the outputs as a row."""
+class Columns:
+    """The pictures of a part of the im2col matrix, with the kernel as a row and the outputs as a row."""
 
     kernel: Picture  # "o k", (1, K)
     columns: Picture  # "k l", (K, L)
@@ -277,42 +148,21 @@ class Unrolled:
     links: list[Relation]
     sentences: dict[str, str]
 
-    def pinned(self, run: Run, o: int, cell: tuple[str, Index]) -> tuple[str, Index]:
-        """The pinned cell of the convolution's own pictures in these."""
-        name, index = cell
-        if name == "y":
-            return "product", (o, flat_output(run, index))
-        if name == "w":
-            g, u, v = (0, *index)[-3:]
-            return "kernel", (o, int(np.ravel_multi_index((g, u, v), run.weight.shape[1:])))
-        return cell
 
-
-def flat_output(run: Run, index: Index) -> int:
-    """The column that makes this output cell (…, y, x)."""
-    return index[-2] * run.windows.outputs[1] + index[-1]
-
-
-def unroll(run: Run, o: int, columns: range, rows: int) -> Unrolled:
-    """The first `rows` rows and these columns of the im2col matrix that output channel `o` is made of."""
-    group, width = o // (len(run.weight) // run.settings["groups"]), run.windows.outputs[1]
-    shown = slice(columns.start, columns.stop)
-    matrix = run.steps.columns[0, group][:rows, shown]
-    kernel, product_row = run.weight[o].reshape(1, -1)[:, :rows], run.steps.product[0, o].reshape(1, -1)[:, shown]
+def column_pictures(run: Run, unrolled: Unrolled) -> Columns:
+    """The windows as columns; a cell of theirs is spelled and picked as that of the convolution's own pictures."""
+    o, first = unrolled.channel, unrolled.outputs.start
     leading = "" if run.flat else f"{o}, "
-    cells = [f"{leading}{p}, {q}" for p, q in (divmod(i, width) for i in columns)]
-    taps = [
-        leading + ", ".join(map(str, tap[1:] if run.flat else tap))
-        for tap in product(*map(range, run.weight.shape[1:]))
-    ]  # fmt: skip
-    return Unrolled(
-        Picture("kernel", kernel, colour.signed(run.weight), "kernel as a row", axes="o k", origin=(o, 0),
-                picks=taps[:rows]),
-        Picture("columns", matrix, colour.signed(run.x), "columns: one window each", axes="k l",
-                origin=(0, columns.start), picks=cells * len(matrix)),
-        Picture("product", product_row, colour.signed(run.output), "= one output each", axes="o l",
-                origin=(o, columns.start), picks=cells),
-        [] if run.as_image else [copies(run, o, columns, rows)],
+    cells = [f"{leading}{p}, {q}" for p, q in unrolled.cells]
+    taps = [leading + ", ".join(map(str, tap[1:] if run.flat else tap)) for tap in unrolled.taps]
+    return Columns(
+        Picture("kernel", unrolled.kernel, colour.signed(run.weight), "kernel as a row", axes="o k", origin=(o, 0),
+                picks=taps),
+        Picture("columns", unrolled.columns, colour.signed(run.x), "columns: one window each", axes="k l",
+                origin=(0, first), picks=cells * len(taps)),
+        Picture("product", unrolled.product, colour.signed(run.output), "= one output each", axes="o l",
+                origin=(o, first), picks=cells),
+        [] if run.as_image else [copies(run, unrolled)],
         {
             "columns": "`{at:columns}` = **{columns}**"
             + ("" if run.as_image else " is a copy of `{at:x}`")
@@ -324,20 +174,21 @@ def unroll(run: Run, o: int, columns: range, rows: int) -> Unrolled:
     )  # fmt: skip
 
 
-def copies(run: Run, o: int, columns: range, rows: int) -> Relation:
+def copies(run: Run, unrolled: Unrolled) -> Relation:
     """Which cell of the input each cell of the im2col matrix was copied from."""
-    g, u, v = (n[:rows, None] for n in np.unravel_index(np.arange(run.weight[0].numel()), run.weight.shape[1:]))
-    p, q = np.divmod(np.array(columns)[None], run.windows.outputs[1])
-    y, x = (
-        output * s + tap * d - pad
-        for output, tap, s, d, (pad, _) in zip(
-            (p, q), (u, v), run.windows.stride, run.windows.dilation, run.windows.pads, strict=True
-        )
-    )
-    k, channel = np.arange(rows)[:, None], g + run.read_channels(o)[0]
-    parts = (k, np.array(columns)[None], y, x) if run.flat else (k, np.array(columns)[None], channel, y, x)
-    table = np.stack([part.ravel() for part in np.broadcast_arrays(*parts)], 1)
-    return Relation("k l y x" if run.flat else "k l c y x", table)
+    table = copied_from(run, unrolled)
+    return Relation("k l y x", table[:, [0, 1, 3, 4]]) if run.flat else Relation("k l c y x", table)
+
+
+def pinned_in_columns(run: Run, o: int, cell: tuple[str, Index]) -> tuple[str, Index]:
+    """The pinned cell of the convolution's own pictures in those of its columns."""
+    name, index = cell
+    if name == "y":
+        return "product", (o, flat_output(run, index))
+    if name == "w":
+        g, u, v = (0, *index)[-3:]
+        return "kernel", (o, int(np.ravel_multi_index((g, u, v), run.weight.shape[1:])))
+    return cell
 
 
 def turned(run: Run) -> list[Relation]:

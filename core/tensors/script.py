@@ -21,6 +21,7 @@ import inspect
 import json
 import keyword
 import re
+import symtable
 import sys
 import textwrap
 import zlib
@@ -216,7 +217,8 @@ class Embedding:
 def embed(functions: Iterable[Callable[..., Any]]) -> Embedding:
     """The functions and classes, and what they use of modules under the same top-level packages.
 
-    ValueError where two modules have different things under one name, or an import cannot be carried along.
+    ValueError where two modules have different things under one name, an import cannot be carried along, or what
+    stands behind a module's name (`kit.widened`) would be taken for an argument or a local of the function.
     """
     functions = [inspect.unwrap(function) for function in functions]
     ours = {function.__module__.partition(".")[0] for function in functions}
@@ -266,6 +268,7 @@ def _source_and_uses(module: str, statement: ast.stmt, ours: set[str]) -> tuple[
     first = min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", []))])
     lines = inspect.getsource(importlib.import_module(module)).splitlines()
     source = "\n".join(lines[first - 1 : statement.end_lineno])
+    own = _locals(symtable.symtable(source, module, "exec"))
     uses = []
     for node in ast.walk(statement):
         if isinstance(node, ast.Name):
@@ -273,9 +276,20 @@ def _source_and_uses(module: str, statement: ast.stmt, ours: set[str]) -> tuple[
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             owner = _our_module(module, node.value.id, ours)
             if owner:
+                if node.attr in own:
+                    raise ValueError(
+                        f"{node.value.id}.{node.attr} in {_bound(statement)[0]} of {module} cannot be carried along: "
+                        f"without its module it is the function's own {node.attr!r}"
+                    )
                 uses.append((owner, node.attr))
                 source = re.sub(rf"(?<![\w.]){node.value.id}\.{node.attr}\b", node.attr, source)
     return source, uses
+
+
+def _locals(table: symtable.SymbolTable) -> set[str]:
+    """The names that functions in this scope bind for themselves, arguments among them."""
+    own = set(table.get_locals()) if isinstance(table, symtable.Function) else set()
+    return own.union(*map(_locals, table.get_children()))
 
 
 def _our_module(module: str, name: str, ours: set[str]) -> str | None:

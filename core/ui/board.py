@@ -14,7 +14,8 @@ from torch import Tensor
 
 from core.figures import board as figures
 from core.figures.board import Board, Cells, Panel, Relation
-from core.figures.heatmap import LARGEST_CELL, PROJECTED, PROJECTED_TEXT, SMALLEST_TEXT, Index, Picture, cell_size
+from core.figures.heatmap import PROJECTED_TEXT, SMALLEST_TEXT, Picture
+from core.figures.montage import LARGEST_CELL, PROJECTED, Index, cell_size
 from core.ui import link
 from core.web import files
 

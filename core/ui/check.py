@@ -6,7 +6,7 @@ import streamlit as st
 
 from core import compare
 from core.compare import Comparison, Difference
-from core.figures.heatmap import number
+from core.figures.numbers import number
 from core.ops.operator import Call, Operator
 
 

@@ -20,8 +20,9 @@ from core.experiments.loading import ORDERS
 from core.figures import colour
 from core.figures.board import Cells, Panel, Relation
 from core.figures.gallery import panel
-from core.figures.heatmap import Outline, Picture, number
+from core.figures.heatmap import Outline, Picture
 from core.figures.lanes import Busy, boxes, lanes
+from core.figures.numbers import number
 from core.figures.walk import record
 from core.tensors.limits import Limits, times
 from core.tensors.script import Script

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from core.figures import colour, curves
 from core.figures.board import Cells, Panel, Relation
-from core.figures.heatmap import number
+from core.figures.numbers import number
 from core.figures.ridges import Ridge, boxes, ridges
 from core.figures.walk import record
 from core.ops import init

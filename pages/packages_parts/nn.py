@@ -19,7 +19,8 @@ from core.experiments.network import Passed
 from core.figures import colour, curves
 from core.figures.board import Cells, Panel
 from core.figures.gallery import panel, signed_bytes
-from core.figures.heatmap import Picture, number
+from core.figures.heatmap import Picture
+from core.figures.numbers import number
 from core.figures.walk import record
 from core.ops.activations import gelu, relu, tanh
 from core.ops.batch_norm import batch_norm

@@ -14,7 +14,8 @@ from core.experiments import descent
 from core.experiments.descent import Contestant, Race
 from core.figures import colour, curves
 from core.figures.board import Cells, Panel
-from core.figures.heatmap import Picture, number
+from core.figures.heatmap import Picture
+from core.figures.numbers import number
 from core.figures.surface import walked
 from core.figures.walk import record
 from core.ops import weight_decay as optim

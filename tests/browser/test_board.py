@@ -9,7 +9,7 @@ import torch
 from playwright.sync_api import Browser, Page
 
 from core.figures.board import Board, Cells, Panel, Relation
-from core.figures.heatmap import unchecked
+from core.figures.drawing import unchecked
 from core.ui import stand_alone
 from core.web.files import board_address
 from tests.browser.driving import move_slider, open_page, rest

@@ -211,10 +211,12 @@ def test_wrong_shapes_are_refused_in_a_sentence(text, says):
 @pytest.mark.parametrize("dtype", DTYPES.values())
 @pytest.mark.parametrize("fill", ["arange", "rows"])
 @pytest.mark.parametrize("shape", [(6, 5), (3,), (), (2, 0), (2, 3, 4), (300,)])
-def test_the_start_is_what_its_code_says(shape, dtype, fill):
+def test_the_start_counts_its_cells_or_those_of_each_row(shape, dtype, fill):
     x = start_tensor(shape, dtype, fill)
     assert (x.shape, x.dtype) == (shape, dtype)
-    assert torch.equal(eval(chain.start_code(shape, dtype, fill), {"torch": torch}), x)
+    cells = torch.arange(math.prod(shape)).reshape(shape)
+    numbers = cells % shape[-1] if fill == "rows" and x.numel() and shape else cells
+    assert torch.equal(x, numbers % 2 == 1 if dtype is torch.bool else numbers.to(dtype))
     assert Layout.of(x) == layout.fresh(shape)
 
 
@@ -267,7 +269,7 @@ def test_stages_tell_what_torch_did_and_the_prediction_agrees(case):
             continue
         facts, tensor = stage.facts, stage.tensor
         same = tensor.untyped_storage()._cdata == previous.tensor.untyped_storage()._cdata
-        assert facts.shares_storage_with_previous == same == (facts.storage == previous.facts.storage)
+        assert (facts.verdict in ("view", "itself", "in place")) == same == (facts.storage == previous.facts.storage)
         assert (facts.verdict == "itself") == (tensor is previous.tensor)
         assert facts.layout.shape == tuple(tensor.shape)
         assert facts.layout.stride == tensor.stride()
@@ -447,8 +449,8 @@ def test_what_changes_is_what_shares_the_cell(case, data):
     for other in write_through(stages, stage.number, index, value):
         facts = stages[other.number].facts
         shared = facts.storage == stage.facts.storage
-        expected = layout.indices_at(facts.layout, cell) if shared else []
-        assert [tuple(found) for found in other.changed.nonzero().tolist()] == expected
+        reads_it = torch.as_tensor(layout.addresses(facts.layout) == cell) & shared
+        assert torch.equal(other.changed, reads_it)
 
 
 def test_nan_over_nan_is_no_change():

@@ -189,17 +189,15 @@ def test_an_address_is_where_the_element_lies(x, data):
 
 
 @settings(max_examples=150, deadline=None)
-@given(tensors(), st.data())
-def test_all_addresses_find_the_numbers_in_the_storage_and_lead_back(x, data):
+@given(tensors())
+def test_all_addresses_find_the_numbers_in_the_storage(x):
     layout = Layout.of(x)
     table = lay.addresses(layout)
     assert table.shape == tuple(x.shape)
     cells = whole_storage(x)
     assert torch.equal(cells[torch.from_numpy(table)], x)
     assert lay.reading_order(layout) == table.ravel().tolist()
-    cell = data.draw(st.integers(0, cells.numel()))
-    expected = [index for index in np.ndindex(*x.shape) if lay.address(layout, index) == cell]
-    assert lay.indices_at(layout, cell) == expected
+    assert table.ravel().tolist() == [lay.address(layout, index) for index in np.ndindex(*x.shape)]
 
 
 def test_the_sum_is_written_in_numbers():
@@ -359,14 +357,14 @@ def test_minus_one_is_worked_out_as_torch_does(shape, numel):
 def test_broadcast_strides_are_those_of_expand_and_of_broadcasting(x, front, data):
     assume(x.dim() + len(front) <= 6)
     shape = (*front, *[data.draw(st.sampled_from([1, 3])) if n == 1 else n for n in x.shape])
-    assert lay.broadcast_stride(Layout.of(x), shape) == x.expand(shape).stride()
-    assert lay.broadcast_stride(Layout.of(x), shape) == torch.broadcast_to(x, shape).stride()
+    assert lay.expand_stride(Layout.of(x), shape)[1] == x.expand(shape).stride()
+    assert lay.expand_stride(Layout.of(x), shape)[1] == torch.broadcast_to(x, shape).stride()
 
 
 @pytest.mark.parametrize("shape", [(3,), (3, 5), (3, -2)])
 def test_what_does_not_broadcast_is_refused(shape):
     with pytest.raises(RuntimeError, match="expand"):
-        lay.broadcast_stride(lay.fresh((2, 4)), shape)
+        lay.expand_stride(lay.fresh((2, 4)), shape)
 
 
 # ---- cache lines -----------------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from core.figures import board as figures
 from core.figures import colour
 from core.figures.board import Board, Cells, Panel, Relation
-from core.figures.heatmap import Picture, unchecked
+from core.figures.drawing import unchecked
+from core.figures.heatmap import Picture
 
 
 def shown(picture: Picture, **more: object) -> dict:

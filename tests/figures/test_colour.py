@@ -190,3 +190,8 @@ def test_lines_and_outlines_differ_without_colour():
     assert len(set(curves.DASHES)) == len(curves.SERIES)
     assert len(set(timing.MARKS.values())) == len(timing.COLOURS)
     assert Outline([(0, 0)]).line["dash"] != Outline([(0, 0)], colour.USED).line["dash"]
+
+
+@pytest.mark.parametrize("name", [*colour.SIGNED, *colour.MAGNITUDE, *colour.IDENTITY, colour.EMPTY])
+def test_the_ink_can_be_read_on_every_colour(name):
+    assert contrast(name, colour.INK) >= 5

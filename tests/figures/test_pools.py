@@ -1,69 +1,21 @@
-"""What is drawn and said of a pooling: windows, winners and divisors are those of torch's own runs."""
+"""What is drawn and said of a pooling, and which cells hang together, proven by torch's own gradients."""
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.experiments import pooling as runs
 from core.figures import board, pools
 from core.figures.board import Board
 from core.ops.pooling import change, shifted
 from tests.linking import partners
+from tests.poolings import pooled, settings_of, some_settings
 
 
-def settings_of(kernel=3, stride=2, padding=1, dilation=1, ceil=False, counted=True) -> dict:
-    return {
-        "kernel_size": kernel, "stride": stride, "padding": padding, "dilation": dilation, "ceil_mode": ceil,
-        "count_include_pad": counted,
-    }  # fmt: skip
-
-
-def pooled(x, given) -> pools.Run:
-    try:
-        return pools.pool(x, given)
-    except RuntimeError:
-        assume(False)
-        raise
-
-
-some_settings = st.builds(
-    settings_of, st.integers(2, 4), st.sampled_from([None, 1, 2, 3]), st.integers(0, 1), st.integers(1, 2),
-    st.booleans(), st.booleans(),
-)  # fmt: skip
-
-
-@settings(max_examples=60, deadline=None)
-@given(some_settings, st.integers(2, 7), st.integers(2, 7), st.integers(0, 99))
-def test_windows_winners_and_divisors_remake_torchs_outputs(given_, height, width, seed):
-    x = torch.randint(-9, 10, (height, width), generator=torch.Generator().manual_seed(seed)).float()
-    run = pooled(x, given_)
-    assert torch.equal(run.max.output, F.max_pool2d(x[None], **pools.settings_of("max", given_))[0])
-    average = F.avg_pool2d(x[None], **pools.settings_of("average", given_))[0]
-    for pool in run.pools:
-        for out in [tuple(cell) for cell in torch.ones_like(pool.output).nonzero().tolist()]:
-            values = [x[cell].item() for cell in pools.window_cells(run, pool, out)]
-            if pool.kind == "average":
-                assert sum(values) / int(pool.divisors[out]) == pytest.approx(average[out].item(), abs=1e-5)
-            elif values:
-                assert x[pool.winner(out, width)].item() == max(values) == run.max.output[out].item()
-            for at in pools.window_cells(run, pool, out):
-                assert out in pool.windows.using(at)
-
-
-@settings(max_examples=40, deadline=None)
-@given(some_settings, st.integers(0, 99))
-def test_an_input_wins_as_many_windows_as_its_gradient_says(given_, seed):
-    x = torch.randint(0, 4, (6, 5), generator=torch.Generator().manual_seed(seed)).float()
-    run = pooled(x, given_)
-    assume(run.max.output.isfinite().all())
-    grad = pools.gradient("max", run, torch.ones_like(run.max.output))
-    for at in [(0, 0), (2, 3), (5, 4)]:
-        assert len(pools.won_by(run, run.max, at)) == grad[at]
-
-
-def board_of(run: pools.Run) -> Board:
+def board_of(run: runs.Run) -> Board:
     parts = pools.equation(run, 800, 400)
     panels = [part if isinstance(part, board.Panel) else board.panel(part, 20) for part in parts]
     return Board(panels, [], pools.links(run), pools.sentences(run))
@@ -85,9 +37,9 @@ def test_outputs_light_their_windows_and_winners_both_ways(given_, height, width
     x = torch.randperm(height * width, generator=torch.Generator().manual_seed(seed)).reshape(height, width).float()
     run = pooled(x, given_)
     leaf = x.clone().requires_grad_()
-    highest = F.max_pool2d(leaf[None], **pools.settings_of("max", given_))[0]
-    mean = F.avg_pool2d(leaf[None], **pools.settings_of("average", given_))[0]
-    shown, source = board_of(run), pools.DENSE if pools.apart(run) else "x"
+    highest = F.max_pool2d(leaf[None], **runs.settings_of("max", given_))[0]
+    mean = F.avg_pool2d(leaf[None], **runs.settings_of("average", given_))[0]
+    shown, source = board_of(run), pools.DENSE if runs.apart(run) else "x"
     for out in np.ndindex(*mean.shape):
         assert within(partners(shown, "average", out)[source], x) == reached(mean[out], leaf)
     wins: dict[tuple[int, ...], set] = {}
@@ -103,7 +55,7 @@ def test_outputs_light_their_windows_and_winners_both_ways(given_, height, width
         assert partners(shown, "x", at, "winner")["max"] == wins.get(at, set())
 
 
-def run_window(run: pools.Run, out: tuple[int, ...]) -> list[tuple[int, ...]]:
+def run_window(run: runs.Run, out: tuple[int, ...]) -> list[tuple[int, ...]]:
     """The window of a maximum by torch's definition, padding included."""
     k, p, d = (run.settings[name] for name in ("kernel_size", "padding", "dilation"))
     s = run.settings["stride"] or k
@@ -116,7 +68,7 @@ def test_a_gradient_lights_where_it_goes(given_, seed):
     x = torch.randint(0, 9, (5, 6), generator=torch.Generator().manual_seed(seed)).float()
     run = pooled(x, given_)
     came = {pool.kind: torch.rand_like(pool.output) for pool in run.pools}
-    went = {kind: pools.gradient(kind, run, came[kind]) for kind in came}
+    went = {kind: runs.gradient(kind, run, came[kind]) for kind in came}
     parts = pools.backward(run, came, went, 800, 400)
     shown = Board([board.panel(part, 20) for part in parts], [], pools.backward_links(run))
     for at in np.ndindex(*x.shape):
@@ -136,7 +88,7 @@ def test_ties_and_divisors_are_counted_for_all_windows_at_once(given_, seed):
     run = pooled(x, given_)
     for out in np.ndindex(*run.max.output.shape):
         held = [x[cell].item() for cell in run_window(run, out) if within({cell}, x)]
-        assert pools.ties(run)[out] == held.count(max(held))
+        assert runs.ties(run)[out] == held.count(max(held))
     said = pools.divisors(run)
     for place, out in enumerate(np.ndindex(*run.average.output.shape)):
         assert said[place] == pools.division(run, out)
@@ -144,7 +96,7 @@ def test_ties_and_divisors_are_counted_for_all_windows_at_once(given_, seed):
 
 @pytest.mark.parametrize("given_", [settings_of(), settings_of(stride=3), settings_of(ceil=True), settings_of(2, 2, 1)])
 def test_padding_is_drawn_on_all_four_sides_and_blank(given_):
-    run = pools.pool(torch.ones(6, 6), given_)
+    run = runs.pool(torch.ones(6, 6), given_)
     x = pools.equation(run, 800, 400)[0]
     edges = [x.values.shape[d] - 1 for d in (0, 1)]
     for corner in [(0, 0), (0, edges[1]), (edges[0], 0), tuple(edges)]:
@@ -155,25 +107,13 @@ def test_padding_is_drawn_on_all_four_sides_and_blank(given_):
 
 def test_an_image_lights_its_windows_and_winners():
     x = torch.rand(20, 24)
-    run = pools.pool(x, settings_of())
+    run = runs.pool(x, settings_of())
     shown = board_of(run)
     leaf = x.clone().requires_grad_()
     highest = F.max_pool2d(leaf[None], 3, 2, 1)[0]
     assert partners(shown, "max", (4, 5), "winner")["x"] == reached(highest[4, 5], leaf)
     assert len(partners(shown, "max", (0, 0))["x"]) == 4, "padding is no cell of an image"
     assert partners(shown, "max", (4, 5))["average"] == {(4, 5)}
-
-
-def test_the_nearest_run_goes_with_every_input_and_kernel():
-    for k in range(1, 9):
-        for stride in (None, 1, 4):
-            run = pools.nearest(torch.ones(1, 1), settings_of(k, stride, 0, 3, True))
-            assert run.max.output.numel() >= 1
-
-
-def test_a_window_of_padding_alone_is_refused():
-    with pytest.raises(RuntimeError, match="padding alone"):
-        pools.pool(torch.ones(2, 2), settings_of(2, 1, 1, 3))
 
 
 def test_a_dropped_window_is_said():

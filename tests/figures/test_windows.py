@@ -6,59 +6,40 @@ import re
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import conv2d
 
+from core.experiments.convolution import Run, convolve, unroll
+from core.experiments.windows import padding_cells
 from core.figures import board
 from core.figures.board import Board
-from core.figures.heatmap import Montage, cell_size
 from core.figures.images import image, shades
+from core.figures.montage import Montage, cell_size
 from core.figures.slide import corr2d_walk, slide, slide_walk
 from core.figures.windows import (
-    Run,
     bias_picture,
-    convolve,
+    column_pictures,
     costs,
     equation,
     image_panels,
     input_picture,
     kernel_picture,
     links,
-    nearest,
     output_arithmetic,
     output_picture,
-    padding_cells,
+    pinned_in_columns,
     sentences,
     sizes,
     spelled,
     turned,
-    unroll,
 )
 from core.ops.convolution import corr2d
+from tests.convolutions import runs
 from tests.figures.checking import valid
 from tests.linking import partners
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same'")
-small = st.integers(1, 3)
-
-
-@st.composite
-def runs(draw: st.DrawFn) -> Run:
-    """Convolutions of whole numbers, with all settings."""
-    groups = draw(st.integers(1, 2))
-    in_group, out_group = draw(st.integers(1, 2)), draw(st.integers(1, 2))
-    kh, kw = draw(small), draw(small)
-    stride, dilation, padding = draw(small), draw(st.integers(1, 2)), draw(st.sampled_from([0, 1, 2, "valid", "same"]))
-    height, width = draw(st.integers(1, 6)), draw(st.integers(1, 6))
-    pad = padding if isinstance(padding, int) else 0
-    assume(padding != "same" or stride == 1)
-    assume(padding == "same" or min(height - dilation * (kh - 1), width - dilation * (kw - 1)) + 2 * pad >= 1)
-    generator = torch.Generator().manual_seed(draw(st.integers(0, 999)))
-    x = torch.randint(-4, 5, (groups * in_group, height, width), generator=generator).float()
-    weight = torch.randint(1, 9, (groups * out_group, in_group, kh, kw), generator=generator).float()
-    bias = torch.arange(1.0, len(weight) + 1) if draw(st.booleans()) else None
-    return convolve(x, weight, bias, {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups})
 
 
 def board_of(run: Run) -> Board:
@@ -79,14 +60,6 @@ def full(run: Run, index: tuple[int, ...]) -> tuple[int, ...]:
 def of(run: Run, name: str, index: tuple[int, ...]) -> tuple[int, ...]:
     """The index as the picture `name` counts it: without channels where there is one of each."""
     return index[-2:] if run.flat else index
-
-
-@settings(max_examples=100, deadline=None)
-@given(runs())
-def test_the_run_is_torchs(run):
-    expected = conv2d(run.x, run.weight, run.bias, **run.settings)
-    assert torch.equal(run.output, expected)
-    assert run.windows.outputs == expected.shape[1:]
 
 
 def reached(grad: torch.Tensor, before: tuple[int, ...] = ()) -> set[tuple[int, ...]]:
@@ -242,8 +215,9 @@ def test_a_column_hangs_together_with_its_window_its_output_and_the_kernel(data)
     o, p, q = a_cell(data.draw, *run.output.shape)
     length = run.windows.outputs[0] * run.windows.outputs[1]
     unrolled = unroll(run, o, range(length), run.weight[0].numel())
-    pictures = [unrolled.kernel, unrolled.columns, unrolled.outputs, input_picture(run)]
-    shown = Board([board.panel(picture, 20) for picture in pictures], [], unrolled.links)
+    drawn = column_pictures(run, unrolled)
+    pictures = [drawn.kernel, drawn.columns, drawn.outputs, input_picture(run)]
+    shown = Board([board.panel(picture, 20) for picture in pictures], [], drawn.links)
     at = p * run.windows.outputs[1] + q
     found = partners(shown, "product", (o, at))
     assert {at} == {column for _, column in found["columns"]}
@@ -252,10 +226,9 @@ def test_a_column_hangs_together_with_its_window_its_output_and_the_kernel(data)
     x = board.panel(input_picture(run), 20)
     for k in range(run.weight[0].numel()):
         (copied,) = partners(shown, "columns", (k, at))["x"]
-        assert number_at(x, copied) == unrolled.columns.values[k, at].item()
-    (back,) = [index for name, index in [unrolled.pinned(run, o, ("y", of(run, "y", (o, p, q))))] if name == "product"]
-    assert back == (o, at)
-    assert unrolled.columns.picks[at] == ", ".join(map(str, of(run, "y", (o, p, q))))
+        assert number_at(x, copied) == unrolled.columns[k, at].item()
+    assert pinned_in_columns(run, o, ("y", of(run, "y", (o, p, q)))) == ("product", (o, at))
+    assert drawn.columns.picks[at] == ", ".join(map(str, of(run, "y", (o, p, q))))
 
 
 def test_a_place_of_the_kernel_hangs_together_with_its_turned_place():
@@ -265,11 +238,6 @@ def test_a_place_of_the_kernel_hangs_together_with_its_turned_place():
     numbers = torch.arange(6).reshape(2, 3)
     for u, v in numbers.flip(-2, -1).argwhere().tolist():
         assert numbers.flip(-2, -1)[down[u], across[v]] == numbers[u, v]
-
-
-def test_the_nearest_run_goes_with_every_input_and_kernel():
-    settings_ = {"stride": 4, "padding": "same", "dilation": 3, "groups": 1}
-    assert nearest(torch.ones(1, 1, 1), torch.ones(1, 1, 7, 7), None, settings_, ()).output.shape == (1, 1, 1)
 
 
 @settings(max_examples=50, deadline=None)
@@ -285,15 +253,6 @@ def test_sizes_and_costs_are_those_of_the_run(run):
     assert f"**{sum(p.numel() for p in layer.parameters()):,} parameters**" in costs(run)
     ones = conv2d(run.steps.padded[0] * 0 + 1, run.weight * 0 + 1, **run.settings | {"padding": 0})
     assert f"**{int(ones.sum()):,} multiply-adds**" in costs(run)  # 1·1 for each
-
-
-def test_a_refusal_says_what_torch_says():
-    weight = torch.ones(1, 1, 3, 3)
-    settings_ = {"stride": 2, "padding": "same", "dilation": 1, "groups": 1}
-    with pytest.raises(RuntimeError, match="padding='same' is not supported for strided convolutions"):
-        convolve(torch.ones(1, 5, 5), weight, None, settings_)
-    with pytest.raises(RuntimeError, match="Kernel size can't be greater than actual input size"):
-        convolve(torch.ones(1, 2, 2), weight, None, settings_ | {"padding": 0})
 
 
 def test_long_sums_are_cut_and_negative_numbers_bracketed():

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.figures import board as figures
 from core.figures.board import Board, Panel
-from core.figures.heatmap import Montage
+from core.figures.montage import Montage
 from core.ui.board import DRAWN
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from core import compare
-from core.figures.heatmap import number
+from core.figures.numbers import number
 from core.ops import dropout
 from core.ops.operator import Call
 from core.ui import check

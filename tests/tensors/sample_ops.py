@@ -67,3 +67,23 @@ class Scale:
 
     def __call__(self, input: Tensor) -> Tensor:
         return input * self.by
+
+
+def takes_the_name(input: Tensor, quarter: float) -> Tensor:
+    return helpers.quarter(input) * quarter
+
+
+def binds_the_name(input: Tensor) -> Tensor:
+    quarter = [helpers.quarter(number) for number in input]
+    return torch.stack(quarter)
+
+
+def names_it_within(input: Tensor) -> Tensor:
+    return torch.stack([helpers.quarter(input) for quarter in range(4)])
+
+
+class Quarter:
+    """A method's name is no local of it."""
+
+    def quarter(self, input: Tensor) -> Tensor:
+        return helpers.quarter(input)

@@ -253,6 +253,16 @@ def test_a_name_for_two_things_is_refused():
         embed([sample_ops.even, sample_helpers.even])
 
 
+@pytest.mark.parametrize("function", [sample_ops.takes_the_name, sample_ops.binds_the_name, sample_ops.names_it_within])
+def test_a_function_of_another_module_that_would_be_taken_for_a_local_is_refused(function):
+    with pytest.raises(ValueError, match=f"helpers.quarter in {function.__name__} of .* cannot be carried along"):
+        embed([function])
+
+
+def test_a_method_may_be_called_like_the_function_that_it_uses():
+    assert "        return quarter(input)" in embed([sample_ops.Quarter]).pieces[-1]
+
+
 def not_at_the_top():
     def inner():
         return 0
@@ -287,6 +297,12 @@ def test_scripts_that_could_not_run_are_refused(change, sentence):
 
 MODULES = [importlib.import_module(f"core.ops.{module.name}") for module in pkgutil.iter_modules(core.ops.__path__)]
 OPERATORS = [operator for module in MODULES for operator in getattr(module, "OPERATORS", ())]
+
+
+@pytest.mark.parametrize("operator", OPERATORS, ids=[operator.name for operator in OPERATORS])
+def test_no_form_of_an_operator_uses_a_name_that_it_also_binds(operator):
+    forms = (operator.textbook, operator.textbook_call, operator.manual, operator.backward)
+    assert embed([form for form in forms if form is not None]).pieces
 
 
 @pytest.mark.parametrize("operator", OPERATORS, ids=[operator.name for operator in OPERATORS])

@@ -1,24 +1,23 @@
 """The app that `streamlit run app.py` serves: warm before the first reader, and one script for every address."""
 
-import asyncio
-
 import pytest
-import websockets
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.web.server.app_discovery import discover_asgi_app
+from websockets.sync.client import connect
 
 from core.topics import SECTIONS
 from tests.serving import ROOT, free_port, start_server
 
 
-async def first_run(port: int, page: str) -> list[ForwardMsg]:
+def first_run(port: int, page: str) -> list[ForwardMsg]:
     """All that a reader is sent who opens a link straight to a page, to the end of the first run of the script."""
-    async with websockets.connect(f"ws://127.0.0.1:{port}/_stcore/stream", subprotocols=["streamlit"]) as socket:
-        await socket.send(BackMsg(rerun_script={"page_name": page}).SerializeToString())
+    address = f"ws://127.0.0.1:{port}/_stcore/stream"
+    with connect(address, subprotocols=["streamlit"]) as socket:
+        socket.send(BackMsg(rerun_script={"page_name": page}).SerializeToString())
         messages = []
         while not messages or messages[-1].WhichOneof("type") != "script_finished":
-            messages.append(ForwardMsg.FromString(await asyncio.wait_for(socket.recv(), 30)))
+            messages.append(ForwardMsg.FromString(socket.recv(timeout=30)))
         return messages
 
 
@@ -31,7 +30,7 @@ def test_a_link_straight_to_a_page_may_be_the_first_request_of_a_process(tmp_pat
     port, log = free_port(), tmp_path / "log"
     server = start_server(port, log=log)
     try:
-        messages = asyncio.run(first_run(port, "dropout"))
+        messages = first_run(port, "dropout")
     finally:
         server.terminate()
         server.wait(10)

@@ -91,11 +91,15 @@ class Windows:
     dilation: Pair
     outputs: Pair
 
+    @property
+    def pads(self) -> Pads:
+        """The cells around the input: its padding, and behind it as much more as a window reaches farther."""
+        rows, cols = ((p, max(p, self._end(d) - self.input_size[d])) for d, p in enumerate(self.padding))
+        return rows, cols
+
     def pad(self, input: Tensor, value: float) -> Tensor:
         """The input (…, H, W) with `value` around it."""
-        (top, bottom), (left, right) = (
-            (self.padding[d], max(self.padding[d], self._end(d) - self.input_size[d])) for d in (0, 1)
-        )
+        (top, bottom), (left, right) = self.pads
         return torch.nn.functional.pad(input, (left, right, top, bottom), value=value)
 
     def of(self, padded: Tensor) -> Tensor:

@@ -1,0 +1,29 @@
+"""How a number is written: as short as it can be said, or as exact as there is room."""
+
+import math
+from collections.abc import Callable
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number as short as it can be said: 19, -0.25, 1.2e-5, nan."""
+    if math.isnan(value) or math.isinf(value):
+        return str(value).replace("inf", "∞")
+    if value == int(value) and abs(value) < 10**6:
+        return str(int(value))
+    return f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
+
+
+def decimals(value: float, places: int) -> str:
+    """A number rounded to so many decimals. An exact 0 is "0", a rounded one keeps its decimals but no sign: "0.00"."""
+    if not math.isfinite(value) or value == int(value) or abs(value) >= 1000:
+        return number(value, 2)
+    rounded = f"{value:.{places}f}"
+    return rounded if float(rounded) else rounded.lstrip("-")
+
+
+SPELLINGS: tuple[Callable[[float], str], ...] = (  # from the most exact to the shortest
+    number,
+    lambda value: decimals(value, 2),
+    lambda value: decimals(value, 1),
+    lambda value: number(value, 1),
+)

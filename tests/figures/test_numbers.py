@@ -1,0 +1,29 @@
+"""How numbers are written."""
+
+import math
+
+import pytest
+
+from core.figures.numbers import decimals, number
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (19.0, "19"),
+        (-0.25, "-0.25"),
+        (1.2e-5, "1.2e-5"),
+        (math.nan, "nan"),
+        (-math.inf, "-∞"),
+        (1e30, "1e30"),
+        (0.1, "0.1"),
+    ],
+)
+def test_number(value, said):
+    assert number(value) == said
+
+
+def test_decimals_tell_zero_from_almost_zero():
+    assert decimals(0.0, 2) == "0"
+    assert decimals(0.0004, 2) == "0.00"
+    assert decimals(-0.0004, 2) == "0.00"
