@@ -36,6 +36,10 @@ class Topic:
     question: str  # what the page answers, in one line
     operators: tuple[Operator, ...] = ()
 
+    def operator(self, name: str) -> Operator:
+        """The topic's operator of this name."""
+        return next(operator for operator in self.operators if operator.name == name)
+
 
 TOPICS: tuple[Topic, ...] = (
     Topic(

@@ -35,6 +35,7 @@ WIDTH = 190  # pixels of a control in a row: four beside each other on a project
 FEW = 4  # up to so many options are shown side by side
 LONGEST_QUOTE = 40  # characters of a refused value that are quoted back
 LARGEST_SEED = 9999
+OPEN_MORE, COMPLAINTS = "open more", "complaints"  # what a page lays aside about its complaints
 
 
 def forget() -> None:
@@ -42,6 +43,7 @@ def forget() -> None:
     page = state.current()
     page.settings.clear()
     page.parts.clear()
+    page.complaints.clear()
 
 
 def settings() -> dict[str, Setting]:
@@ -61,6 +63,13 @@ def reset() -> None:
     page.own.clear()
 
 
+def set_up(asked: Mapping[str, str]) -> None:
+    """Put the page at its defaults and at what a link asks for; to be called before the page is drawn."""
+    reset()
+    page = state.current()
+    page.link |= {key: text for key, text in asked.items() if not link.locked(key)}
+
+
 def main() -> Any:
     """The row of the page's main controls, which wraps where it is narrow and which a link can hide."""
     return row("main")
@@ -68,9 +77,20 @@ def main() -> Any:
 
 def more() -> Any:
     """Where the page's other controls stand: behind *More settings*, which stays as the reader leaves it."""
+    if state.own().pop(OPEN_MORE, False):
+        st.session_state["more"] = True
     folded = st.container(key="controls-more")
     with folded:
         return expander("more", "More settings").container(horizontal=True, gap="medium", vertical_alignment="top")
+
+
+def show_complaints() -> None:
+    """Open *More settings* where a sentence that stands in it is new: run the page again with it open."""
+    page = state.current()
+    known, page.own[COMPLAINTS] = page.own.get(COMPLAINTS, ()), tuple(page.complaints)
+    if page.values.get("more") is False and set(page.complaints) - set(known):
+        page.own[OPEN_MORE] = True
+        st.rerun()
 
 
 def row(name: str = "main") -> Any:
@@ -405,6 +425,7 @@ def note(key: str, label: str, value: Any, default: Any, text: str | None = None
 
 def complain(sentence: str, icon: str = "error") -> None:
     """Say under a control what is wrong with what it was given."""
+    state.current().complaints.append(sentence)
     st.markdown(f":orange[:material/{icon}:] :small[{sentence}]")
 
 

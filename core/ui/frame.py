@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl
 
 import streamlit as st
 
@@ -13,7 +14,7 @@ from core.experiments.claim import Claim
 from core.ops.operator import Operator
 from core.ops.threads import settle_thread
 from core.topics import PAGES, Topic
-from core.ui import board, code, controls, history, link, predict, share, start, state, take_away, timing_panel
+from core.ui import board, code, controls, history, link, predict, share, start, state, take_away, timing_panel, words
 
 T = TypeVar("T")
 # Readers' pages are computed in turn: at once they would only take the interpreter from each other at every call of
@@ -52,10 +53,26 @@ HIDDEN_AS = {"Walk through": "walk", "Take away": "take-away"}  # where a tab's 
 
 @dataclass(frozen=True)
 class Pitfall:
-    """A claim that people believe, and the run that refutes it (a function that shows it on the reader's input)."""
+    """A claim that people believe, and the run that refutes it on the reader's input.
+
+    `run` is an experiment with the reader's input bound to it (`partial(runs.two_draws, x, p)`); what it finds out is
+    put into `says`, a template for `words.say` or a function that chooses one by the facts, and drawn by `picture`.
+    A run without `says` shows itself.
+    """
 
     claim: str
-    refute: Callable[[], None]
+    run: Callable[[], Any]
+    says: str | Callable[[Any], str] = ""
+    picture: Callable[[Any], None] | None = None
+
+
+@dataclass(frozen=True)
+class Try:
+    """A link that sets the page up for something worth seeing, and what to look for in it."""
+
+    title: str
+    link: str  # "p=0.9&mode=train"
+    look: str
 
 
 def page(name: str, lesson: Callable[[Topic], None]) -> None:
@@ -74,6 +91,7 @@ def page(name: str, lesson: Callable[[Topic], None]) -> None:
             controls.forget()
             board.forget()
             lesson(topic)
+            controls.show_complaints()
             state.say_address()
             start.freeze(name)
 
@@ -111,6 +129,14 @@ def attempt(key: str, build: Callable[[], T]) -> T | None:
     return result
 
 
+def refused(says: str, why: str = "", mends: Mapping[str, Callable[[], None]] | None = None) -> None:
+    """A refusal in torch's own words, the reason in ours, and what mends it, one click each."""
+    st.error(says + (f"  \n{why}" if why else ""), icon=":material/block:")
+    with st.container(horizontal=True):
+        for label, mend in (mends or {}).items():
+            st.button(label, key=f"mend {label}", on_click=mend)
+
+
 def below(
     topic: Topic,
     *,
@@ -118,6 +144,7 @@ def below(
     walk: Callable[[], None] | None = None,
     questions: Sequence[predict.Draw] = (),
     take: Callable[[], take_away.TakeAway] | None = None,
+    tries: Sequence[Try] = (),
     more: Mapping[str, Callable[[], None]] | None = None,
     functions: Sequence[Callable[..., Any]] = (),
     operator: Operator | None = None,
@@ -127,6 +154,8 @@ def below(
     `functions` are shown as code ahead of the operators. Code and Timing open at `operator`, which the page's controls
     have chosen, or else at the topic's first.
     """
+    if tries and not link.hidden("try"):
+        show_tries(tries)
     parts: dict[str, Callable[[], None]] = dict(more or {})
     if pitfalls:
         parts["Pitfalls"] = lambda: show_pitfalls(pitfalls)
@@ -171,7 +200,35 @@ def show_pitfalls(pitfalls: Sequence[Pitfall]) -> None:
         part = controls.expander(f"claim{number}", f"**“{pitfall.claim}”**", number == 1)
         if part.open:
             with part:
-                pitfall.refute()
+                refute(pitfall, number)
+
+
+def refute(pitfall: Pitfall, number: int) -> None:
+    """Run it, say and draw what it found, and show its code to whoever asks."""
+    facts = pitfall.run()
+    if not pitfall.says:
+        return
+    st.markdown(words.say(pitfall.says if isinstance(pitfall.says, str) else pitfall.says(facts), facts))
+    if pitfall.picture:
+        pitfall.picture(facts)
+    if controls.toggle(f"run{number}", "Show the code of this run", linked=False):
+        st.code(code.source(pitfall.run), language="python", wrap_lines=True)
+
+
+def show_tries(tries: Sequence[Try]) -> None:
+    """The links of a page, and what to look for once one is chosen; the page says itself which one it stands at."""
+    at = {**state.current().link, **{key: setting.text for key, setting in controls.settings().items()}}
+    links = [dict(parse_qsl(each.link)) for each in tries]
+    chosen = next((i for i, asked in enumerate(links) if asked.items() <= at.items()), None)
+    key = f"try {chosen}"  # another control for another state: what it stands at follows the page
+
+    def set_up() -> None:
+        if (picked := st.session_state.get(key)) is not None:
+            controls.set_up(links[picked])
+
+    st.pills("Try", range(len(tries)), format_func=lambda i: tries[i].title, default=chosen, key=key, on_change=set_up)
+    if chosen is not None:
+        st.markdown(tries[chosen].look)
 
 
 @functools.lru_cache(maxsize=64)

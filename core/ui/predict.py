@@ -1,9 +1,10 @@
 """Predict, then look: questions whose answers the code computes for the reader's own settings."""
 
+import json
 import math
 import random
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -28,6 +29,7 @@ class Question:
     options: tuple[str, ...] = ()
     tolerance: float = 0.01
     picture: Callable[[], None] | None = None  # draws the explanation
+    covers: tuple[str, ...] = ()  # the pictures on the page, by name, that give the answer away while it is asked for
 
     def accepts(self, given: str) -> bool:
         """Whether an answer says the same as the right one, however it is spelt."""
@@ -73,11 +75,27 @@ def show(page: str, draws: Sequence[Draw]) -> None:
         if not link.locked("draw"):
             st.button("New questions", icon=":material/casino:", on_click=redraw)
         counted = st.container(width="content")
+    covered: set[str] = set()
     for number, make in enumerate(draws):
-        question = make(random.Random(f"{page} {number} {draw}"))
+        question, mark = make(random.Random(f"{page} {number} {draw}")), (page, number, draw)
         with st.container(border=True):
-            one(question, (page, number, draw))
+            one(question, mark)
+        if mark not in st.session_state.get(ANSWERS, {}):
+            covered.update(question.covers)
+    if covered:
+        st.html(cover(covered))
     counted.markdown(score())
+
+
+def cover(pictures: Iterable[str]) -> str:
+    """The style that hides these pictures, and the line that spells their numbers, while a question is open."""
+    chosen = ", ".join(f".board .panel[data-panel={json.dumps(name)}]" for name in sorted(pictures))
+    return (
+        f"<style>:is({chosen}) > * {{ visibility: hidden !important; }} .board .line {{ visibility: hidden; }}"
+        f":is({chosen})::after {{ content: 'covered until you answer'; position: absolute; inset: 0; display: grid; "
+        "place-items: center; visibility: visible; border: 1px dashed; border-radius: .5rem; font-size: .8rem; "
+        "text-align: center; }</style>"
+    )
 
 
 def redraw() -> None:

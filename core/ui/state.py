@@ -42,6 +42,7 @@ class Kept:
     )  # what each took then: Streamlit makes a slider anew by them
     link: dict[str, str] = field(default_factory=dict)  # parameters of the address that no control has taken up
     refused: dict[str, str] = field(default_factory=dict)  # what was asked for in vain; empty once mended
+    complaints: list[str] = field(default_factory=list)  # what the last run said under its controls
     address: dict[str, str] = field(default_factory=dict)  # the parameters as last seen or written
     own: dict[str, Any] = field(default_factory=dict)  # whatever else the page's code lays aside
 

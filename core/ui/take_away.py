@@ -1,5 +1,6 @@
 """Take away: a script and a notebook that make the numbers on screen, the tensors, and the pictures."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -8,6 +9,7 @@ import streamlit as st
 import torch
 
 from core.figures.board import Board
+from core.ops.operator import Call, Operator
 from core.tensors.files import to_npy
 from core.tensors.script import Script, to_notebook, to_python
 from core.ui import board, controls, stand_alone
@@ -19,6 +21,24 @@ class TakeAway:
 
     script: Script
     tensors: Mapping[str, torch.Tensor] = field(default_factory=dict)
+
+
+def of(
+    operator: Operator, call: Call, tensors: Mapping[str, torch.Tensor], *, title: str, seed: int | None = None
+) -> TakeAway:
+    """What a page gives to take home whose picture is one call of an operator with one result."""
+    names = list(inspect.signature(operator.manual).parameters)
+    given = dict(zip(names, call.args, strict=False)) | dict(call.kwargs)
+    inputs = {name: value for name, value in given.items() if isinstance(value, torch.Tensor)}
+    written = [name if name in inputs else repr(given[name]) for name in names[: len(call.args)]]
+    written += [f"{name}={name if name in inputs else repr(value)}" for name, value in call.kwargs.items()]
+    arguments = ", ".join(written)
+    script = Script(
+        title=title, inputs=inputs, functions=(operator.manual,), results=("output",), seed=seed,
+        calls=(f"output = {operator.manual.__name__}({arguments})",),
+        reference={"output": f"{operator.mirrors}({arguments})"},
+    )  # fmt: skip
+    return TakeAway(script, tensors)
 
 
 def show(page: str, take: TakeAway) -> None:
