@@ -8,10 +8,10 @@ from core.web.files import FilesFromMemory
 from core.web.headers import SecurityHeaders
 from core.web.together import Together
 
+MIDDLEWARE = (FilesFromMemory, SecurityHeaders, Together)  # what is asked for passes them in this order
+
 if __name__ == "__main__":
     start.set_up()
     start.navigation().run()
 else:
-    app = st.App(
-        __file__, lifespan=start.lifespan, middleware=[Middleware(FilesFromMemory), Middleware(SecurityHeaders), Middleware(Together)]
-    )
+    app = st.App(__file__, lifespan=start.lifespan, middleware=list(map(Middleware, MIDDLEWARE)))

@@ -4,28 +4,39 @@ Streamlit's page draws itself anew for each of the forty messages of a run, whil
 in the head of the page, `core/ui/assets/together.js`, lets them wait for the run's last.
 """
 
-from starlette.datastructures import MutableHeaders
+import gzip
+
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.web import files
 
+# Of a page's request: what would be answered with a body that cannot be written into, or with none.
+LEFT_OUT = (b"accept-encoding", b"if-none-match", b"if-modified-since")
+
 
 class Together:
-    """Middleware that puts the script into the head of each page of HTML, before Streamlit's own."""
+    """Middleware that puts the script into the head of each page, before Streamlit's own."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on, with another `send`, as ASGI has it."""
-        await self.app(scope, receive, WithScript(send).send if scope["type"] == "http" else send)
+        """Ask for a page as plain text and write into it; pass on all else, as ASGI has it."""
+        if scope["type"] != "http" or "text/html" not in Headers(scope=scope).get("accept", ""):
+            await self.app(scope, receive, send)
+            return
+        packed = "gzip" in files.accepted(Headers(scope=scope).get("accept-encoding", ""))
+        plain = [(name, value) for name, value in scope["headers"] if name not in LEFT_OUT]
+        await self.app({**scope, "headers": plain}, receive, Page(send, packed).send)
 
 
-class WithScript:
-    """An answer over HTTP on its way out; a page is kept until it is whole."""
+class Page:
+    """An answer on its way out; if it is a page, it is kept until it is whole."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, packed: bool) -> None:
         self._send = send
+        self._packed = packed
         self._start: Message | None = None
         self._body = b""
 
@@ -42,13 +53,17 @@ class WithScript:
 
     async def _send_page(self, start: Message) -> None:
         script = f'<head><script src="{files.together_address()}"></script>'.encode()
-        body = self._body.replace(b"<head>", script, 1)
-        if start["status"] == 200 and self._body:
-            MutableHeaders(scope=start)["Content-Length"] = str(len(body))
+        body, headers = self._body.replace(b"<head>", script, 1), MutableHeaders(scope=start)
+        for name in ("ETag", "Last-Modified"):  # of the page without the script
+            del headers[name]
+        if self._packed:
+            body = gzip.compress(body, mtime=0)
+            headers["Content-Encoding"] = "gzip"
+            headers.add_vary_header("Accept-Encoding")
+        headers["Content-Length"] = str(len(body))
         await self._send(start)
         await self._send({"type": "http.response.body", "body": body})
 
 
 def _is_page(start: Message) -> bool:
-    headers = MutableHeaders(scope=start)
-    return headers.get("content-type", "").startswith("text/html") and "content-encoding" not in headers
+    return start["status"] == 200 and Headers(raw=start["headers"]).get("content-type", "").startswith("text/html")
