@@ -14,4 +14,4 @@ if __name__ == "__main__":
     start.set_up()
     start.navigation().run()
 else:
-    app = st.App(__file__, lifespan=start.lifespan, middleware=list(map(Middleware, MIDDLEWARE)))
+    app = st.App(__file__, lifespan=start.lifespan, middleware=[Middleware(each) for each in MIDDLEWARE])
