@@ -17,7 +17,8 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 PAGE, PAGES = "_page", "_pages"  # where session state keeps the page on screen, and {page: Kept}
-APP_WIDE = frozenset({"lang"})  # belongs to no page, in the address and out of it; nor does a key that begins with "_"
+WIDE = "_wide"  # where session state keeps what the address asks of every page, for the side bar to take along
+APP_WIDE = frozenset({"lang", "hide", "projector"})  # belong to no page; nor does a key that begins with "_"
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ def enter(name: str) -> None:
     if left == name and not back:
         return
     arrived = parameters()
+    take_along(moved=left is not None and not back)
     if left is not None:
         clear()
     st.session_state[PAGE] = name
@@ -84,6 +86,15 @@ def enter(name: str) -> None:
         page.own.clear()
     elif arrived != page.address:
         write(page.address)
+
+
+def take_along(moved: bool) -> None:
+    """Keep what the address asks of every page; who has moved to another page by the side bar is asked it still."""
+    asked = {key: text for key, text in st.query_params.items() if key in APP_WIDE}
+    if moved and (kept := {**st.session_state.get(WIDE, {}), **asked}) != asked:
+        st.query_params.from_dict({**parameters(), **kept})
+        asked = kept
+    st.session_state[WIDE] = asked
 
 
 def clear() -> None:

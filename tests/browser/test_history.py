@@ -124,3 +124,15 @@ def test_a_number_typed_into_the_grid_counts_when_the_reader_clicks_elsewhere(pa
     page.locator("h1").click()
     rest(page)
     assert numbers(page, "x") == [["5", "77"]]
+
+
+def test_what_a_teacher_hides_and_the_language_travel_by_the_side_bar_and_locks_stay(page, url):
+    open_page(page, f"{url}/dropout?hide=answers,code&lock=p&p=0.25")
+    side_bar(page, "softmax")
+    rest(page)
+    assert "hide=answers" in page.url
+    assert "lock" not in page.url
+    assert page.get_by_role("tab", name="Code").count() == 0
+    back(page)
+    assert "lock=p" in page.url
+    assert "p=0.25" in page.url
