@@ -27,9 +27,12 @@ STREAMLIT = Path(streamlit.__file__).parent / "static"
 PLOTLY = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 ASSETS = Path(__file__).parents[1] / "ui" / "assets"
 THUMBNAILS = ASSETS / "thumbnails"
+ICONS = next((STREAMLIT / "static" / "media").glob("MaterialSymbols-*.woff2"))
+CUT = ASSETS / "icons"  # the icons' font with those alone that are shown, under the name of the font it is cut from
 TOGETHER = ASSETS / "together.js"
 BOARD = tuple(ASSETS / name for name in ("board.js", "links.js", "board.css"))  # they know each other by their names
 TEXT = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".json": "application/json"}
+KIND = {**TEXT, ".woff2": "font/woff2"}
 FOR_EVER = "public, max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"  # keep it, but ask before each use whether it is still the one
 
@@ -116,6 +119,7 @@ def served() -> Mapping[str, File]:
     files = {address(path.relative_to(STREAMLIT).as_posix()): File(path, FOR_EVER) for path in hashed}
     files |= {f"{board_address()}/{path.name}": File(path, FOR_EVER) for path in BOARD}
     files[together_address()] = File(TOGETHER, FOR_EVER)
+    files |= {address(f"static/media/{path.name}"): File(path, FOR_EVER) for path in CUT.glob(ICONS.name)}
     files |= {thumbnail_address(path.stem): File(path, FOR_EVER) for path in THUMBNAILS.glob("*.svg")}
     return files | {plotly_address(): File(PLOTLY, FOR_EVER), address("plotly.min.js"): File(PLOTLY, ASK_AGAIN)}
 
@@ -134,7 +138,8 @@ def known(header: str, etag: str) -> bool:
 def answer(file: File, method: str, asked: Headers) -> Response:
     """The answer to a GET or HEAD: the file, whole, in the best encoding that is accepted, or 304."""
     taken = accepted(asked.get("accept-encoding", ""))
-    encoding = next((encoding for encoding in PACKERS if encoding in taken), "identity")
+    packers = PACKERS if file.path.suffix in TEXT else ()  # a font is compressed already
+    encoding = next((encoding for encoding in packers if encoding in taken), "identity")
     kept = body(file.path, encoding)
     headers = {"ETag": kept.etag, "Cache-Control": file.cache, "Vary": "Accept-Encoding"}
     headers["X-Content-Type-Options"] = "nosniff"
@@ -144,7 +149,7 @@ def answer(file: File, method: str, asked: Headers) -> Response:
     if encoding != "identity":
         headers["Content-Encoding"] = encoding
     data = kept.data if method == "GET" else b""
-    return Response(data, headers=headers, media_type=TEXT[file.path.suffix])
+    return Response(data, headers=headers, media_type=KIND[file.path.suffix])
 
 
 class FilesFromMemory:

@@ -40,7 +40,7 @@ def test_an_encoding_is_taken_where_the_header_allows_it(header, taken):
 
 def test_every_script_and_style_of_streamlit_is_served_and_nothing_else_of_it():
     served = files.served()
-    assert {file.path.suffix for file in served.values()} <= set(files.TEXT)
+    assert {file.path.suffix for file in served.values()} <= set(files.KIND)
     scripts = {f"/static/js/{path.name}" for path in (files.STREAMLIT / "static" / "js").glob("*.js")}
     assert scripts
     assert scripts <= set(served)
