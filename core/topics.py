@@ -6,6 +6,8 @@ from core.ops import (
     activations,
     batch_norm,
     binary_losses,
+    conv1d,
+    conv_transpose2d,
     convolution,
     dropout,
     gather,
@@ -132,7 +134,7 @@ TOPICS: tuple[Topic, ...] = (
         "Layers",
         ":material/filter_center_focus:",
         "Which numbers make one output of `conv2d`, and which outputs does one input reach?",
-        convolution.OPERATORS,
+        convolution.OPERATORS + conv1d.OPERATORS + conv_transpose2d.OPERATORS,
     ),
     Topic(
         "pooling",

@@ -82,7 +82,7 @@ class Seen:
 
 def first_batch(setup: Setup) -> tuple[Tensor, Tensor]:
     """The first training images, (64, 784), and their labels."""
-    of = training.data(setup.samples)
+    of = mlp.digits(setup.samples)
     return of.X[:BATCH], of.y[:BATCH]
 
 
@@ -96,7 +96,7 @@ def lesson(topic: Topic) -> None:
     """The page between its title and its tabs."""
     with controls.main():
         own = choose_own()
-        which = 0 if own else controls.number("image", "Test image", 0, len(training.data(1).y_test) - 1, 0)
+        which = 0 if own else controls.number("image", "Test image", 0, len(mlp.digits(1).y_test) - 1, 0)
         scheme = controls.choice("scheme", "Start", SCHEMES, width=150)
         lr = controls.stops("lr", "Learning rate", RATES, 0.5, format=lambda v: f"{v:g}", width=NARROW)
         epochs = controls.slider("epochs", "Epochs", 1, 20, 8, width=NARROW)
@@ -177,7 +177,7 @@ def beside_labels() -> Any:
 
 def choose_image(which: int) -> tuple[Tensor, int | None]:
     """This image of the test set with its label, or the reader's own."""
-    of = training.data(1)
+    of = mlp.digits(1)
     given = tensor_input.tensor("x", "Image", of.X_test[which].view(SIDE, SIDE), LIMITS, images=True)
     image = padded(as_shares(given))
     if tensor_input.source("x") == "example":
@@ -439,7 +439,7 @@ def backward(seen: Seen) -> None:
 @st.cache_data(max_entries=64, show_spinner=False)
 def facts_of_start(seed: int, scheme: str) -> tuple[str, ...]:
     """On the first images, before the first step: spreads, loss and gradients."""
-    of = training.data(BATCH)
+    of = mlp.digits(BATCH)
     net = start_of(seed, scheme)
     steps = mlp.forward(net, of.X)
     gradients = mlp.backward(net, of.X, of.y, steps).parameters
@@ -471,7 +471,7 @@ def starts(setup: Setup) -> None:
 
 def mistakes(seen: Seen) -> None:
     """Test images that the network gets wrong, to be picked."""
-    of = training.data(1)
+    of = mlp.digits(1)
     scores = mlp.forward(seen.net, of.X_test).logits
     wrong = (scores.argmax(1) != of.y_test).nonzero().flatten().tolist()
     st.markdown(
@@ -683,7 +683,7 @@ def take(seen: Seen) -> TakeAway:
     """The start, its first step and the image's logits there as a script; and the tensors of the network on screen."""
     setup = seen.setup
     batch = next(mlp.batches(setup.samples, setup.settings))
-    of = training.data(setup.samples)
+    of = mlp.digits(setup.samples)
     start = start_of(setup.seed, setup.scheme)
     steps = mlp.forward(start, of.X[batch])
     stepped = mlp.sgd_step(start, mlp.backward(start, of.X[batch], of.y[batch], steps).parameters, setup.lr)

@@ -42,6 +42,8 @@ FORMULA = {  # the steps of each one's arithmetic, in any order, with .* between
     "multilabel_soft_margin_loss": r"y \* logsigmoid\(x\) \+ \(1 - y\) \* logsigmoid\(-x\)",
     "accuracy": r"argmax\(.* == target.*\.mean\(",
     "conv2d": r" @ ",
+    "conv1d": r"conv2d_steps\(.*\.squeeze\(-2\)",
+    "conv_transpose2d": r"\.mT @ .*\.fold\(",
     "max_pool2d": r"\.amax\(",
     "avg_pool2d": r"\.sum\(.*\.div\(",
     "dropout": r"bernoulli_\(1 - p\)",

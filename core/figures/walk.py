@@ -4,6 +4,7 @@
 could see. What a line changed is found by comparing, so the picture shows the run and nothing else.
 """
 
+import dataclasses
 import inspect
 import math
 import sys
@@ -95,10 +96,11 @@ def record(
     """The walk through one call of `function`.
 
     `panels` names its variables to show as tensors, in reading order; `reads` says which of their cells a line
-    reads, `note` puts a step into words. The cells written are those that differ after the line.
+    reads, `note` puts a step into words. The cells written are those that differ after the line. The result is
+    "return"; of a dataclass its fields are there by their names, too.
     """
     seen, result = moments(function, *args, **kwargs)
-    last = Moment(seen[-1].line, {**seen[-1].names, "return": result}) if seen else Moment(0, {})
+    last = Moment(seen[-1].line, seen[-1].names | _returned(result)) if seen else Moment(0, {})
     steps = []
     for now, after in zip(seen, [*seen[1:], last], strict=True):
         values = {name: after.names[name] for name in panels if _shown(after.names.get(name))}
@@ -110,6 +112,10 @@ def record(
         }
         steps.append(Step(now.line, note(now) if note else "", read, {n: w for n, w in wrote.items() if w}, values))
     return Walk(source_of(function), tuple(steps[:MOST_STEPS]), len(seen) > MOST_STEPS)
+
+
+def _returned(result: Any) -> dict[str, Any]:
+    return {"return": result} | (vars(result) if dataclasses.is_dataclass(result) else {})
 
 
 def packed(walk: Walk, scales: Mapping[str, Scale]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A run in a process of its own: it shares no interpreter with the pages, and can be ended at any moment.
 
-`python -m core.timing.apart FD` is that process. It takes the run from the connection at this file descriptor.
+`python -m core.timing.apart FD` is that process. It takes the run from the connection at this file descriptor: a
+generator function that the other process can import, and its arguments.
 """
 
 import contextlib
@@ -14,6 +15,7 @@ from dataclasses import replace
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any, TypeVar
 
 from core import topics
 from core.ops.operator import Operator
@@ -22,12 +24,27 @@ from core.timing.results import Measurement, Result
 from core.timing.runner import Step
 from core.timing.settings import Settings
 
+T = TypeVar("T")
+Stop = Callable[[], bool]
+
 ROOT = Path(__file__).parents[2]
 LOOK_S = 0.2  # how often `stop` is asked
 PATIENCE_S = 5.0  # a call under way may take so much longer than the run should
 
 
-def run(operators: Sequence[Operator], settings: Settings, *, stop: Callable[[], bool]) -> Iterator[Step]:
+def steps_of(function: Callable[..., Iterator[T]], *args: Any, stop: Stop) -> Iterator[T]:
+    """What `function(*args, stop=…)` yields in the other process, which is killed at a stop."""
+    with _process() as pipe:
+        _say(pipe, (function, args))
+        while not stop():
+            if pipe.poll(LOOK_S):
+                answer = _answer(pipe)
+                if answer is None:
+                    return
+                yield answer
+
+
+def run(operators: Sequence[Operator], settings: Settings, *, stop: Stop) -> Iterator[Step]:
     """As runner.run, but a call or a compilation that outlasts a stop or the budget by PATIENCE_S is killed.
 
     The operators are those of the registry: the other process finds them by name. RuntimeError where that process
@@ -37,7 +54,7 @@ def run(operators: Sequence[Operator], settings: Settings, *, stop: Callable[[],
     yield step
     end, stopping = float("inf"), False
     with _process() as pipe:
-        _say(pipe, ([operator.mirrors for operator in operators], settings))
+        _say(pipe, (_timed, ([operator.mirrors for operator in operators], settings)))
         while time.monotonic() < end:
             if pipe.poll(LOOK_S):
                 answer = _answer(pipe)
@@ -73,12 +90,12 @@ def _say(pipe: Connection, what: object) -> None:
         pipe.send(what)
 
 
-def _answer(pipe: Connection) -> Step | None:
+def _answer(pipe: Connection) -> Any:
     """The next step; None at the end."""
     try:
         answer = pipe.recv()
     except (EOFError, ConnectionResetError):
-        raise RuntimeError("the process that timed has ended early, perhaps for want of memory") from None
+        raise RuntimeError("the process of this run has ended early, perhaps for want of memory") from None
     if isinstance(answer, Exception):
         raise answer
     return answer
@@ -99,13 +116,18 @@ def _with_the_rest(result: Result, operators: Sequence[Operator], settings: Sett
     return replace(result, measurements=(*result.measurements, *rest))
 
 
+def _timed(names: Sequence[str], settings: Settings, *, stop: Stop) -> Iterator[Step]:
+    """The timing itself, in the other process, which finds the operators by name."""
+    known = {operator.mirrors: operator for operator in topics.operators()}
+    return runner.run([known[name] for name in names], settings, stop=stop)
+
+
 def main(descriptor: int) -> None:
     """Run what the connection asks for, and send each step; anything more that arrives, or its end, is a stop."""
     with Connection(descriptor) as asker:
-        names, settings = asker.recv()
+        function, args = asker.recv()
         try:
-            known = {operator.mirrors: operator for operator in topics.operators()}
-            for step in runner.run([known[name] for name in names], settings, stop=asker.poll):
+            for step in function(*args, stop=asker.poll):
                 asker.send(step)
             asker.send(None)
         except BrokenPipeError:

@@ -137,10 +137,19 @@ def show(operators: tuple[Operator, ...], operator: Operator | None = None) -> N
         with column:
             st.markdown(f"**{title}** · " + ", ".join(f"`{function.__name__}`" for function in functions))
             st.code(source(*functions), language="python", wrap_lines=True)
-    st.markdown(
-        f"**torch** · `{shown.mirrors}{_torch_signature(shown)}` · "
-        f"[documentation](https://docs.pytorch.org/docs/stable/generated/{shown.mirrors}.html)"
-    )
+    show_mirrored(shown)
+
+
+def show_mirrored(operator: Operator) -> None:
+    """torch's function with its documentation; where torch has none, what the check and the timing take for it."""
+    if operator.mirrors.startswith("torch."):
+        st.markdown(
+            f"**torch** · `{operator.mirrors}{_torch_signature(operator)}` · "
+            f"[documentation](https://docs.pytorch.org/docs/stable/generated/{operator.mirrors}.html)"
+        )
+        return
+    st.markdown(f"**torch** has no `{operator.mirrors}`. What it is compared with is made of torch's functions:")
+    st.code(source(operator.torch), language="python", wrap_lines=True)
 
 
 def show_functions(functions: Sequence[Callable[..., Any]]) -> None:

@@ -217,8 +217,9 @@ def refute(pitfall: Pitfall, number: int) -> None:
 
 def show_tries(tries: Sequence[Try]) -> None:
     """The links of a page, and what to look for once one is chosen; the page says itself which one it stands at."""
-    at = {**state.current().link, **{key: setting.text for key, setting in controls.settings().items()}}
     links = [dict(parse_qsl(each.link)) for each in tries]
+    stands = {key: setting.text for key, setting in controls.settings().items()}
+    at = {key: stands.get(key, as_in_link(controls.standing(key, ""))) for asked in links for key in asked}
     chosen = next((i for i, asked in enumerate(links) if asked.items() <= at.items()), None)
     key = f"try {chosen}"  # another control for another state: what it stands at follows the page
 
@@ -229,6 +230,11 @@ def show_tries(tries: Sequence[Try]) -> None:
     st.pills("Try", range(len(tries)), format_func=lambda i: tries[i].title, default=chosen, key=key, on_change=set_up)
     if chosen is not None:
         st.markdown(tries[chosen].look)
+
+
+def as_in_link(value: Any) -> str:
+    """A value as a link spells it, of a tab or a control that is yet to be drawn."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 @functools.lru_cache(maxsize=64)

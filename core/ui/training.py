@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 
 import streamlit as st
 
-from core.data import mnist
 from core.experiments import mlp
-from core.experiments.mlp import Data, Parameters, Progress
+from core.experiments.mlp import Parameters, Progress
 from core.ops.threads import settle_thread
 from core.timing.job import Job, State
 from core.ui import controls
@@ -107,27 +106,13 @@ class Run:
         self.losses.append((ours.loss, theirs.loss))
 
 
-@functools.cache
-def _all_data() -> Data:
-    """The shipped images as floats, 0 … 1, once a process: 31 MB."""
-    d = mnist()
-    X, X_test = (images.flatten(1).float() / 255 for images in (d.train_images, d.test_images))
-    return Data(X, d.train_labels.long(), X_test, d.test_labels.long())
-
-
-def data(samples: int) -> Data:
-    """The first so many training images, and all test images. Shared by all: copy before writing."""
-    whole = _all_data()
-    return Data(whole.X[:samples], whole.y[:samples], whole.X_test, whole.y_test)
-
-
 # ---- the work --------------------------------------------------------------------------------------------------
 
 
 def pairs(run: Run, stop: Callable[[], bool]) -> Iterator[Pair]:
     """Go on with the run from where it stands, adding each step to it, until it ends, is stopped or time is up."""
     before = time.monotonic()
-    of, settings = data(run.setup.samples), run.setup.settings
+    of, settings = mlp.digits(run.setup.samples), run.setup.settings
     if not run.step:
         train, test = mlp.accuracy(run.ours, of.X, of.y), mlp.accuracy(run.ours, of.X_test, of.y_test)
         run.measured.append(Measured(0, train, test, test))

@@ -8,6 +8,7 @@ import torch
 from core.figures import colour
 from core.figures.walk import MOST_STEPS, hue, moments, packed, record
 from core.ops.convolution import corr2d
+from core.ops.softmax import softmax_steps
 
 
 def countdown(x):
@@ -39,6 +40,12 @@ def test_the_walk_ends_on_the_result_of_corr2d():
     walk = record(corr2d, X, K, panels=("X", "K", "Y"))
     assert torch.equal(walk.steps[-1].values["Y"], corr2d(X, K))
     assert "def corr2d" in walk.source
+
+
+def test_the_walk_ends_on_the_fields_of_a_result_that_has_some():
+    walk = record(softmax_steps, torch.tensor([[1.0, 3, 2]]), 1, panels=("shifted", "output"))
+    assert "output" not in walk.steps[-2].values
+    torch.testing.assert_close(walk.steps[-1].values["output"], torch.softmax(torch.tensor([[1.0, 3, 2]]), 1))
 
 
 def test_only_changes_travel_and_replaying_them_gives_the_end():

@@ -31,6 +31,15 @@ def open_page(name: str, **parameters: str) -> AppTest:
     return sound(app.run())
 
 
+def tried(name: str, number: int) -> AppTest:
+    """The page after a click on its link to try of this number, which it then says it stands at."""
+    app = open_page(name)
+    title = app.pills[0].options[number]
+    sound(app.pills[0].set_value(title).run())
+    assert list(app.pills[0].proto.default) == [number]
+    return app
+
+
 def sound(app: AppTest) -> AppTest:
     """The same app, after seeing that nothing in it has failed."""
     assert not app.exception, [e.value for e in app.exception]

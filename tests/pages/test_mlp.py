@@ -187,7 +187,7 @@ def test_mistakes_are_the_images_that_torch_gets_wrong():
 
 def torch_alone(lr=0.5, batch_size=64, epochs=2, samples=500):
     """The training by torch alone: losses and the accuracy on the test images."""
-    net, data = module(), training.data(samples)
+    net, data = module(), mlp.digits(samples)
     settings = mlp.Settings(lr, batch_size, epochs)
     optimiser = torch.optim.SGD(net.parameters(), lr=lr)
     losses = []
@@ -351,7 +351,7 @@ def test_any_own_image_opens_every_tab(own, tab):
 
 def test_pitfalls_run():
     said = words(open_page("mlp"))
-    X, y = training.data(64).X, training.data(64).y
+    X, y = mlp.digits(64).X, mlp.digits(64).y
     net = module()
     loss = nn.functional.cross_entropy(net(X), y)
     (once,) = torch.autograd.grad(loss, net[1].weight)
