@@ -1,410 +1,227 @@
 """Gather: input, index and output linked by picking, and scatter, the way back."""
 
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
+from functools import partial
 
-import numpy as np
 import streamlit as st
-import torch
-from torch import Tensor
 
-from core.figures import colour
-from core.figures.board import Relation
-from core.figures.heatmap import Picture
-from core.figures.montage import Index
+from core.experiments import gather as runs
+from core.figures import gather as draw
 from core.figures.numbers import number
-from core.figures.walk import Moment, record
-from core.ops import gather as ops
-from core.ops.losses import nll_loss
-from core.ops.operator import Call
-from core.ops.softmax import log_softmax
 from core.tensors.limits import Limits
-from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import board, check, controls, frame, tensor_input, walk
-from core.ui.frame import Pitfall
-from core.ui.predict import Question
-from core.ui.take_away import TakeAway
+from core.ui import board, check, controls, frame, take_away, tensor_input, walk, words
+from core.ui.frame import Pitfall, Try
+from core.ui.predict import Draw, Question
 
-NUMBERS = Limits(ranks=(2,), max_side=12, max_elements=144, allow_nonfinite=True)
-INDICES = Limits(ranks=(2,), max_side=12, max_elements=144, integers_only=True)
-TUTORIAL, LOSS, SORT = "tutorial", "loss", "sort"
-PRESETS = {TUTORIAL: "the tutorial's", LOSS: "pick for cross entropy", SORT: "reorder each row"}
-
-
-def example(name: str, seed: int) -> tuple[Tensor, Tensor]:
-    """Input and index of a preset."""
-    generator = torch.Generator().manual_seed(seed)
-    if name == TUTORIAL:
-        return torch.arange(1.0, 16).reshape(3, 5), torch.tensor([[0, 2], [3, 4], [1, 4]])
-    logits = torch.randn(4, 5, generator=generator).round(decimals=1)
-    if name == LOSS:
-        return log_softmax(logits, 1), torch.randint(5, (4, 1), generator=generator)
-    return logits, logits.argsort(1, descending=True)
+NUMBERS = Limits(ranks=(1, 2, 3), max_side=12, max_elements=144, allow_nonfinite=True)
+INDICES = Limits(ranks=(1, 2, 3), max_side=24, max_elements=144, allow_nonfinite=True)
+WAYS: dict[runs.Way, str] = {"gather": "gather", "scatter": "scatter"}
+PRESETS = {runs.TUTORIAL: "the tutorial's", runs.LOSS: "pick for cross entropy", runs.SORT: "reorder each row"}
+HEIGHT = 290  # pixels of the pictures
+FIRST = {
+    "gather": "Look at the marked place of **index** first: the number there says how far along dim {dim} **input** is read, and what is read lands at the same place of **output**.",
+    "scatter": "Look at the marked place of **index** first: the number there says how far along dim {dim} the number of **src** at the same place is written, into a copy of **input**.",
+}
 
 
 def lesson(topic: Topic) -> None:
     """The page between its title and its tabs."""
-    with controls.main():
-        way = controls.choice("way", "Operation", ("gather", "scatter"))
+    row, more = controls.main(), controls.more()
+    with row:
+        way = controls.choice("way", "Operation", WAYS)
         preset = controls.choice("preset", "Example", PRESETS)
-        dim = controls.choice("dim", "dim", (0, 1), 0 if preset == TUTORIAL and way == "scatter" else 1)
-    with controls.more():
+    with more:
         seed = controls.seed()
-        first, second = example(preset, seed)
-        x = tensor_input.tensor("x", "Input", first, NUMBERS)
-        fits = fitting(second, x.shape, dim)
-        index = tensor_input.tensor("index", "Index", fits, INDICES)
-        cell = controls.cell("cell", "Picked place of index", index.shape)
-    if index is fits and not fits.equal(second):
-        st.caption(
-            f"The example's index does not fit an input of {size(x)} along dim {dim}: it is wrapped and cut to fit."
-        )
-    output = output_of(way, x, dim, index)
-    operator = next(operator for operator in topic.operators if operator.name == way)
-    if output is None:
-        refused(way, x, dim, index)
+        x = tensor_input.tensor("x", "Input", runs.example_input(preset, seed), NUMBERS)
+    with row:
+        dim = controls.choice("dim", "dim", tuple(range(x.dim())), 1) if x.dim() > 1 else 0
+    with more:
+        index = tensor_input.tensor("index", "Index", runs.example_index(preset, x, dim, seed), INDICES)
+        first = ",".join(["1" if index.shape[0] > 1 else "0", *["0"] * (index.dim() - 1)])
+        cell = controls.cell("cell", "Picked place of index", index.shape, first)
+    misfit = runs.misfit(x, dim, index)
+    run = runs.run(way, x, dim, index if misfit is None else misfit.mended)
+    operator = topic.operator(way)
+    if misfit is None:
+        st.markdown(FIRST[way].format(dim=dim))
+        if preset == runs.TUTORIAL and tensor_input.source("index") == "example" and index is not runs.TUTORIALS_INDEX:
+            st.caption(f"The tutorial's own index does not fit this input along dim {dim}: this example takes another.")
+        show(run, cell or (0,) * index.dim())
+        check.show(operator, run.call)
     else:
-        show(way, x, dim, index, output, cell or (0, 0))
-        check.show(operator, call_of(way, x, dim, index))
+        refused(way, misfit, x, index)
     frame.below(
         topic,
-        pitfalls=pitfalls(x, dim, index if output is not None else fits),
-        walk=(lambda: by_loops(way, x, dim, index)) if output is not None else None,
-        questions=questions(x, dim, index) if output is not None else (),
-        take=(lambda: take(way, x, dim, index, output)) if output is not None else None,
+        pitfalls=pitfalls(run),
+        walk=partial(line_by_line, run),
+        questions=questions(run),
+        tries=TRIES,
+        take=lambda: take_away.of(operator, run.call, tensors(run), title=way),
         operator=operator,
     )
 
 
-def fitting(index: Tensor, shape: Sequence[int], dim: int) -> Tensor:
-    """The index, wrapped into the input's size along dim and cut to it across dim."""
-    if index.shape[1 - dim] > shape[1 - dim]:
-        index = index.narrow(1 - dim, 0, shape[1 - dim])
-    return index if int(index.max()) < shape[dim] else index % shape[dim]
-
-
-def source(x: Tensor, index: Tensor) -> Tensor:
-    """What scatter writes: 100, 101, … so that each number tells where it came from."""
-    return torch.arange(100, 100 + index.numel(), dtype=torch.float32).reshape(index.shape).to(x.dtype)
-
-
-def call_of(way: str, x: Tensor, dim: int, index: Tensor) -> Call:
-    """The arguments of the operation on screen."""
-    return Call((x, dim, index)) if way == "gather" else Call((x, dim, index, source(x, index)))
-
-
-def output_of(way: str, x: Tensor, dim: int, index: Tensor) -> Tensor | None:
-    """What the operation gives; None where it is refused."""
-    try:
-        result: Tensor = call_of(way, x, dim, index).of(ops.gather if way == "gather" else ops.scatter)
-    except frame.REFUSALS:
-        return None
-    return result
-
-
-def refused(way: str, x: Tensor, dim: int, index: Tensor) -> None:
-    """What torch says, the two tensors as they are, and an index that fits, in one click."""
-    st.error(
-        f"`torch.{way}` says {said(lambda: call_of(way, x, dim, index).of(getattr(torch, way)))}",
-        icon=":material/block:",
-    )
-    st.button("Wrap and cut the index to fit", on_click=tensor_input.hold, args=("index", fitting(index, x.shape, dim)))
+def show(run: runs.Run, cell: tuple[int, ...]) -> None:
+    """The tensors side by side, each place of index tied to what it names."""
+    p = draw.pictures(run)
+    parts = (
+        (p["input"], "[", p["index"], "] =", p["output"], "", p["grad"]) if run.src is None
+        else (p["src"], "→", p["index"], "into", p["input"], "=", p["output"])
+    )  # fmt: skip
     board.show(
-        Picture("input", x, colour.signed(x), f"input {size(x)}"), "[",
-        Picture("index", index, colour.identity(int(index.max()) + 1), f"index {size(index)}, along dim {dim}"), "]",
-        height=300,
+        *parts, links=draw.ties(run), spelled=draw.sentences(run), picks=dict.fromkeys(p, "cell"),
+        pinned=("index", cell), height=HEIGHT,
     )  # fmt: skip
 
 
-# ---- the pictures ----------------------------------------------------------------------------------------------
+WHY = {
+    "dtype": "The index is {dtype}. It counts places, so torch wants whole numbers: int64 or int32.",
+    "rank": "The index has {index_shape} as its shape, the input {input_shape}: both need the same number of dimensions.",
+    "size": "The index {index_shape} may be longer than the input {input_shape} along dim {dim} alone; along every other dimension it must not be.",
+    "range": "The index holds {wrong}, and along dim {dim} the input has the places 0 to {last}.",
+}
 
 
-def show(way: str, x: Tensor, dim: int, index: Tensor, output: Tensor, cell: Index) -> None:
-    """The tensors side by side; each place of index ties its cell of input to one of the output."""
-    table = np.array([(*place, *there) for place, there in zip(places(index), sources(dim, index), strict=True)])
-    used = Relation("p q r s", table)
-    if way == "gather":
-        show_gather(x, dim, index, output, cell, used)
-    else:
-        show_scatter(x, dim, index, output, cell, used)
-
-
-def pictures_of(x: Tensor, dim: int, index: Tensor, numbers: colour.Scale, notes: list[str]) -> tuple[Picture, Picture]:
-    """Input, whose cells report the first place of index that names them, and index."""
-    return (
-        Picture("input", x, numbers, f"input {size(x)}", axes="r s", picks=picks_for(x, dim, index), notes=notes),
-        Picture("index", index, colour.identity(x.shape[dim]), f"index {size(index)}, along dim {dim}", axes="p q"),
-    )
-
-
-def show_gather(x: Tensor, dim: int, index: Tensor, output: Tensor, cell: Index, used: Relation) -> None:
-    """input[index] = output, and the gradient that comes back to input."""
-    numbers, grad = colour.signed(x, output), gradient(x, dim, index)
-    tensor, where = pictures_of(x, dim, index, numbers, readers(x, dim, index))
-    one = "`{at:output}` = `{at:input}` = **{output}**: `{at:index}` holds {index}, and it stands " + (
-        "in the row's place; the column stays." if dim == 0 else "in the column's place; the row stays."
-    )
-    back = "{note:input} Of a gradient of 1 at every output, **{grad}** arrives at `{at:input}`."
-    board.show(
-        tensor, "[", where, "] =", Picture("output", output, numbers, f"output {size(output)}", axes="p q"), "",
-        Picture("grad", grad, colour.magnitude(grad), "gradient of input", axes="r s", picks=tensor.picks),
-        links=[used], spelled={"index": one, "output": one, "input": back, "grad": back},
-        picks=dict.fromkeys(("input", "index", "output", "grad"), "cell"), pinned=("index", cell), height=300,
-    )  # fmt: skip
-
-
-def show_scatter(x: Tensor, dim: int, index: Tensor, output: Tensor, cell: Index, used: Relation) -> None:
-    """src goes where index says into a copy of input; of several writes to one place one stays."""
-    written, ends = source(x, index), sources(dim, index)
-    numbers = colour.signed(x, output)
-    tensor, where = pictures_of(x, dim, index, numbers, writers(x, dim, index, output))
-    stays = [row for row, end in zip(used.rows.tolist(), ends, strict=True) if output[end] == written[tuple(row[:2])]]
-    one = "`{at:src}` = **{src}** goes to `{at:output}`, since `{at:index}` = {index}. {note:index}"
-    notes = [alone(ends.count(end)) for end in ends]
-    board.show(
-        Picture("src", written, colour.magnitude(written), f"src {size(written)}", axes="p q"), "→",
-        replace(where, notes=notes), "into", tensor, "=",
-        Picture("output", output, numbers, f"output {size(output)}", axes="r s", picks=tensor.picks),
-        links=[used, *([Relation("p q r s", np.array(stays), "winner")] if len(set(ends)) < len(ends) else [])],
-        spelled={"src": one, "index": one, "input": "{note:input}", "output": "{note:input}"},
-        picks=dict.fromkeys(("src", "index", "input", "output"), "cell"), pinned=("index", cell), height=300,
-    )  # fmt: skip
-
-
-def gradient(x: Tensor, dim: int, index: Tensor) -> Tensor:
-    """What arrives at input from a gradient of 1 at every output: how often each cell was picked."""
-    leaf = torch.zeros(x.shape, requires_grad=True)
-    ops.gather(leaf, dim, index).sum().backward()
-    assert leaf.grad is not None
-    return leaf.grad
-
-
-def sources(dim: int, index: Tensor) -> list[Index]:
-    """For each place of index the cell that it names."""
-    return [ops.source_of(index, dim, place) for place in places(index)]
-
-
-def named_by(x: Tensor, dim: int, index: Tensor) -> list[list[list[int]]]:
-    """For each cell of input the places of index that name it."""
-    found: dict[Index, list[list[int]]] = {}
-    for place, there in zip(places(index), sources(dim, index), strict=True):
-        found.setdefault(there, []).append(place)
-    return [found.get(tuple(cell), []) for cell in places(x)]
-
-
-def picks_for(x: Tensor, dim: int, index: Tensor) -> list[str]:
-    """For each cell of input, the first place of index that names it; empty where none does."""
-    return [", ".join(map(str, named[0])) if named else "" for named in named_by(x, dim, index)]
-
-
-def listed(name: str, indices: list[list[int]]) -> str:
-    """Cells of a tensor in code: `index[0, 1]` and `index[2, 2]`."""
-    return ", ".join(f"`{name}{list(index)}`" for index in indices)
-
-
-def readers(x: Tensor, dim: int, index: Tensor) -> list[str]:
-    """For each cell of input, who picks it."""
-    return [
-        f"`input{cell}` = {number(x[tuple(cell)].item())} is picked by {listed('index', named)}." if named
-        else f"No place of index names `input{cell}` = {number(x[tuple(cell)].item())}."
-        for cell, named in zip(places(x), named_by(x, dim, index), strict=True)
-    ]  # fmt: skip
-
-
-def writers(x: Tensor, dim: int, index: Tensor, output: Tensor) -> list[str]:
-    """For each cell of the output, where its number came from."""
-    return [
-        f"`output{cell}` = **{number(output[tuple(cell)].item())}** comes from {listed('src', named)}"
-        + (f": {len(named)} writes to one place, and which of them stays is not promised." if len(named) > 1 else ".")
-        if named
-        else f"No place of index leads to `output{cell}`: it keeps input's **{number(x[tuple(cell)].item())}**."
-        for cell, named in zip(places(x), named_by(x, dim, index), strict=True)
-    ]
-
-
-def alone(count: int) -> str:
-    """How many places of index lead to one cell."""
-    return (
-        "No other place of index leads there." if count == 1
-        else f"{count} places of index lead there: which of them stays is not promised."
-    )  # fmt: skip
-
-
-def size(x: Tensor) -> str:
-    """A shape in a title."""
-    return "×".join(map(str, x.shape))
-
-
-def places(index: Tensor) -> list[list[int]]:
-    """Every place of a tensor, in reading order."""
-    return torch.ones(index.shape).nonzero().tolist()
+def refused(way: runs.Way, misfit: runs.Misfit, x: runs.Tensor, index: runs.Tensor) -> None:
+    """torch's words, the two tensors as they are, and an index that fits, in one click."""
+    why = words.say(WHY[misfit.kind], misfit) + " The tabs below show the run with an index that fits."
+    mend: Callable[[], None] = partial(tensor_input.hold, "index", misfit.mended)
+    frame.refused(f"`torch.{way}`: {runs.theirs(way, x, misfit.dim, index)}", why, {"Make the index fit": mend})
+    input, places = draw.inputs(x, index)
+    board.show(input, "[", places, "]", height=HEIGHT)
 
 
 # ---- pitfalls --------------------------------------------------------------------------------------------------
 
 
-def pitfalls(x: Tensor, dim: int, index: Tensor) -> list[Pitfall]:
+def pitfalls(run: runs.Run) -> tuple[Pitfall, ...]:
     """What people believe of gather, the tutorial's words first."""
-    return [
-        Pitfall("The tutorial: index holds “the values that satisfy the condition”", lambda: places_not_values(x)),
+    x, dim, index = run.input, run.dim, run.index
+    return (
         Pitfall(
-            "The tutorial's `gather(a, 1, index)` picks along “the first dimension”", lambda: dim_is_counted_from_0(x)
+            "index holds the values that satisfy the condition, as the tutorial has it",
+            partial(runs.places_not_values, x, dim),
+            "index holds **places**, not values. Zeros along dim {dim} read whatever stands first there: {picked}. "
+            "Turn the input round and the same index reads {other}. Given the values themselves as index, torch says: “{refusal}”",
         ),
-        Pitfall("index has to be as large as input, or broadcasts", lambda: index_may_be_smaller(x, dim)),
-        Pitfall("A negative index counts from the end, as elsewhere in torch", lambda: negatives_are_refused(x, dim)),
-        Pitfall("The tutorial's cross entropy by gather is the loss", loss_by_gather),
-        Pitfall("scatter undoes gather", lambda: scatter_back(x, dim, index)),
-    ]
+        Pitfall(
+            "`gather(a, 1, index)` picks along the first dimension, as the tutorial has it", runs.dims_count_from_0,
+            "Dimensions count from 0, so dim 1 is the second: the column changes, the row stays. On the tutorial's matrix, "
+            "`index = {index}` reads {along_1} along dim 1, and {along_0} along dim 0, where the row changes and the column stays.",
+        ),
+        Pitfall("index has to be as large as input, or it broadcasts", partial(runs.index_has_its_own_size, x, dim), sizes),
+        Pitfall(
+            "A negative index counts from the end, as elsewhere in torch", partial(runs.negative_index, x, dim),
+            "Not here. torch says “{refusal}”; the manual version: “{ours}”. Square brackets do count from the end: "
+            "place −1 along the same dimension is {by_brackets}.",
+        ),
+        Pitfall(
+            "Picking from log(softmax) with gather, as the tutorial does, is all of cross entropy", runs.loss_by_gather,
+            "It is most of it. The tutorial's result has shape {shape}, one loss a sample; only its mean, **{mean:.4f}**, is torch's "
+            "loss, **{loss:.4f}**. And where a class's probability rounds to 0 its logarithm is lost: for scores 0 and 150 and "
+            "class 0 the tutorial gives **{confident}**, torch **{confident_loss}**, since it takes the logarithm before it can round to 0.",
+        ),
+        Pitfall("scatter undoes gather", partial(runs.scatter_back, x, dim, index), way_back),
+    )  # fmt: skip
 
 
-def places_not_values(x: Tensor) -> None:
-    """The same numbers as values and as places."""
-    index = torch.zeros(len(x), 1, dtype=torch.int64)
-    st.markdown(
-        f"index holds **places** along dim, of dtype int64. With zeros along dim 1 the output is the first column, "
-        f"{', '.join(number(v) for v in ops.gather(x, 1, index).flatten().tolist())}, whatever values stand there."
+def sizes(found: runs.Sizes) -> str:
+    """Across dim there is a limit, where there is anything across."""
+    said = "It neither has to be that large nor broadcasts: the output always has index's shape. An index of one place gives {small}; one twice as long along dim {dim} gives {long}. "
+    if found.rank == 1:
+        return said + "A vector has no other dimension, so that any length is taken."
+    return (
+        said
+        + "Along every other dimension it must not be larger than input: for an index of shape {too_large} on an input of shape {input_shape} torch says “{refusal}”."
     )
 
 
-def dim_is_counted_from_0(x: Tensor) -> None:
-    """The same index along both dimensions."""
-    index = torch.tensor([[0, 0], [1, 0]])[: len(x), : x.shape[1]].clamp(max=min(x.shape) - 1)
-    both = [ops.gather(x, dim, index).tolist() for dim in (0, 1)]
-    st.markdown(
-        f"dim 1 is the second: the column varies, the row stays. From `index = {index.tolist()}` come "
-        f"{both[0]} along dim 0 and {both[1]} along dim 1."
-    )
-
-
-def refusal(x: Tensor, dim: int, index: Tensor) -> str:
-    """torch's own words where it refuses."""
-    return said(lambda: torch.gather(x, dim, index))
-
-
-def said(call: Callable[[], object]) -> str:
-    """The refusal of a call, quoted."""
-    try:
-        call()
-    except (RuntimeError, IndexError) as error:
-        return f"“{str(error).splitlines()[0]}”"
-    return "nothing: it takes it"
-
-
-def index_may_be_smaller(x: Tensor, dim: int) -> None:
-    """A smaller index, and one that is too large across."""
-    small = torch.zeros(1, 1, dtype=torch.int64)
-    wide = torch.zeros(len(x) + (dim == 1), x.shape[1] + (dim == 0), dtype=torch.int64)
-    st.markdown(
-        f"With a 1×1 index the output is 1×1: {number(ops.gather(x, dim, small).item())}; gather never broadcasts. The "
-        f"output has index's shape, which may be smaller than input across dim, never larger: for {size(wide)} torch "
-        f"says {refusal(x, dim, wide)}. Along dim it may be as long as one likes."
-    )
-
-
-def negatives_are_refused(x: Tensor, dim: int) -> None:
-    """A negative index, refused by both."""
-    index = torch.full((1, 1), -1)
-    try:
-        ops.gather(x, dim, index)
-    except RuntimeError as error:
-        ours = f"“{error}”"
-    st.markdown(f"torch says {refusal(x, dim, index)}; the manual version {ours}. `x[..., -1]` is another mechanism.")
-
-
-def loss_by_gather() -> None:
-    """The tutorial's ce_loss against nll_loss."""
-    generator = torch.Generator().manual_seed(0)
-    scores, y = log_softmax(torch.randn(4, 5, generator=generator), 1), torch.tensor([1, 0, 4, 2])
-    picked = -ops.gather(scores, 1, y[:, None])
-    st.markdown(
-        f"`-log(y_hat).gather(1, y.view(-1, 1))` has shape {tuple(picked.shape)}: one loss a sample. Its mean, "
-        f"**{picked.mean().item():.4f}**, is torch's loss, {nll_loss(scores, y).item():.4f}; the tutorial "
-        "leaves the mean out."
-    )
-
-
-def scatter_back(x: Tensor, dim: int, index: Tensor) -> None:
-    """Gather, then scatter the result into zeros."""
-    back = ops.scatter(torch.zeros_like(x), dim, index, ops.gather(x, dim, index))
-    same = int((back == x).sum())
-    leaf = x.detach().double().requires_grad_()
-    ops.gather(leaf, dim, index).sum().backward()
-    assert leaf.grad is not None
-    st.markdown(
-        f"Scattered into zeros, **{same} of {x.numel()}** cells are as they were: those that no index names stay 0. "
-        f"The gradient of gather is scatter with addition: a cell read twice gets 2, here at most "
-        f"**{number(leaf.grad.max().item())}**."
-    )
-
-
-# ---- walk, questions, take away --------------------------------------------------------------------------------
-
-
-def by_loops(way: str, x: Tensor, dim: int, index: Tensor) -> None:
-    """The textbook loop, one place of index at a time."""
-
-    def reads(now: Moment) -> dict[str, list[Index]]:
-        place = now.names.get("place")
-        if place is None:
-            return {}
-        there = ops.source_of(index, dim, place)
-        return {"index": [tuple(place)]} | ({"input": [there]} if way == "gather" else {"src": [tuple(place)]})
-
-    scale = colour.signed(x)
-    if way == "gather":
-        steps = record(ops.gather_by_loops, x, dim, index, panels=("input", "index", "out"), reads=reads)
-        walk.show(steps, {"input": scale, "index": colour.identity(x.shape[dim]), "out": scale}, key="walk")
-    else:
-        src = source(x, index)
-        steps = record(ops.scatter_by_loops, x, dim, index, src, panels=("src", "index", "out"), reads=reads)
-        scales = {"src": colour.magnitude(src), "index": colour.identity(x.shape[dim]), "out": colour.signed(x, src)}
-        walk.show(steps, scales, key="walk")
-
-
-def questions(x: Tensor, dim: int, index: Tensor) -> list:
-    """Questions on what is on screen."""
-
-    def value(draw: random.Random) -> Question:
-        place = tuple(draw.randrange(n) for n in index.shape)
-        there = ops.source_of(index, dim, place)
-        return Question(
-            f"gather along dim {dim}: what stands at {place} of the output?",
-            number(ops.gather(x, dim, index)[place].item()),
-            f"index holds {int(index[place])} there, so it is input{list(there)}.",
+def way_back(found: runs.Back) -> str:
+    """Whether this index names every cell decides it."""
+    if found.undone:
+        return (
+            "Here it does: {restored} of {cells} cells came back, for index names all that are not 0. Without the last place along "
+            "dim only {fewer} come back: what no index names is lost."
         )
+    return (
+        "Scattered into zeros, **{restored} of {cells}** cells are as they were: index names {named}, and the other {unnamed} stay 0. "
+        "The way back for a gradient is scatter with addition: a cell that is read several times, here up to {most:|time|times}, "
+        "gets the sum of what comes from its readers."
+    )
 
-    def shape(draw: random.Random) -> Question:
-        rows, columns = draw.randint(1, 4), draw.randint(1, 4)
-        output = torch.gather(torch.zeros(4, 4), dim, torch.zeros(rows, columns, dtype=torch.int64))
-        return Question(
-            f"input is 4×4, index {rows}×{columns}, dim {dim}. Which shape has the output?",
-            str(tuple(output.shape)),
-            "The output always has the shape of index.",
-        )
 
-    def counted(draw: random.Random) -> Question:
-        cell = tuple(draw.randrange(n) for n in x.shape)
-        count = sum(ops.source_of(index, dim, place) == cell for place in places(index))
-        return Question(
-            f"A gradient of 1 comes to every output. How much arrives at input{list(cell)}?",
-            str(count),
-            "Each place of index that names the cell brings 1: the gradient is scattered with addition.",
+# ---- walk, questions, what to try, take away -------------------------------------------------------------------
+
+
+def line_by_line(run: runs.Run) -> None:
+    """The textbook's loop, one place of index at a time, or the manual version's addresses."""
+    with controls.row("walk"):
+        tier = controls.choice(
+            "tier", "Version", {"textbook": "textbook: place by place", "manual": "manual: by addresses"}
         )
+    steps, scales = draw.walk(run, tier == "textbook")
+    walk.show(steps, scales, key=f"walk {tier}")
+
+
+def questions(run: runs.Run) -> list[Draw]:
+    """Questions on what is on screen, and on shapes."""
+
+    def value(pick: random.Random) -> Question:
+        found = runs.picked(run, pick.randrange(len(run.places)))
+        if run.src is None:
+            return Question(
+                f"gather along dim {run.dim}: what stands at output{list(found.place)}?", number(found.value).replace("∞", "inf"),
+                f"index holds {found.names} there, so it is input{list(found.cell)}.",
+                tolerance=0 if float(found.value).is_integer() else 0.01, covers=("output", "grad"),
+            )  # fmt: skip
+        return Question(
+            f"scatter along dim {run.dim}: to which cell of the output does src{list(found.place)} go?", str(list(found.cell)),
+            f"index holds {found.names} there: it takes coordinate {run.dim}, the others stay.", tolerance=0, covers=("output", "input"),
+        )  # fmt: skip
+
+    def shape(pick: random.Random) -> Question:
+        found = runs.shaped((3, 4), (pick.randint(1, 5), pick.randint(1, 5)), pick.randint(0, 1))
+        return Question(
+            f"input is (3, 4), index {found.index}, dim {found.dim}. Which shape has the output? Write “refused” if torch takes no such index.",
+            "refused" if found.output is None else str(found.output),
+            f"torch says: “{found.refusal}”" if found.output is None else "The output always has the shape of index.", tolerance=0,
+        )  # fmt: skip
+
+    def counted(pick: random.Random) -> Question:
+        cell = pick.choice(sorted({*run.cells, (0,) * run.input.dim()}))
+        arrives = (
+            "A gradient of 1 comes to every output. How much arrives"
+            if run.src is None
+            else "How many numbers are written"
+        )
+        return Question(
+            f"{arrives} at {'input' if run.src is None else 'output'}{list(cell)}?", str(len(run.naming(cell))),
+            "Each place of index that names the cell brings one.", tolerance=0, covers=("grad",),
+        )  # fmt: skip
 
     return [value, shape, counted]
 
 
-def take(way: str, x: Tensor, dim: int, index: Tensor, output: Tensor) -> TakeAway:
-    """The run on screen as a script, and its tensors."""
-    inputs = {"input": x, "index": index} | ({} if way == "gather" else {"src": source(x, index)})
-    given = f"(input, {dim}, index{'' if way == 'gather' else ', src'})"
-    function = ops.gather if way == "gather" else ops.scatter
-    script = Script(
-        way, inputs, (function,), (f"output = {way}{given}",), ("output",), {"output": f"torch.{way}{given}"}
-    )
-    return TakeAway(script, inputs | {"output": output})
+TRIES = (
+    Try("Sort by gathering", "preset=sort",
+        "`argsort` says for each row in which order to read it, and gather reads. Every cell is read exactly once: the gradient is 1 everywhere. Which row of input needed the fewest moves? Read it off index."),
+    Try("One class a sample", "preset=loss",
+        "index is one column, the class of each sample. gather picks one log-probability a row, and the gradient reaches that cell alone: this is how cross entropy begins."),
+    Try("One cell, read three times", "index_from=typed&index=[[0, 0, 0], [1, 2, 3]]&cell=0,2",
+        "The first row of index names input[0, 0] three times, so the number comes out three times. What does the gradient of input say there, and why is it not 1?"),
+    Try("Two writes to one cell", "way=scatter&index_from=typed&index=[[0, 0], [3, 4]]&cell=0,1",
+        "src[0, 0] and src[0, 1] both go to output[0, 0]. Only one can stay. Which one does here? Point at the cell: torch does not promise it."),
+    Try("The tutorial's index along dim 0", "dim=0&index_from=typed&index=[[0, 2], [3, 4], [1, 4]]",
+        "Along dim 0 there are three rows, and the index names row 3. Read torch's words first, then make the index fit: what became of the 3 and of the 4?"),
+)  # fmt: skip
+
+
+def tensors(run: runs.Run) -> dict[str, runs.Tensor]:
+    """The run's tensors by the names that the script gives them."""
+    given = {"input": run.input, "index": run.index} | ({} if run.src is None else {"src": run.src})
+    return given | {"output": run.output}
 
 
 frame.page("gather", lesson)

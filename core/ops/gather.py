@@ -39,7 +39,7 @@ def _places(index: Tensor) -> itertools.product:
 
 def gather_by_loops(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """Textbook: one read for each place of `index`. Out-of-range indices are not refused: negative ones wrap."""
-    out = input.new_empty(index.shape)
+    out = input.new_zeros(index.shape)
     for place in _places(index):
         out[place] = input[source_of(index, dim, place)]
     return out

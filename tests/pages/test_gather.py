@@ -1,12 +1,16 @@
 """The gather page shows what torch picks, and where scatter puts it."""
 
+import json
+import re
 from itertools import product
 
 import pytest
 import torch
 
+from core.experiments import gather as runs
+from core.figures.gather import walk
 from tests.linking import partners
-from tests.pages.opening import boards, open_page, panels, sound, words
+from tests.pages.opening import boards, held, kept, open_page, panels, sound, tried, words
 
 
 def typed(x, index):
@@ -55,47 +59,81 @@ def test_the_pinned_place_is_the_readers():
     assert boards(open_page("gather", cell="1,0"))["board"].pinned == ("index", (1, 0))
 
 
-@pytest.mark.parametrize("dim", [0, 1])
-@pytest.mark.parametrize("way", ["gather", "scatter"])
-def test_the_check_agrees_in_both_ways_and_dims(way, dim):
-    app = open_page("gather", way=way, dim=str(dim), preset="sort", seed="3")
-    assert f"manual {way} agrees with torch" in words(app)
+@pytest.mark.parametrize(
+    ("way", "dim", "x"),
+    [
+        ("gather", "0", "[[1, 2, 3], [4, 5, 6]]"), ("scatter", "1", "[[True, False], [False, True]]"),
+        ("scatter", "0", "[[nan, inf], [-inf, 0]]"), ("gather", "0", "[3, 1, 2]"), ("scatter", "0", "[1.5, 2.5]"),
+        ("gather", "2", "[[[1., 2.], [3., 4.]], [[5., 6.], [7., 8.]]]"), ("gather", "1", "[[2.5]]"),
+    ],
+)  # fmt: skip
+def test_any_input_is_taken_in_its_dtype_with_an_example_index_that_fits(way, dim, x):
+    app = open_page("gather", way=way, dim=dim, x_from="typed", x=x)
+    assert not app.error
+    shown = kept(app).own["good x"]
+    index = runs.example_index(runs.TUTORIAL, shown, int(dim), 0)
+    theirs = runs.run(way, shown, int(dim), index).call.of(torch.gather if way == "gather" else torch.scatter)
+    output = held(app, "output")
+    assert torch.equal(output.nan_to_num(7).double(), theirs.nan_to_num(7).double())
+    titles = [panel.figure.to_dict()["layout"]["title"]["text"] for panel in panels(app).values()]
+    assert any(str(shown.dtype).removeprefix("torch.") in title for title in titles) or shown.dtype == torch.float32
 
 
-def test_an_index_out_of_range_keeps_the_inputs_and_offers_a_mend():
-    app = open_page("gather")
-    sound(app.selectbox(key="index_from").set_value("typed").run())
-    sound(app.text_area(key="index").set_value("[[0, 9]]").run())
-    with pytest.raises(RuntimeError) as refusal:
-        torch.gather(torch.zeros(3, 5), 1, torch.tensor([[0, 9]]))
-    assert str(refusal.value).splitlines()[0] in app.error[0].value
+@pytest.mark.parametrize(
+    ("way", "index"),
+    [("gather", "[[0, 9]]"), ("gather", "[[0.0, 2.0]]"), ("scatter", "[0, 1]"), ("scatter", "[[0], [0], [0], [0]]")],
+)
+def test_a_refusal_is_torchs_keeps_inputs_and_tabs_and_is_mended_by_one_click(way, index):
+    app = open_page("gather", way=way, index_from="typed", index=index)
+    said = runs.theirs(way, torch.zeros(3, 5), 1, torch.tensor(json.loads(index)))
+    assert said
+    assert said in app.error[0].value
     assert set(panels(app)) == {"input", "index"}
-    sound(next(button for button in app.button if button.label.startswith("Wrap")).click().run())
+    assert {"Pitfalls", "Predict", "Take away"} <= {tab.label for tab in app.tabs}
+    sound(next(button for button in app.button if (button.key or "").startswith("mend")).click().run())
     assert not app.error
-    assert panels(app)["index"].cells.values.tolist() == [[0, 4]]
+    assert "output" in panels(app)
 
 
-@pytest.mark.parametrize("dim", ["0", "1"])
-@pytest.mark.parametrize("preset", ["tutorial", "loss", "sort"])
-def test_the_examples_index_fits_an_input_of_the_readers(preset, dim):
-    app = open_page("gather", preset=preset, dim=dim, x_from="typed", x="[[1, 2], [3, 4]]")
-    assert not app.error
-    assert "is wrapped and cut to fit" in words(app)
-    assert "manual gather agrees with torch" in words(app)
+def test_the_tutorials_index_is_not_clamped_unasked():
+    for way in ("gather", "scatter"):
+        assert panels(open_page("gather", way=way))["index"].cells.values.tolist() == [[0, 2], [3, 4], [1, 4]]
 
 
-def test_scatter_says_that_several_writes_to_one_place_are_not_ordered():
+def test_scatter_says_of_each_cell_how_many_numbers_are_written_there():
     link = {"way": "scatter", "dim": "1", "cell": "0,1"}
-    notes = panels(open_page("gather", **link, **typed([[1, 2, 3]], [[0, 0]])))
-    assert notes["input"].cells.notes[0].endswith("2 writes to one place, and which of them stays is not promised.")
-    assert "keeps input's **3**" in notes["input"].cells.notes[2]
+    notes = panels(open_page("gather", **link, **typed([[1, 2, 3]], [[0, 0]])))["input"].cells.notes
+    assert "2 writes" in notes[0]
+    assert "**3**" in notes[2]
 
 
-def test_the_answer_to_the_value_is_torchs():
+def test_each_link_to_try_shows_what_it_says():
+    sort, loss, thrice, twice, refused = (tried("gather", number) for number in range(5))
+    assert held(sort, "grad").eq(1).all()
+    assert held(sort, "output").diff(dim=1).le(0).all()
+    assert held(loss, "grad").sum(1).eq(1).all()
+    assert held(thrice, "grad")[0, 0] == 3
+    assert "2 writes" in panels(twice)["input"].cells.notes[0]
+    assert "index 3" in refused.error[0].value
+
+
+def test_the_answer_to_the_value_is_torchs_and_the_picture_is_covered_until_it_is_given():
     app = open_page("gather", tab="Predict")
+    assert '"output"' in words(app)
     x, index = torch.arange(1.0, 16).reshape(3, 5), torch.tensor([[0, 2], [3, 4], [1, 4]])
     ask = next(m.value for m in app.markdown if "what stands at" in m.value)
-    i, j = (int(n) for n in ask.split("(")[1].split(")")[0].split(","))
-    app.text_input(key="answer gather 0 0 given").set_value(f"{torch.gather(x, 1, index)[i, j].item():g}")
+    i, j = map(int, re.search(r"output\[(\d), (\d)\]", ask).groups())
+    right = torch.gather(x, 1, index)[i, j].item()
+    app.text_input(key="answer gather 0 0 given").set_value(f"{right:g}")
     sound(next(button for button in app.button if button.label == "Commit").click().run())
-    assert any("Right" in message.value for message in app.success)
+    assert app.success
+
+
+@pytest.mark.parametrize("way", ["gather", "scatter"])
+@pytest.mark.parametrize("tier", ["textbook", "manual"])
+def test_both_versions_walk_to_the_output_and_start_from_zeros(way, tier):
+    open_page("gather", tab="Walk through", way=way, tier=tier)
+    run = runs.run(way, torch.full((3, 5), 7.0), 1, torch.tensor([[0, 2], [3, 4], [1, 4]]))
+    steps = walk(run, tier == "textbook")[0].steps
+    first = next((step.values["out"] for step in steps if "out" in step.values), None)
+    assert first is None or first.eq(0).all() or first.eq(run.input).all()
