@@ -11,7 +11,10 @@ from core.figures.colour import Scale
 from core.figures.walk import Walk, packed
 
 ASSETS = Path(__file__).parent / "assets"
-KEY = ":violet-badge[dashed: read] by the line that is about to run, :red-badge[solid: written] by it"
+KEY = (
+    "The numbers are those after the marked line has run: :violet-badge[dashed: read] by it, "
+    ":red-badge[solid: written] by it"
+)
 
 
 @st.cache_resource(show_spinner=False)
