@@ -12,9 +12,13 @@ import torch
 from torch import Tensor
 from torch.utils.benchmark import Timer
 
-from core.experiments import chain, layout
-from core.experiments.chain import Facts, Stage, Step
-from core.experiments.layout import Layout
+from core.experiments.chain import large
+from core.experiments.chain import operations as steps
+from core.experiments.chain import run as chain
+from core.experiments.chain.operations import Step
+from core.experiments.chain.run import Facts, Stage
+from core.experiments.layout import addresses, cache, rule
+from core.experiments.layout.rule import Layout
 from core.figures import colour, memory
 from core.figures.board import Panel
 from core.figures.heatmap import PROJECTED_TEXT, SMALLEST_TEXT, Picture
@@ -70,7 +74,7 @@ def look_at(ran: list[Stage]) -> tuple[Stage, Index | None]:
     keep_address(ran, stage)
     facts = memory.of(stage)
     cell = controls.cell("cell", "Picked cell", facts.layout.shape)
-    address = layout.address(facts.layout, cell) if cell else None
+    address = addresses.address(facts.layout, cell) if cell else None
     state.own()["look"] = (stage.number, controls.standing("cell", ""), facts.storage, address)
     return stage, cell
 
@@ -208,7 +212,7 @@ def show_refusal(stage: Stage, stages: tuple[Stage, ...]) -> None:
 def show_merging(facts: Facts | None) -> None:
     """Which dimensions one stride could walk: the condition of view."""
     assert facts is not None
-    groups = layout.merged_groups(facts.layout)
+    groups = rule.merged_groups(facts.layout)
     said = ", ".join(f"{plain(g.dims)}: size {g.size}, stride {g.stride}" for g in groups)
     st.markdown(
         "Two neighbouring dimensions merge where stride[left] = stride[right]·shape[right]. `view` may cut and join "
@@ -241,7 +245,7 @@ def show_cost(ran: list[Stage]) -> None:
     rows = ["| | lines touched | fetched | fetched again | lines the numbers would fill |", "|---" * 5 + "|"]
     for stage in ran:
         assert stage.facts is not None
-        lines = layout.cache_lines(stage.facts.layout, stage.facts.itemsize, LINE_BYTES)
+        lines = cache.cache_lines(stage.facts.layout, stage.facts.itemsize, LINE_BYTES)
         rows.append(f"| `x{stage.number}` | {lines.touched} | {lines.fetched} | {lines.refetched} | {lines.least} |")
     st.markdown("\n".join(rows))
     if st.button("Measure a sum on this machine", icon=":material/timer:"):
@@ -251,7 +255,7 @@ def show_cost(ran: list[Stage]) -> None:
 def measure(stage: Stage) -> None:
     """Time a sum over a large tensor with this stage's strides, and over a contiguous one of the same shape."""
     assert stage.facts is not None
-    strided = chain.make_large(stage.facts.layout, torch.float32)
+    strided = large.make_large(stage.facts.layout, torch.float32)
     packed = strided.clone(memory_format=torch.contiguous_format)
     rows = ["| tensor | ns an element |", "|---|---|"]
     for name, x in ((f"strides {plain(strided.stride())}", strided), (f"contiguous {plain(packed.stride())}", packed)):
@@ -284,7 +288,7 @@ def view_without_contiguity(stage: Stage) -> None:
     y = x.view(16)
     facts = stage.facts
     assert facts is not None
-    groups = layout.merged_groups(facts.layout)
+    groups = rule.merged_groups(facts.layout)
     st.markdown(
         f"`x = arange(32).reshape(4, 8)[:, ::2]` has strides {plain(x.stride())} and `is_contiguous()` is "
         f"**{x.is_contiguous()}**; `x.view(16)` works all the same, with stride {plain(y.stride())} and the same "
@@ -303,7 +307,7 @@ def reshape_is_predictable(stage: Stage) -> None:
     shapes = [(d, count // d) for d in range(1, count + 1) if count % d == 0][:24]
     rows = []
     for shape in shapes:
-        foreseen = "view" if layout.view_stride(facts.layout, shape) is not None else "copy"
+        foreseen = "view" if rule.view_stride(facts.layout, shape) is not None else "copy"
         happened = "view" if chain.shares_storage(stage.tensor, stage.tensor.reshape(shape)) else "copy"
         rows.append((shape, foreseen, happened))
     right = sum(foreseen == happened for _, foreseen, happened in rows)
@@ -395,7 +399,7 @@ def walk_in_order(stage: Stage) -> None:
 
 def note(names: Mapping[str, Any], where: Layout) -> str:
     """The address sum of the element that is being fetched."""
-    return f"values{list(names['index'])}: {layout.address_terms(where, names['index'])}"
+    return f"values{list(names['index'])}: {addresses.address_terms(where, names['index'])}"
 
 
 def questions(stages: tuple[Stage, ...], stage: Stage) -> list:
@@ -405,7 +409,7 @@ def questions(stages: tuple[Stage, ...], stage: Stage) -> list:
 
     def where(draw: random.Random) -> Question:
         cell = tuple(draw.randrange(n) for n in facts.layout.shape)
-        terms = layout.address_terms(facts.layout, cell)
+        terms = addresses.address_terms(facts.layout, cell)
         return Question(
             f"At which address of its storage does x{stage.number}{list(cell)} lie? "
             f"Strides {plain(facts.layout.stride)}, offset {facts.layout.storage_offset}.",
@@ -414,7 +418,7 @@ def questions(stages: tuple[Stage, ...], stage: Stage) -> list:
         )
 
     def next_step(draw: random.Random) -> tuple[Step, Stage]:
-        step = chain.default_step(draw.choice(chain.usable(facts.layout)), facts.layout)
+        step = steps.default_step(draw.choice(steps.usable(facts.layout)), facts.layout)
         assert stage.tensor is not None
         return step, chain.run_chain(stage.tensor, [step])[-1]
 

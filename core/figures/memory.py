@@ -9,9 +9,10 @@ import numpy as np
 import plotly.graph_objects as go
 import torch
 
-from core.experiments import chain, layout
-from core.experiments.chain import Facts, Stage
-from core.experiments.layout import Layout, ViewRefusal, mergeable
+from core.experiments.chain import run as chain
+from core.experiments.chain.run import Facts, Stage
+from core.experiments.layout import addresses
+from core.experiments.layout.rule import Layout, ViewRefusal, mergeable
 from core.figures import board, colour
 from core.figures.board import Cells, Panel, Relation
 from core.figures.colour import Scale
@@ -217,10 +218,10 @@ def tensor(
     """A stage's tensor, coloured by where each number lies; elements that a write has changed are outlined."""
     facts = of(stage)
     where, across = facts.layout, row_of(facts.layout.shape)
-    addresses = torch.tensor(layout.reading_order(where), dtype=torch.float32)
+    order = torch.tensor(addresses.reading_order(where), dtype=torch.float32)
     title, texts = title or tensor_title(stage), texts_of(stage)
     picture = Picture(
-        name_of(stage), addresses.reshape(where.shape or (1,)), palette(facts, traced), title, texts=texts,
+        name_of(stage), order.reshape(where.shape or (1,)), palette(facts, traced), title, texts=texts,
         axes=axes_of(stage), notes=list(notes(stage, traced.copies)),
         group=letter(facts.storage) if facts.overlaps else "", outlines=[Outline(changed)] if changed else [],
     )  # fmt: skip
@@ -236,7 +237,7 @@ def strip(stage: Stage, chosen: Stage, ran: Sequence[Stage], traced: Trace, made
     """A storage in address order, in rows of whole cache lines. Cells that the chosen stage does not read are grey."""
     facts, held = of(stage), of(stage).layout.storage_size
     reader = chosen if of(chosen).storage == facts.storage else stage
-    read = set(layout.reading_order(of(reader).layout))
+    read = set(addresses.reading_order(of(reader).layout))
     texts = storage_texts(stage)
     picture = Picture(
         letter(facts.storage), torch.arange(held, dtype=torch.float32), palette(facts, traced),
@@ -288,7 +289,7 @@ def read_table(stage: Stage) -> Relation:
     """Which address each element of a stage reads."""
     where = of(stage).layout
     indices = np.indices(where.shape or (1,)).reshape(max(where.ndim, 1), -1).T
-    rows = np.column_stack([np.array(layout.reading_order(where), dtype=np.int64), indices])
+    rows = np.column_stack([np.array(addresses.reading_order(where), dtype=np.int64), indices])
     return Relation(f"{letter(of(stage).storage)} {axes_of(stage)}", rows)
 
 
@@ -312,7 +313,7 @@ def readers_of(chosen: Stage, ran: Sequence[Stage], storage: int, held: int) -> 
 def first_at(where: Layout) -> dict[int, str]:
     """For every address read, the first index that reads it, as the control of the picked cell writes it."""
     first: dict[int, str] = {}
-    for address, index in zip(layout.reading_order(where), product(*map(range, where.shape)), strict=True):
+    for address, index in zip(addresses.reading_order(where), product(*map(range, where.shape)), strict=True):
         first.setdefault(address, ", ".join(map(str, index)))
     return first
 
@@ -344,11 +345,11 @@ def read_as(readers: Sequence[Stage], how: str) -> str:
 
 def notes(stage: Stage, copies: Mapping[int, np.ndarray]) -> Iterator[str]:
     """For each element its address as a sum, and what is to be said of that cell."""
-    where, addresses = of(stage).layout, layout.reading_order(of(stage).layout)
+    where, order = of(stage).layout, addresses.reading_order(of(stage).layout)
     cells, name = cell_notes(of(stage), copies), letter(of(stage).storage)
-    readers = np.bincount(addresses).tolist() if addresses else []
+    readers = np.bincount(order).tolist() if order else []
     steps = [[f" + {i}·{stride}" for i in range(size)] for size, stride in zip(where.shape, where.stride, strict=True)]
-    for address, terms in zip(addresses, product(*steps), strict=True):
+    for address, terms in zip(order, product(*steps), strict=True):
         shared = f", read by {readers[address]} elements of this tensor" if readers[address] > 1 else ""
         yield f"{where.storage_offset}{''.join(terms)} = {address} of {name}, {cells[address]}{shared}"
 
@@ -378,7 +379,7 @@ def strip_title(stage: Stage) -> str:
 def texts_of(stage: Stage) -> list[str]:
     """What stands in each element; a question mark where torch has written nothing."""
     assert stage.tensor is not None
-    where = layout.reading_order(of(stage).layout)
+    where = addresses.reading_order(of(stage).layout)
     return spelled(stage.tensor.flatten().tolist(), where, of(stage).uninitialised)
 
 

@@ -7,8 +7,12 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.experiments import chain
-from core.experiments.chain import PRESETS, Fill, Stage, Step
+from core.experiments.chain import operations
+from core.experiments.chain import run as chain
+from core.experiments.chain import text as chain_text
+from core.experiments.chain.operations import Fill, Step
+from core.experiments.chain.presets import PRESETS
+from core.experiments.chain.run import Stage
 from core.tensors.dtypes import DTYPES
 from core.ui import controls, state
 
@@ -34,12 +38,12 @@ def show() -> tuple[Stage, ...]:
         chips = st.container(horizontal=True, gap="xsmall", width="content")
     with row, st.popover("As text", key="as_text"):
         text = controls.text(
-            "chain", "Chain of operations", DEFAULTS["chain"], longest=chain.MAX_TEXT, width=560,
+            "chain", "Chain of operations", DEFAULTS["chain"], longest=operations.MAX_TEXT, width=560,
             help="Steps joined by `>`: `permute(1,0)>view(5,6)`. The buttons write this text for you.",
         )  # fmt: skip
     try:
-        steps = chain.parse_chain(text)
-        tensor = chain.start_tensor(chain.parse_shape(shape), DTYPES[dtype], fill)
+        steps = chain_text.parse_chain(text)
+        tensor = chain_text.start_tensor(chain_text.parse_shape(shape), DTYPES[dtype], fill)
         if tensor.dim() > 4:
             raise ValueError(f"shape {tuple(tensor.shape)} has {tensor.dim()} dimensions; start with at most 4")
         stages = chain.run_chain(tensor, steps)
@@ -76,14 +80,14 @@ def take_preset() -> None:
 
 def write(steps: tuple[Step, ...]) -> None:
     """Make these the chain, and look at its end."""
-    st.session_state["chain"] = chain.format_chain(steps)
+    st.session_state["chain"] = chain_text.format_chain(steps)
     st.session_state["stage"] = f"x{len(steps)}"
 
 
 def edit(stages: tuple[Stage, ...], steps: tuple[Step, ...]) -> None:
     """One popover a step to change, move and remove it, and one to add another."""
     for place, step in enumerate(steps):
-        with st.popover(chain.format_step(step), key=f"step {place}", on_change="rerun") as popover:
+        with st.popover(chain_text.format_step(step), key=f"step {place}", on_change="rerun") as popover:
             if popover.open:
                 change(steps, place)
     last = next(stage for stage in reversed(stages) if stage.facts is not None)
@@ -98,18 +102,18 @@ def change(steps: tuple[Step, ...], place: int) -> None:
     st.caption(step.operation.description)
     for parameter in step.operation.parameters:
         st.caption(f"`{parameter.name}`: {parameter.meaning}")
-    key = f"edit {place} {chain.format_step(step)}"
+    key = f"edit {place} {chain_text.format_step(step)}"
 
     def rewrite() -> None:
         try:
-            new = chain.parse_step(st.session_state[key])
+            new = chain_text.parse_step(st.session_state[key])
         except ValueError as refusal:
             state.own()["step fault"] = str(refusal)
             return
         state.own().pop("step fault", None)
         write((*steps[:place], new, *steps[place + 1 :]))
 
-    st.text_input("Step", chain.format_step(step), key=key, on_change=rewrite)
+    st.text_input("Step", chain_text.format_step(step), key=key, on_change=rewrite)
     if fault := state.own().pop("step fault", None):
         controls.complain(fault)
     with st.container(horizontal=True):
@@ -135,13 +139,13 @@ def add(steps: tuple[Step, ...], last: Stage) -> None:
     """
     assert last.facts is not None
     where = last.facts.layout
-    if len(steps) >= chain.MAX_STEPS:
-        st.caption(f"A chain has at most {chain.MAX_STEPS} steps: remove one first.")
+    if len(steps) >= operations.MAX_STEPS:
+        st.caption(f"A chain has at most {operations.MAX_STEPS} steps: remove one first.")
         return
     if last.number < len(steps):
         st.caption(f"Step {last.number + 1} is refused: a new step goes before it.")
-    for name in chain.usable(where):
-        step = chain.default_step(name, where)
+    for name in operations.usable(where):
+        step = operations.default_step(name, where)
         st.button(
             f"`{step.code(f'x{last.number}')}`  {step.operation.description}", key=f"add {name}", type="tertiary",
             on_click=lambda step=step: write((*steps[: last.number], step, *steps[last.number :])),

@@ -7,28 +7,13 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from core.experiments import chain, layout
-from core.experiments.chain import (
-    MAX_ELEMENTS,
-    MAX_RANK,
-    OPERATIONS,
-    PRESETS,
-    Step,
-    default_step,
-    followed,
-    format_chain,
-    format_step,
-    make_step,
-    parse_chain,
-    parse_shape,
-    parse_step,
-    run_chain,
-    sources,
-    start_tensor,
-    whole_storage,
-    write_through,
-)
-from core.experiments.layout import Copy, Layout
+from core.experiments.chain import large, operations
+from core.experiments.chain.operations import MAX_ELEMENTS, MAX_RANK, OPERATIONS, Step, default_step, make_step
+from core.experiments.chain.presets import PRESETS
+from core.experiments.chain.run import followed, run_chain, sources, whole_storage, write_through
+from core.experiments.chain.text import format_chain, format_step, parse_chain, parse_shape, parse_step, start_tensor
+from core.experiments.layout import addresses, rule
+from core.experiments.layout.rule import Copy, Layout
 from core.tensors.dtypes import DTYPES
 from tests.experiments.test_layout import arguments, tensors
 
@@ -83,13 +68,13 @@ def chains(draw, most=5):
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(any_steps(), max_size=chain.MAX_STEPS))
-def test_text_and_steps_lead_to_each_other(steps):
-    text = format_chain(steps)
-    assume(len(text) <= chain.MAX_TEXT)
-    assert parse_chain(text) == tuple(steps)
-    assert hash(parse_chain(text)) == hash(tuple(steps))
-    assert [parse_step(format_step(step)) for step in steps] == steps
+@given(st.lists(any_steps(), max_size=operations.MAX_STEPS))
+def test_text_and_steps_lead_to_each_other(drawn):
+    text = format_chain(drawn)
+    assume(len(text) <= operations.MAX_TEXT)
+    assert parse_chain(text) == tuple(drawn)
+    assert hash(parse_chain(text)) == hash(tuple(drawn))
+    assert [parse_step(format_step(step)) for step in drawn] == drawn
 
 
 @pytest.mark.parametrize(
@@ -217,7 +202,7 @@ def test_the_start_counts_its_cells_or_those_of_each_row(shape, dtype, fill):
     cells = torch.arange(math.prod(shape)).reshape(shape)
     numbers = cells % shape[-1] if fill == "rows" and x.numel() and shape else cells
     assert torch.equal(x, numbers % 2 == 1 if dtype is torch.bool else numbers.to(dtype))
-    assert Layout.of(x) == layout.fresh(shape)
+    assert Layout.of(x) == rule.fresh(shape)
 
 
 def test_the_tutorials_start():
@@ -237,7 +222,7 @@ def test_a_start_beyond_the_limits_is_refused(shape):
 @given(tensors())
 def test_a_step_offered_first_is_accepted_by_torch(x):
     assume(x.dim() <= MAX_RANK)
-    for op in chain.usable(Layout.of(x)):
+    for op in operations.usable(Layout.of(x)):
         (_, stage) = run_chain(x, [default_step(op, Layout.of(x))])
         assert stage.status == "ok"
 
@@ -247,7 +232,7 @@ def test_a_step_offered_first_is_accepted_by_torch(x):
 @pytest.mark.parametrize("op", OPERATIONS)
 def test_every_operation_has_a_first_step(shape, before, op):
     last = run(shape, before)[-1]
-    works = op in chain.usable(last.facts.layout)
+    works = op in operations.usable(last.facts.layout)
     assert works or (op == "mT" and len(shape) == 1) or (op == "channels_last" and len(shape) != 4)
 
 
@@ -273,10 +258,10 @@ def test_stages_tell_what_torch_did_and_the_prediction_agrees(case):
         assert (facts.verdict == "itself") == (tensor is previous.tensor)
         assert facts.layout.shape == tuple(tensor.shape)
         assert facts.layout.stride == tensor.stride()
-        assert facts.is_contiguous == tensor.is_contiguous() == layout.is_contiguous(facts.layout)
+        assert facts.is_contiguous == tensor.is_contiguous() == rule.is_contiguous(facts.layout)
         assert facts.extent.bytes_viewed == tensor.numel() * facts.itemsize
         # the picture of the storage and the tensor show the same numbers
-        assert torch.equal(stage.cells[torch.from_numpy(layout.addresses(facts.layout))], tensor)
+        assert torch.equal(stage.cells[torch.from_numpy(addresses.addresses(facts.layout))], tensor)
     for one in stages:
         for other in stages:
             if one.facts and other.facts:
@@ -445,11 +430,11 @@ def test_what_changes_is_what_shares_the_cell(case, data):
     index = tuple(data.draw(st.integers(0, n - 1)) for n in stage.tensor.shape)
     old = stage.tensor[index]
     value = not old if old.dtype is torch.bool else (1 if old != 1 else 2)
-    cell = layout.address(stage.facts.layout, index)
+    cell = addresses.address(stage.facts.layout, index)
     for other in write_through(stages, stage.number, index, value):
         facts = stages[other.number].facts
         shared = facts.storage == stage.facts.storage
-        reads_it = torch.as_tensor(layout.addresses(facts.layout) == cell) & shared
+        reads_it = torch.as_tensor(addresses.addresses(facts.layout) == cell) & shared
         assert torch.equal(other.changed, reads_it)
 
 
@@ -490,14 +475,14 @@ def test_a_write_after_growth_starts_from_the_storage_as_it_was():
 @settings(max_examples=80, deadline=None)
 @given(tensors())
 def test_a_larger_tensor_keeps_the_pattern(x):
-    large = chain.make_large(Layout.of(x), torch.float32, elements=5000)
-    assert max(large.numel(), whole_storage(large).numel()) <= max(5000, x.numel(), whole_storage(x).numel())
-    assert large.dim() == x.dim()
-    assert [s == 0 for s in large.stride()] == [s == 0 for s in x.stride()]
+    made = large.make_large(Layout.of(x), torch.float32, elements=5000)
+    assert max(made.numel(), whole_storage(made).numel()) <= max(5000, x.numel(), whole_storage(x).numel())
+    assert made.dim() == x.dim()
+    assert [s == 0 for s in made.stride()] == [s == 0 for s in x.stride()]
     if x.is_contiguous() and x.numel():
-        assert large.is_contiguous()
+        assert made.is_contiguous()
     by_stride = sorted((d for d in range(x.dim()) if x.shape[d] > 1), key=lambda d: x.stride(d))
-    assert sorted(by_stride, key=lambda d: large.stride(d)) == by_stride
+    assert sorted(by_stride, key=lambda d: made.stride(d)) == by_stride
 
 
 # ---- presets ---------------------------------------------------------------------------------------------------
@@ -578,8 +563,8 @@ def test_claim_view_and_permute_differ_in_what_they_do_to_the_data():
     assert view.facts.storage == permuted.facts.storage == 0
     assert torch.equal(view.cells, permuted.cells)
     assert view.tensor.shape == permuted.tensor.shape
-    assert layout.reading_order(view.facts.layout) == list(range(30))
-    assert layout.reading_order(permuted.facts.layout) != list(range(30))
+    assert addresses.reading_order(view.facts.layout) == list(range(30))
+    assert addresses.reading_order(permuted.facts.layout) != list(range(30))
 
 
 def test_claim_nobody_knows_whether_reshape_copies():

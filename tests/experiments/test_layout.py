@@ -9,9 +9,11 @@ import torch
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from core.experiments import layout as lay
-from core.experiments.chain import OPERATIONS, whole_storage
-from core.experiments.layout import Copy, Layout, ViewRefused
+from core.experiments.chain.operations import OPERATIONS
+from core.experiments.chain.run import whole_storage
+from core.experiments.layout import addresses, cache, operations, rule
+from core.experiments.layout.arguments import infer_size
+from core.experiments.layout.rule import Copy, Layout, ViewRefused
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*(T. on tensors|T is deprecated)")
 
@@ -146,30 +148,30 @@ def test_a_size_of_minus_1_is_refused_where_torch_makes_one(name, args):
     x = torch.zeros(())
     assert -1 in OPERATIONS[name].call(x, *args, *[None] * (name == "as_strided")).shape
     with pytest.raises(RuntimeError, match=r"negative|-1"):
-        OPERATIONS[name].predict(lay.fresh(()), *args)
+        OPERATIONS[name].predict(rule.fresh(()), *args)
 
 
 @settings(max_examples=200, deadline=None)
 @given(tensors())
 def test_contiguity_is_torchs(x):
     layout = Layout.of(x)
-    assert lay.is_contiguous(layout) == x.is_contiguous()
-    assert lay.is_dense(layout) == torch.ops.aten.is_non_overlapping_and_dense(x)
+    assert rule.is_contiguous(layout) == x.is_contiguous()
+    assert rule.is_dense(layout) == torch.ops.aten.is_non_overlapping_and_dense(x)
     if x.dim() == 4:
-        assert lay.is_channels_last(layout) == x.is_contiguous(memory_format=torch.channels_last)
+        assert rule.is_channels_last(layout) == x.is_contiguous(memory_format=torch.channels_last)
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.integers(0, 4), max_size=5).map(tuple))
 def test_fresh_strides_are_torchs(shape):
-    assert lay.contiguous_stride(shape) == torch.empty(shape).stride()
+    assert rule.contiguous_stride(shape) == torch.empty(shape).stride()
     if len(shape) == 4:
         there = torch.empty(shape, memory_format=torch.channels_last)
         if 0 not in shape:
-            assert lay.channels_last_stride(shape) == there.stride()
+            assert rule.channels_last_stride(shape) == there.stride()
     else:
         with pytest.raises(RuntimeError, match="4 dimensions"):
-            lay.channels_last_stride(shape)
+            rule.channels_last_stride(shape)
 
 
 # ---- addresses -------------------------------------------------------------------------------------------------
@@ -181,8 +183,10 @@ def test_an_address_is_where_the_element_lies(x, data):
     assume(x.numel())
     index = tuple(data.draw(st.integers(-n, n - 1)) for n in x.shape)
     layout = Layout.of(x)
-    parts = lay.address_terms(layout, index)
-    assert parts.storage_offset + sum(i * s for i, s in parts.terms) == parts.address == lay.address(layout, index)
+    parts = addresses.address_terms(layout, index)
+    assert (
+        parts.storage_offset + sum(i * s for i, s in parts.terms) == parts.address == addresses.address(layout, index)
+    )
     start = x.untyped_storage().data_ptr()
     assert x[index].data_ptr() == start + parts.address * x.element_size()
     assert str(parts).endswith(f"= {parts.address}")
@@ -192,36 +196,36 @@ def test_an_address_is_where_the_element_lies(x, data):
 @given(tensors())
 def test_all_addresses_find_the_numbers_in_the_storage(x):
     layout = Layout.of(x)
-    table = lay.addresses(layout)
+    table = addresses.addresses(layout)
     assert table.shape == tuple(x.shape)
     cells = whole_storage(x)
     assert torch.equal(cells[torch.from_numpy(table)], x)
-    assert lay.reading_order(layout) == table.ravel().tolist()
-    assert table.ravel().tolist() == [lay.address(layout, index) for index in np.ndindex(*x.shape)]
+    assert addresses.reading_order(layout) == table.ravel().tolist()
+    assert table.ravel().tolist() == [addresses.address(layout, index) for index in np.ndindex(*x.shape)]
 
 
 def test_the_sum_is_written_in_numbers():
     layout = Layout.of(torch.arange(30).reshape(6, 5)[1:].T)
-    assert str(lay.address_terms(layout, (2, 3))) == "5 + 2·1 + 3·5 = 22"
+    assert str(addresses.address_terms(layout, (2, 3))) == "5 + 2·1 + 3·5 = 22"
 
 
 @pytest.mark.parametrize("index", [(2, 0), (0, -4), (0,), (0, 0, 0)])
 def test_an_index_outside_the_shape_is_refused(index):
     with pytest.raises(IndexError, match="index"):
-        lay.address(lay.fresh((2, 3)), index)
+        addresses.address(rule.fresh((2, 3)), index)
 
 
 @settings(max_examples=150, deadline=None)
 @given(tensors())
 def test_extent_is_what_the_storage_says(x):
-    found = lay.extent(Layout.of(x), x.element_size())
+    found = addresses.extent(Layout.of(x), x.element_size())
     assert found.bytes_viewed == x.numel() * x.element_size()
     assert found.bytes_held == x.untyped_storage().nbytes()
-    visited = lay.addresses(Layout.of(x))
+    visited = addresses.addresses(Layout.of(x))
     assert (found.first, found.last) == ((visited.min(), visited.max()) if x.numel() else (None, None))
     assert found.distinct == len(set(visited.ravel().tolist()))
-    assert lay.overlaps(Layout.of(x)) == (found.distinct < x.numel())
-    assert lay.needed_cells(Layout.of(x)) <= Layout.of(x).storage_size
+    assert addresses.overlaps(Layout.of(x)) == (found.distinct < x.numel())
+    assert addresses.needed_cells(Layout.of(x)) <= Layout.of(x).storage_size
 
 
 # ---- view ------------------------------------------------------------------------------------------------------
@@ -231,11 +235,11 @@ def test_extent_is_what_the_storage_says(x):
 def strided(draw, least=0):
     """A tensor of any strides, with sizes of 1 often."""
     shape = tuple(draw(st.lists(st.sampled_from([least, 1, 1, 2, 2, 3, 4]), max_size=5)))
-    dense = lay.contiguous_stride(shape)
+    dense = rule.contiguous_stride(shape)
     loose = st.sampled_from([0, 1, 2, 3, 4, 5, 6, 8, 12, 24])
     stride = tuple(draw(st.sampled_from([s, s, 2 * s]) | loose) for s in dense)
     layout = Layout(shape, stride, draw(st.integers(0, 3)))
-    return torch.arange(max(lay.needed_cells(layout), 1)).as_strided(shape, stride, layout.storage_offset)
+    return torch.arange(max(addresses.needed_cells(layout), 1)).as_strided(shape, stride, layout.storage_offset)
 
 
 def torch_views(x, shape):
@@ -252,13 +256,13 @@ def test_a_view_exists_where_torch_says_so_with_torchs_strides(x, data):
     shape = (3, 1) if data is None else data.draw(new_shapes(x))
     layout = Layout.of(x)
     try:
-        shape = lay.infer_size(shape, x.numel())
+        shape = infer_size(shape, x.numel())
     except RuntimeError:
         assert torch_views(x, shape) is None
         return
     theirs = torch_views(x, shape)
-    assert lay.view_stride(layout, shape) == (None if theirs is None else theirs.stride())
-    assert bool(lay.view_refusals(layout, shape)) == (theirs is None)
+    assert rule.view_stride(layout, shape) == (None if theirs is None else theirs.stride())
+    assert bool(rule.view_refusals(layout, shape)) == (theirs is None)
 
 
 @settings(max_examples=300, deadline=None)
@@ -267,7 +271,7 @@ def test_a_refusal_names_pairs_that_do_not_merge_and_that_the_new_shape_runs_acr
     assume(x.numel())
     shape = data.draw(factored(x.numel()))
     layout = Layout.of(x)
-    for pair in lay.view_refusals(layout, shape):
+    for pair in rule.view_refusals(layout, shape):
         left, right = pair.left_dim, pair.right_dim
         assert left < right
         assert all(n == 1 for n in x.shape[left + 1 : right])
@@ -285,10 +289,10 @@ def test_a_refusal_names_pairs_that_do_not_merge_and_that_the_new_shape_runs_acr
         assert shape[pair.new_dim] == pair.new_size
         after = math.prod(x.shape[right:])
         assert math.prod(shape[pair.new_dim + 1 :]) < after < math.prod(shape[pair.new_dim :])
-    if lay.view_refusals(layout, shape):
+    if rule.view_refusals(layout, shape):
         with pytest.raises(ViewRefused) as refused:
-            lay.view(layout, shape)
-        assert refused.value.refusals == lay.view_refusals(layout, shape)
+            operations.view(layout, shape)
+        assert refused.value.refusals == rule.view_refusals(layout, shape)
         assert "stride" in str(refused.value)
 
 
@@ -297,18 +301,18 @@ def test_a_refusal_names_pairs_that_do_not_merge_and_that_the_new_shape_runs_acr
 def test_a_view_exists_exactly_where_one_stride_a_dimension_visits_the_cells_in_order(x, data):
     """The definition itself, without torch's rule: is the list of addresses an affine function of the new index?"""
     shape = data.draw(factored(x.numel()))
-    visited = lay.addresses(Layout.of(x)).reshape(shape)
+    visited = addresses.addresses(Layout.of(x)).reshape(shape)
     origin = visited[(0,) * len(shape)]
     steps = [int(np.moveaxis(visited, d, 0)[1].flat[0] - origin) if n > 1 else 0 for d, n in enumerate(shape)]
-    affine = np.array_equal(visited, lay.addresses(Layout(shape, tuple(steps), int(origin))))
-    assert affine == (lay.view_stride(Layout.of(x), shape) is not None)
+    affine = np.array_equal(visited, addresses.addresses(Layout(shape, tuple(steps), int(origin))))
+    assert affine == (rule.view_stride(Layout.of(x), shape) is not None)
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.one_of(strided(), strided(1), tensors()))
 def test_merged_groups_are_the_coarsest_view(x):
     assume(x.dim() and x.numel())
-    groups = lay.merged_groups(Layout.of(x))
+    groups = rule.merged_groups(Layout.of(x))
     assert [d for group in groups for d in group.dims] == list(range(x.dim()))
     merged = x.view([group.size for group in groups])
     assert all(group.stride == s for group, s in zip(groups, merged.stride(), strict=True) if group.size > 1)
@@ -323,30 +327,30 @@ def test_neighbours_merge_where_torch_merges_the_two(x):
     for d in range(x.dim() - 1):
         both = [*x.shape[:d], x.shape[d] * x.shape[d + 1], *x.shape[d + 2 :]]
         if 1 not in x.shape[d : d + 2]:
-            assert lay.mergeable(Layout.of(x), d) == (torch_views(x, both) is not None)
+            assert rule.mergeable(Layout.of(x), d) == (torch_views(x, both) is not None)
 
 
 def test_sizes_of_1_are_skipped_when_dimensions_merge():
     x = torch.arange(24).reshape(2, 12)[:, ::2].unsqueeze(1)  # (2, 1, 6), strides 12, _, 2
-    assert [lay.mergeable(Layout.of(x), d) for d in range(3)] == [True, True, True]
+    assert [rule.mergeable(Layout.of(x), d) for d in range(3)] == [True, True, True]
     apart = x[:, :, :4]
-    assert [lay.mergeable(Layout.of(apart), d) for d in range(3)] == [False, True, True]
-    (pair,) = lay.view_refusals(Layout.of(apart), (8,))
+    assert [rule.mergeable(Layout.of(apart), d) for d in range(3)] == [False, True, True]
+    (pair,) = rule.view_refusals(Layout.of(apart), (8,))
     assert (pair.left_dim, pair.right_dim, pair.left_stride, pair.needed_stride) == (0, 2, 12, 8)
 
 
 def test_every_broken_border_is_named():
     x = torch.arange(24).reshape(2, 3, 4).permute(2, 1, 0)  # (4, 3, 2), strides 1, 4, 12
-    assert [(p.left_dim, p.right_dim) for p in lay.view_refusals(Layout.of(x), (24,))] == [(0, 1), (1, 2)]
-    assert [(p.left_dim, p.right_dim) for p in lay.view_refusals(Layout.of(x), (4, 6))] == [(1, 2)]
-    assert [(p.left_dim, p.right_dim) for p in lay.view_refusals(Layout.of(x), (12, 2))] == [(0, 1)]
+    assert [(p.left_dim, p.right_dim) for p in rule.view_refusals(Layout.of(x), (24,))] == [(0, 1), (1, 2)]
+    assert [(p.left_dim, p.right_dim) for p in rule.view_refusals(Layout.of(x), (4, 6))] == [(1, 2)]
+    assert [(p.left_dim, p.right_dim) for p in rule.view_refusals(Layout.of(x), (12, 2))] == [(0, 1)]
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.integers(-2, 5), max_size=4).map(tuple), st.integers(0, 24))
 def test_minus_one_is_worked_out_as_torch_does(shape, numel):
     theirs = outcome(lambda: tuple(torch.empty(numel).view(shape).shape))
-    assert outcome(lay.infer_size, shape, numel) == theirs
+    assert outcome(infer_size, shape, numel) == theirs
 
 
 # ---- broadcasting ----------------------------------------------------------------------------------------------
@@ -357,14 +361,14 @@ def test_minus_one_is_worked_out_as_torch_does(shape, numel):
 def test_broadcast_strides_are_those_of_expand_and_of_broadcasting(x, front, data):
     assume(x.dim() + len(front) <= 6)
     shape = (*front, *[data.draw(st.sampled_from([1, 3])) if n == 1 else n for n in x.shape])
-    assert lay.expand_stride(Layout.of(x), shape)[1] == x.expand(shape).stride()
-    assert lay.expand_stride(Layout.of(x), shape)[1] == torch.broadcast_to(x, shape).stride()
+    assert rule.expand_stride(Layout.of(x), shape)[1] == x.expand(shape).stride()
+    assert rule.expand_stride(Layout.of(x), shape)[1] == torch.broadcast_to(x, shape).stride()
 
 
 @pytest.mark.parametrize("shape", [(3,), (3, 5), (3, -2)])
 def test_what_does_not_broadcast_is_refused(shape):
     with pytest.raises(RuntimeError, match="expand"):
-        lay.expand_stride(lay.fresh((2, 4)), shape)
+        rule.expand_stride(rule.fresh((2, 4)), shape)
 
 
 # ---- cache lines -----------------------------------------------------------------------------------------------
@@ -373,7 +377,7 @@ def test_what_does_not_broadcast_is_refused(shape):
 def walk(layout, itemsize, line_bytes, capacity):
     """The cache written out as a list, the last used line at its end."""
     cache, fetched_at, touched = [], [], set()
-    for at, cell in enumerate(lay.reading_order(layout)):
+    for at, cell in enumerate(addresses.reading_order(layout)):
         line = cell * itemsize // line_bytes
         if line in cache:
             cache.remove(line)
@@ -388,7 +392,7 @@ def walk(layout, itemsize, line_bytes, capacity):
 @given(tensors(), st.sampled_from([8, 16, 64]), st.integers(1, 4))
 def test_cache_lines_are_those_of_a_cache_that_drops_the_least_recently_used(x, line_bytes, capacity):
     layout, itemsize = Layout.of(x), x.element_size()
-    cost = lay.cache_lines(layout, itemsize, line_bytes, capacity)
+    cost = cache.cache_lines(layout, itemsize, line_bytes, capacity)
     assert (cost.touched, cost.fetched_at) == walk(layout, itemsize, line_bytes, capacity)
     assert cost.refetched == cost.fetched - cost.touched >= 0
     if x.is_contiguous():
@@ -400,9 +404,9 @@ def test_cache_lines_are_those_of_a_cache_that_drops_the_least_recently_used(x, 
 def test_a_transposed_matrix_fetches_a_line_for_every_number():
     rows = Layout.of(torch.zeros(64, 64))
     columns = Layout.of(torch.zeros(64, 64).T)
-    assert (lay.cache_lines(rows, 4).fetched, lay.cache_lines(rows, 4).refetched) == (256, 0)
-    assert (lay.cache_lines(columns, 4).fetched, lay.cache_lines(columns, 4).refetched) == (4096, 3840)
-    assert lay.cache_lines(columns, 4, capacity=64).refetched == 0  # one line of every row fits
+    assert (cache.cache_lines(rows, 4).fetched, cache.cache_lines(rows, 4).refetched) == (256, 0)
+    assert (cache.cache_lines(columns, 4).fetched, cache.cache_lines(columns, 4).refetched) == (4096, 3840)
+    assert cache.cache_lines(columns, 4, capacity=64).refetched == 0  # one line of every row fits
 
 
 # ---- the strides of copies -------------------------------------------------------------------------------------
@@ -411,7 +415,7 @@ def test_a_transposed_matrix_fetches_a_line_for_every_number():
 @settings(max_examples=200, deadline=None)
 @given(st.one_of(strided(), strided(1), tensors()))
 def test_a_copy_keeps_the_order_of_dimensions_as_torch_does(x):
-    assert lay.clone(Layout.of(x)) == Copy(Layout.of(x.clone()))
+    assert operations.clone(Layout.of(x)) == Copy(Layout.of(x.clone()))
 
 
 @settings(max_examples=200, deadline=None)
@@ -419,7 +423,7 @@ def test_a_copy_keeps_the_order_of_dimensions_as_torch_does(x):
 def test_channels_last_copies_unless_the_strides_look_like_it(shape, order):
     x = torch.zeros(shape).permute(order)
     y = x.to(memory_format=torch.channels_last)
-    predicted = lay.channels_last(Layout.of(x))
+    predicted = operations.channels_last(Layout.of(x))
     if y is x:
         assert predicted == Layout.of(x)
     else:

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from core.experiments.chain import PRESETS, parse_chain, run_chain, start_tensor
-from core.experiments.layout import Layout, view_refusals
+from core.experiments.chain.presets import PRESETS
+from core.experiments.chain.run import run_chain
+from core.experiments.chain.text import parse_chain, start_tensor
+from core.experiments.layout.rule import Layout, view_refusals
 from core.figures import memory
 from core.figures.memory import Room, dimensions, draw_chain, plan, row_length, row_of
 from tests.figures.checking import valid

@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from core.experiments.chain import OPERATIONS, PRESETS, default_step, format_chain, format_step, run_chain, start_tensor
-from core.experiments.layout import Layout
+from core.experiments.chain.operations import OPERATIONS, default_step
+from core.experiments.chain.presets import PRESETS
+from core.experiments.chain.run import run_chain
+from core.experiments.chain.text import format_chain, format_step, start_tensor
+from core.experiments.layout.rule import Layout
 from tests import linking
 from tests.pages.opening import boards, charts, control, open_page, panels, ran_alone, sound, words
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 
 import core.ops
 from core.data import digit, photograph
-from core.experiments import layout
+from core.experiments.layout import addresses, rule
 from core.ops import convolution, dropout, softmax
 from core.tensors.script import Script, embed, to_notebook, to_python
 from tests.ops import like_torch
@@ -105,7 +105,7 @@ def laid_out() -> Script:
     return Script(
         title="Layout",
         inputs={"x": torch.arange(30)},
-        functions=(layout.Layout, layout.address, layout.view_stride),
+        functions=(rule.Layout, addresses.address, rule.view_stride),
         calls=(
             "y = x.view(6, 5).permute(1, 0)",
             "seen = Layout(tuple(y.shape), y.stride())",

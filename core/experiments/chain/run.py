@@ -1,0 +1,302 @@
+"""Running a chain: each step by torch itself, each stage measured on its real tensors.
+
+What is a view is told from the storages, not from what the operation is called. Beside it stands what
+`core.experiments.layout` predicts from integers alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from core.experiments.chain.operations import MAX_STEPS, Step, predict, too_large
+from core.experiments.layout import addresses, rule
+from core.experiments.layout.addresses import Extent
+from core.experiments.layout.rule import Copy, Ints, Layout, ViewRefusal, ViewRefused
+
+Verdict = Literal["start", "view", "copy", "itself", "in place"]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is true of the real tensor of one stage, measured when its step had run."""
+
+    layout: Layout
+    dtype: torch.dtype
+    itemsize: int
+    verdict: Verdict  # told from the storages: a view has the storage of the stage before, a copy has not
+    storage: int  # which storage of the chain, counted from 0: stages with the same number share it
+    storage_pointer: int  # where it began in the machine's memory at that time
+    is_contiguous: bool
+    is_channels_last: bool
+    extent: Extent  # bytes viewed and held, first and last address
+    uninitialised: frozenset[int]  # addresses that torch left unwritten, or copied from such; 0 stands there here
+
+    @property
+    def overlaps(self) -> bool:
+        """True where elements share cells, so that a write to one changes others."""
+        return self.extent.distinct < self.layout.numel
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """One step of a chain after the run. Stage 0 is the tensor that the chain starts from, and has no step."""
+
+    number: int
+    step: Step | None
+    code: str  # "x1 = x0.permute(1, 0)"
+    status: Literal["ok", "refused", "not run"]
+    tensor: torch.Tensor | None = None  # the real one; None unless ok
+    facts: Facts | None = None
+    predicted: Layout | Copy | None = None  # by core.experiments.layout alone
+    error_type: str = ""  # of torch's refusal: "RuntimeError"
+    message: str = ""  # torch's own words, where it refused
+    explanation: str = ""  # ours: why it was refused or not run, or what is worth knowing about the step
+    refusals: tuple[ViewRefusal, ...] = ()  # of a refused view: the pairs of dimensions that do not merge
+    instead: Layout | None = None  # of a refused view: the copy that reshape makes
+
+    @property
+    def agrees(self) -> bool:
+        """True where the prediction from integers is what torch did, a refusal included."""
+        if self.facts is None:
+            return self.predicted is None
+        if isinstance(self.predicted, Copy):
+            return self.facts.verdict == "copy" and self.predicted.layout == self.facts.layout
+        return self.facts.verdict != "copy" and self.predicted == self.facts.layout
+
+    @property
+    def cells(self) -> torch.Tensor:
+        """The whole storage as a row that shares it, as long as it was when the step had run. ValueError unless ok."""
+        if self.tensor is None or self.facts is None:
+            raise ValueError(f"stage {self.number} has no tensor: {self.status}")
+        return whole_storage(self.tensor)[: self.facts.layout.storage_size]
+
+
+def whole_storage(tensor: torch.Tensor) -> torch.Tensor:
+    """All cells of a tensor's storage as a row that shares them."""
+    storage = tensor.untyped_storage()
+    row = torch.empty(0, dtype=tensor.dtype, device=tensor.device)
+    return row.set_(storage, 0, (storage.nbytes() // tensor.element_size(),), (1,))
+
+
+def shares_storage(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """True where both tensors read the same storage, told from the storages themselves.
+
+    Their data pointers say so, except for storages of 0 bytes, whose pointers are all null.
+    """
+    ours, theirs = a.untyped_storage(), b.untyped_storage()
+    if ours.nbytes() == 0 or theirs.nbytes() == 0:
+        return ours._cdata == theirs._cdata
+    return ours.data_ptr() == theirs.data_ptr()
+
+
+def run_chain(tensor: torch.Tensor, steps: Sequence[Step]) -> tuple[Stage, ...]:
+    """Apply the steps with torch, one after the other, and measure each stage on its real tensor.
+
+    The chain works on a copy of the storage, laid out as the given tensor is, which stays as it was. A step that
+    torch refuses, or that would pass the limits here, is a stage of status "refused"; those after it are "not run".
+    ValueError where the tensor or the number of steps is beyond the limits.
+    """
+    layout = Layout.of(tensor)
+    if problem := too_large(layout):
+        raise ValueError(f"the tensor to start from: {problem}")
+    if len(steps) > MAX_STEPS:
+        raise ValueError(f"the chain has {len(steps)} steps; at most {MAX_STEPS} are run")
+    return _run(_rebuilt(whole_storage(tensor.detach()), layout), steps)
+
+
+def _rebuilt(cells: torch.Tensor, layout: Layout) -> torch.Tensor:
+    return cells.clone().as_strided(layout.shape, layout.stride, layout.storage_offset)
+
+
+def _alias(x: torch.Tensor) -> torch.Tensor:
+    """Another tensor with the same storage and layout, whose layout can change on its own."""
+    return x.as_strided(x.shape, x.stride(), x.storage_offset())
+
+
+def _run(x: torch.Tensor, steps: Sequence[Step]) -> tuple[Stage, ...]:
+    unwritten = _rebuilt(torch.zeros(Layout.of(x).storage_size, dtype=torch.bool), Layout.of(x))
+    stages = [Stage(0, None, "x0", "ok", x, _measure(x, unwritten, "start", []), Layout.of(x))]
+    for number, step in enumerate(steps, start=1):
+        todo = Stage(number, step, f"x{number} = {step.code(f'x{number - 1}')}", "not run")
+        last = stages[-1]
+        if last.tensor is None:
+            stopped = next(s.number for s in stages if s.status == "refused")
+            stages.append(replace(todo, explanation=f"Not run, because step {stopped} was refused."))
+            continue
+        stage, unwritten = _run_step(todo, step, last.tensor, unwritten, stages)
+        stages.append(stage)
+    return tuple(stages)
+
+
+def _run_step(
+    todo: Stage, step: Step, x: torch.Tensor, unwritten: torch.Tensor, earlier: list[Stage]
+) -> tuple[Stage, torch.Tensor]:
+    """Run one step on x and, so as to follow unwritten cells through views and copies, on their marks as well."""
+    predicted, why = predict(step, Layout.of(x))
+    if predicted is not None and (problem := too_large(predicted)):
+        return replace(todo, status="refused", explanation=f"{step.op}: {problem}."), unwritten
+    try:
+        y, verdict = _apply(step, x, grown=0)
+    except (RuntimeError, IndexError, ValueError, TypeError) as error:
+        return _refused(todo, step, error, why), unwritten
+    if predicted is None:  # torch even makes tensors with a size of -1, beside a size of 0
+        remark = f"{_explained(step, why)} torch lets it pass, but the result is no tensor to go on with."
+        return replace(todo, status="refused", explanation=remark), unwritten
+    unwritten, _ = _apply(step, unwritten, grown=1)
+    facts = _measure(y, unwritten, verdict, earlier)
+    remark = _remark(step, Layout.of(x), facts)
+    return replace(todo, status="ok", tensor=y, facts=facts, predicted=predicted, explanation=remark), unwritten
+
+
+def _apply(step: Step, x: torch.Tensor, grown: int) -> tuple[torch.Tensor, Verdict]:
+    """Call torch. Cells by which resize_ lets the storage grow are set to `grown`: whatever lay there is no number."""
+    if step.op != "resize_":
+        y = step.operation.call(x, *step.args)
+        if y is x:
+            return y, "itself"
+        return y, "view" if shares_storage(x, y) else "copy"
+    before = Layout.of(x).storage_size
+    y = step.operation.call(_alias(x), *step.args)  # the earlier stage keeps showing how it looked
+    whole_storage(y)[before:] = grown
+    return y, "in place"
+
+
+def _refused(todo: Stage, step: Step, error: Exception, why: Exception | None) -> Stage:
+    message = str(error).partition("\nException raised from")[0]
+    refused = replace(todo, status="refused", error_type=type(error).__name__, message=message)
+    refused = replace(refused, explanation=_explained(step, why))
+    if isinstance(why, ViewRefused):
+        return replace(refused, refusals=why.refusals, instead=rule.fresh(why.shape))
+    return refused
+
+
+def _explained(step: Step, why: Exception | None) -> str:
+    return "" if why is None else f"{step.op}: {str(why).removeprefix(f'{step.op}: ')}."
+
+
+def _measure(x: torch.Tensor, unwritten: torch.Tensor, verdict: Verdict, earlier: list[Stage]) -> Facts:
+    layout = Layout.of(x)
+    return Facts(
+        layout=layout,
+        dtype=x.dtype,
+        itemsize=x.element_size(),
+        verdict=verdict,
+        storage=_storage_number(x, earlier),
+        storage_pointer=x.untyped_storage().data_ptr(),
+        is_contiguous=x.is_contiguous(),
+        is_channels_last=x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last),
+        extent=addresses.extent(layout, x.element_size()),
+        uninitialised=frozenset(whole_storage(unwritten).nonzero().flatten().tolist()),
+    )
+
+
+def _storage_number(x: torch.Tensor, earlier: list[Stage]) -> int:
+    """The number of x's storage: that of an earlier stage which has the same one, or the next free number."""
+    known = [(s.tensor, s.facts.storage) for s in earlier if s.tensor is not None and s.facts is not None]
+    fresh = max((number for _, number in known), default=-1) + 1
+    return next((number for tensor, number in known if shares_storage(tensor, x)), fresh)
+
+
+def _remark(step: Step, before: Layout, facts: Facts) -> str:
+    """What is worth saying about a step that ran."""
+    after = facts.layout
+    if step.op == "resize_":
+        return _resize_remark(before, facts)
+    if step.op == "T" and after.ndim != 2:
+        return "torch deprecates .T unless the tensor has 2 dimensions; .mT or permute say what is meant."
+    if facts.verdict == "itself":
+        return "Nothing to do: torch returned the very same tensor."
+    return ""
+
+
+def _resize_remark(before: Layout, facts: Facts) -> str:
+    earlier = "The tensor itself was changed; the stage before shows how it looked until now."
+    if grown := facts.layout.storage_size - before.storage_size:
+        return f"{earlier} Its storage grew by {grown} cells that torch leaves unwritten: no number is known there."
+    unread = facts.layout.storage_size - facts.extent.distinct
+    return f"{earlier} No number moved; {unread} cells of the storage are not read."
+
+
+def sources(stages: Sequence[Stage]) -> dict[int, np.ndarray]:
+    """For each storage that a copy filled, the address in the storage before it that each cell came from; -1: none."""
+    return {
+        after.facts.storage: copied_from(before, after)
+        for before, after in pairwise(stages)
+        if after.facts is not None and after.facts.verdict == "copy"
+    }
+
+
+def copied_from(before: Stage, after: Stage) -> np.ndarray:
+    """The sources of one copying step: the step itself, run once more on the addresses in place of the numbers."""
+    assert before.facts is not None
+    assert after.facts is not None
+    assert after.step is not None
+    where = before.facts.layout
+    numbered = torch.arange(where.storage_size).as_strided(where.shape, where.stride, where.storage_offset)
+    copied = after.step.operation.call(numbered, *after.step.args)
+    found = np.full(after.facts.layout.storage_size, -1, dtype=np.int64)
+    found[addresses.addresses(after.facts.layout)] = copied.numpy()
+    return found
+
+
+def origins(copies: Mapping[int, np.ndarray], earlier: int, later: int) -> np.ndarray:
+    """The address in an earlier storage that each cell of a later one came from, over all copies between; -1: none."""
+    found = copies[later]
+    for storage in range(later - 1, earlier, -1):
+        found = np.where(found >= 0, copies[storage][found], -1)
+    return found
+
+
+def followed(copies: Mapping[int, np.ndarray], storage: int, address: int, to: int) -> list[int]:
+    """The addresses in storage `to` of the number at `address` of `storage`: itself, where it came from, its copies."""
+    if to == storage:
+        return [address]
+    if to > storage:
+        return np.flatnonzero(origins(copies, storage, to) == address).tolist()
+    back = origins(copies, to, storage)[address : address + 1]  # nothing where resize_ has added the cell
+    return back[back >= 0].tolist()
+
+
+@dataclass(frozen=True, eq=False)
+class Written:
+    """One stage's tensor after a write through some stage, and which of its elements changed."""
+
+    number: int
+    tensor: torch.Tensor
+    changed: torch.Tensor  # bool, of the tensor's shape
+
+
+def write_through(stages: Sequence[Stage], stage_index: int, index: Sequence[int], value: Any) -> tuple[Written, ...]:
+    """Run the chain afresh, write one value at `index` of one stage, and compare every stage before and after.
+
+    What changed is told from the bits, so that NaN over NaN is no change, and neither is a number over itself.
+    The given stages stay as they are; those without a tensor are left out. torch rounds the value to the dtype.
+    ValueError where the stage has no tensor, the index is outside it, or the dtype can't hold the value.
+    """
+    start = stages[0]
+    assert start.facts is not None  # stage 0 always ran
+    steps = [stage.step for stage in stages if stage.step is not None]
+    again = _run(_rebuilt(start.cells, start.facts.layout), steps)
+    tensors = {stage.number: stage.tensor for stage in again if stage.tensor is not None}
+    if stage_index not in tensors:
+        raise ValueError(f"stage {stage_index} has no tensor to write through; it was refused, not run or not there")
+    before = {number: _bits(tensor) for number, tensor in tensors.items()}
+    _write(tensors[stage_index], tuple(index), value)
+    return tuple(Written(n, tensor, (_bits(tensor) != before[n]).any(-1)) for n, tensor in tensors.items())
+
+
+def _write(tensor: torch.Tensor, index: Ints, value: Any) -> None:
+    try:
+        addresses.address(Layout.of(tensor), index)
+        tensor[index] = value
+    except (IndexError, RuntimeError, OverflowError, TypeError, ValueError) as error:
+        raise ValueError(f"can't write {value} at {index}: {error}") from error
+
+
+def _bits(tensor: torch.Tensor) -> torch.Tensor:
+    """A copy of every element as its bytes, along a new last dimension."""
+    return tensor.clone(memory_format=torch.contiguous_format).unsqueeze(-1).view(torch.uint8)

@@ -1,0 +1,1 @@
+"""How torch lays a tensor out in memory: reasoning in integers, no tensor touched."""
