@@ -100,7 +100,7 @@ def record(
     "return"; of a dataclass its fields are there by their names, too.
     """
     seen, result = moments(function, *args, **kwargs)
-    last = Moment(seen[-1].line, seen[-1].names | _returned(result)) if seen else Moment(0, {})
+    last = Moment(seen[-1].line, {**seen[-1].names, **_returned(result)}) if seen else Moment(0, {})
     steps = []
     for now, after in zip(seen, [*seen[1:], last], strict=True):
         values = {name: after.names[name] for name in panels if _shown(after.names.get(name))}
