@@ -1,262 +1,240 @@
-"""Dropout: input, mask and output side by side, and what the mask does to mean, variance and gradient."""
+"""Dropout: input, mask and output side by side, what the factor 1/(1 − p) keeps, and what stops dropout."""
 
 import random
+from functools import partial
+from typing import Any
 
 import streamlit as st
-import torch
-from torch import Tensor
 
-from core.figures import colour, curves
-from core.figures.board import Panel
-from core.figures.heatmap import Picture
+from core.experiments import dropout as runs
+from core.figures import colour
+from core.figures import dropout as pictures
 from core.figures.numbers import number
 from core.figures.walk import record
 from core.ops import dropout as ops
 from core.ops.operator import Call
 from core.ops.seeded import seeded
 from core.tensors.limits import Limits
-from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import board, check, controls, frame, tensor_input, walk
-from core.ui.frame import Pitfall
-from core.ui.predict import Question
-from core.ui.take_away import TakeAway
+from core.ui import board, check, controls, frame, take_away, tensor_input, walk, words
+from core.ui.frame import Pitfall, Try
+from core.ui.predict import Draw, Question
 
-LIMITS = Limits(ranks=(1, 2), max_side=28, max_elements=784)
+LIMITS = Limits(ranks=(0, 1, 2, 3, 4), max_side=28, max_elements=784, allow_nonfinite=True)
 
-
-def draw_mask(x: Tensor, p: float, training: bool, seed: int) -> ops.DropoutSteps:
-    """The run on screen: one mask from this seed, or the identity in evaluation."""
-    with seeded(seed):
-        return ops.dropout_steps(x, p) if training and p else ops.DropoutSteps(torch.ones_like(x), x)
-
-
-def gradient(x: Tensor, p: float, training: bool, seed: int) -> Tensor:
-    """What arrives at each input when a 1 comes from above to each output, through the same mask."""
-    leaf = x.clone().requires_grad_()
-    with seeded(seed):
-        ops.dropout(leaf, p, training).sum().backward()
-    assert leaf.grad is not None
-    return leaf.grad
-
-
-def over_masks(x: Tensor, p: float, masks: int, seed: int) -> tuple[Tensor, Tensor]:
-    """For the first 1, 2, … masks: mean output and variance of the output, averaged over the cells."""
-    with seeded(seed):
-        outputs = ops.dropout(x.expand(masks, *x.shape), p).flatten(1).double()  # (masks, cells)
-    count = torch.arange(1, masks + 1)[:, None]
-    mean = outputs.cumsum(0) / count
-    return mean.mean(1), ((outputs**2).cumsum(0) / count - mean**2).mean(1)
+DRAWN = """Look at the mask first: it drops **{dropped}** of {cells:|number|numbers}, each by a toss of its own, and
+multiplies the others by 1/(1 − p) = **{factor}**. The mean of the input is **{mean_x}**, that of the output
+**{mean_y}**. If the kept numbers stayed as they are, it would be **{mean_unscaled}**: over many masks, below, it comes to
+(1 − p) times the input's mean, and the factor brings it back."""
+ALL_DROPPED = """With p = 1 the mask drops **{dropped}** of {cells:|number|numbers}. No factor could bring the mean back
+from 0, so dropout does not try: 1/(1 − p) would be 1/0."""
+NOT_DRAWN = """In evaluation dropout draws nothing, whatever p is: the output is the input, with its mean of **{mean_x}**.
+That is the mean which training has on average, as the curves below show; so the next layer sees what it was trained on."""
+NO_P = """With p = 0 nothing is drawn, in training as in evaluation: the output is the input, with its mean of **{mean_x}**.
+Move p up to see a mask."""
+NOISE = """After {masks:|mask|masks} the mean output is **{mean}**, where the input has **{mean_x}**; without the factor it is
+**{mean_unscaled}**. The price is noise: each output varies around its input with the variance p/(1 − p) · x², **{expected_variance}** on
+average, and **{variance}** in these draws."""
 
 
 def lesson(topic: Topic) -> None:
     """The page between its title and its tabs."""
     with controls.main():
         p = controls.slider("p", "p: probability of zero", 0.0, 1.0, 0.5, step=0.05)
-        mode = controls.choice("mode", "Mode", ("train", "eval"))
-        size = controls.slider("size", "Size", 2, 16, 6)
+        training = controls.choice("mode", "Mode", {"train": "train", "eval": "eval"}) == "train"
         masks = controls.slider("masks", "Masks to average", 10, 1000, 200, step=10)
     with controls.more():
         seed = controls.seed()
-        example = torch.randn(size, size, generator=torch.Generator().manual_seed(seed)).round(decimals=2)
-        x = tensor_input.tensor("x", "Input", example, LIMITS).float()
+        size = controls.slider("size", "Size", 2, 16, 6) if tensor_input.source("x") == "example" else 6
+        x = tensor_input.tensor("x", "Input", runs.example(size, seed), LIMITS)
         cell = controls.cell("cell", "Picked cell", x.shape)
-    training = mode == "train"
-    steps = draw_mask(x, p, training, seed)
-    grad = gradient(x, p, training, seed)
-    equation(x, steps, grad, cell)
-    check.show(topic.operators[0], Call((x,), {"p": p, "training": training}), seed)
-    averages(x, p, masks, seed)
+    run = runs.run(x, p, training, seed)
+    call = Call((run.x,), {"p": p, "training": training})
+    if run.refusal:
+        refused(run)
+    else:
+        equation(run, cell)
+        check.show(topic.operators[0], call, seed)
+    averages = runs.over_masks(run.floats, p, masks, seed)
+    board.show(*pictures.averages(averages), name="averages")
+    st.markdown(words.say(NOISE, averages) if p < 1 else "Every mask of p = 1 drops every number.")
     frame.below(
         topic,
-        pitfalls=pitfalls(x, p, seed),
-        walk=lambda: textbook_walk(x, p, seed),
-        questions=questions(x, p, training, steps),
-        take=lambda: take(x, p, training, seed, steps),
+        pitfalls=pitfalls(run),
+        walk=lambda: walk_through(run),
+        questions=questions(run),
+        take=lambda: take_away.of(
+            topic.operators[0], call, {"x": run.x, "mask": run.mask, "output": run.y}, title="Dropout", seed=seed
+        ),
+        tries=TRIES,
     )
 
 
-def equation(x: Tensor, steps: ops.DropoutSteps, grad: Tensor, cell: tuple[int, ...] | None) -> None:
-    """input ⊙ scaled mask = output, and the gradient that goes back through the same mask."""
-    scale, factors = colour.signed(x, steps.output), colour.magnitude(steps.scaled_mask, grad)
-    axes = board.axes_of(x)
-    fates = ["kept and scaled" if factor else "dropped" for factor in steps.scaled_mask.flatten().tolist()]
+def equation(run: runs.Run, cell: tuple[int, ...] | None) -> None:
+    """The board: input ⊙ mask = output, the gradient, and the means in a sentence."""
+    spelled = "`{at:y}` = {x} · {mask} = **{y}**, {note:mask}"
     board.show(
-        Picture("x", x, scale, "input", axes=axes), "⊙",
-        Picture("mask", steps.scaled_mask, factors, "mask: 0 or 1/(1−p)", axes=axes, notes=fates), "=",
-        Picture("y", steps.output, scale, "output", axes=axes), "",
-        Picture("grad", grad, factors, "gradient at the input", axes=axes),
-        spelled="`{at:y}` = {x} · {mask} = **{y}** ({note:mask}); the gradient is multiplied by the same {grad}.",
+        *pictures.equation(run, board.axes_of(run.x)),
+        spelled=spelled + ("; the gradient is multiplied by the same {grad}." if run.grad is not None else "."),
         picks=dict.fromkeys(("x", "mask", "y", "grad"), "cell"), pinned=("y", cell) if cell else None, height=320,
     )  # fmt: skip
+    st.markdown(words.say(means_of(run), run))
+    if run.grad is None:
+        st.caption(words.say("The input keeps its {dtype}. Only floating-point numbers have gradients.", run))
 
 
-def averages(x: Tensor, p: float, masks: int, seed: int) -> None:
-    """Mean and variance over many masks, against what they should come to."""
-    if p == 1:
-        st.info("With p = 1 every output is 0 under every mask: there is nothing left to average.")
-        return
-    mean, variance = over_masks(x, p, masks, seed)
-    count = range(1, masks + 1)
-    ours, target = x.double().mean().item(), (p / (1 - p) * x.double() ** 2).mean().item()
-    unscaled = mean * (1 - p)
-    means = curves.lines(
-        {"scaled by 1/(1−p)": (count, mean), "not scaled": (count, unscaled)},
-        curves.Axis("masks averaged", log=True), curves.Axis("mean output"),
-        title="The mean comes to the input's mean", targets={f"mean of the input: {number(ours)}": ours},
-    )  # fmt: skip
-    variances = curves.lines(
-        {"variance over the masks": (count, variance)},
-        curves.Axis("masks averaged", log=True), curves.Axis("variance"),
-        title="The price: variance p/(1−p)·x²", targets={f"p/(1−p)·mean x²: {number(target)}": target},
-    )  # fmt: skip
-    board.show(
-        Panel(
-            "means", means,
-            f"Mean output after {masks} masks: {number(mean[-1].item())} scaled, {number(unscaled[-1].item())} "
-            f"not scaled; the input's mean is {number(ours)}.", stretch=440,
-        ),
-        Panel(
-            "variances", variances,
-            f"Variance of the output over {masks} masks: {number(variance[-1].item())}; p/(1-p) times the mean "
-            f"square of the input is {number(target)}.", stretch=440,
-        ),
-        name="averages",
+def means_of(run: runs.Run) -> str:
+    """What there is to say of this mask."""
+    if not run.drawn:
+        return NO_P if run.training else NOT_DRAWN
+    return DRAWN if run.p < 1 else ALL_DROPPED
+
+
+def refused(run: runs.Run) -> None:
+    """The input, and why torch does not drop any of it."""
+    board.show(pictures.input_alone(run, board.axes_of(run.given)), height=320)
+    frame.refused(
+        run.refusal,
+        words.say("The input is of {dtype}, and 1/(1 − p) times a whole number need not be whole. What follows takes the same numbers as float32.", run),
+        {"Make the input float32": lambda: tensor_input.hold("x", run.floats)},
     )  # fmt: skip
 
 
 # ---- pitfalls --------------------------------------------------------------------------------------------------
 
 
-def pitfalls(x: Tensor, p: float, seed: int) -> list[Pitfall]:
+def weights(found: runs.TwoDraws) -> str:
+    """Weights and activations, by what was dropped."""
+    if not found.p:
+        return "With p = 0 nothing is set to zero, neither weight nor activation: choose a larger p and look again."
+    again = "in a second call {differ:|activation has|activations have} another fate" if found.p < 1 else "a second call drops them all again"  # fmt: skip
+    return f"A linear layer ran on what dropout gave: **{{changed}}** of its {{weights}} weights have changed, while **{{dropped}}** of the {{cells:|activation|activations}} that go into it are dropped, and {again}. What zeroes weights is another method, DropConnect."
+
+
+def shift(found: runs.Shift) -> str:
+    """The mean with and without the factor."""
+    if not found.p:
+        return "With p = 0 the factor is 1, and there is nothing to make up for: choose a larger p and look again."
+    if found.p == 1:
+        return "With p = 1 all outputs are 0, and no factor can help: the mean of |x| falls from **{mean}** to **{scaled}**."
+    if not found.mean > 0:
+        return "The mean of |x| is {mean} here, and no mask moves it: give the page other numbers to see the shift."
+    return "The mean of |x| is **{mean}**. Over {masks} masks the output has the mean **{scaled}** with the factor 1/(1 − p), and **{unscaled}** without it. In evaluation, where nothing is dropped, the next layer would then get numbers **{factor}** times as large as those it was trained on."
+
+
+def stopped(found: runs.Stopped) -> str:
+    """What no_grad leaves on."""
+    if not found.under_no_grad:
+        return "Here `nn.Dropout({p})` returns its input under `no_grad()` and after `.eval()`: there is nothing in it to drop or to scale. Choose a larger p, or other numbers."
+    return "Under `no_grad()` the output of `nn.Dropout({p})` differs from its input in **{under_no_grad}** of {cells:|cell|cells}; after `.eval()` it differs in **{after_eval}**. `no_grad` stops the recording of the graph (the output's `grad_fn` is {grad_fn}), and nothing else. What stops dropout is `training=False`, which `.eval()` sets for the module."
+
+
+def functional(found: runs.AfterEval) -> str:
+    """What eval() cannot reach."""
+    if not found.by_careless:
+        return "With these settings no dropout changes anything, in whatever mode. Choose a larger p, or other numbers."
+    return "Both modules have been put into `eval()`. `F.dropout(x, p)` in `forward` still drops or scales **{by_careless}** of {cells:|number|numbers}: its argument `training` is True unless it is given, and `eval()` only sets `self.training`. Handed on, as `F.dropout(x, p, self.training)`, it does so with **{by_careful}**. `nn.Dropout` hands it on for you."
+
+
+def ten_lines(found: runs.Textbook) -> str:
+    """Where the tutorial's function is not F.dropout."""
+    mask = "the same mask here, since p leaves nothing to chance" if found.same_mask else "another mask, since it asks `torch.rand` where torch asks `bernoulli_`"  # fmt: skip
+    return f"The result of a float64 input is **{{dtype}}** there and **{{torch_dtype}}** in torch. It has no argument `training`: in evaluation the call must be left out by hand. From one seed it draws {mask}. A probability of 1.5 is refused with `{{refusal}}`, by torch with `{{torch_refusal}}`."
+
+
+def after_eval(found: runs.AfterEval) -> None:
+    """The outputs of the two modules."""
+    board.show(*pictures.after_eval(found, board.axes_of(found.x)), height=260, name="after eval")
+
+
+def pitfalls(run: runs.Run) -> list[Pitfall]:
     """What people believe of dropout, the tutorial's own mistake first."""
+    given = (run.floats, run.p, run.seed)
     return [
-        Pitfall(
-            "Dropout sets weights to zero (the tutorial: “X is the weights”)", lambda: drops_activations(x, p, seed)
-        ),
-        Pitfall("Setting some numbers to zero is all there is to it", lambda: shifts_the_mean(x, p, seed)),
-        Pitfall("`torch.no_grad()` switches dropout off", lambda: no_grad_is_not_eval(x, p, seed)),
-        Pitfall("The tutorial's ten lines are `F.dropout`", lambda: textbook_limits(x, p, seed)),
-    ]
+        Pitfall("Dropout sets weights to zero (the tutorial: “X is the weights”)", partial(runs.two_draws, *given), weights),
+        Pitfall("Setting some numbers to zero is all there is to it", partial(runs.shifts_the_mean, *given), shift),
+        Pitfall("After `model.eval()` nothing is dropped any more", partial(runs.after_eval, *given), functional, after_eval),
+        Pitfall("`torch.no_grad()` switches dropout off", partial(runs.no_grad_is_not_eval, *given), stopped),
+        Pitfall("The tutorial's ten lines are `F.dropout`", partial(runs.textbook_limits, *given), ten_lines),
+    ]  # fmt: skip
 
 
-def drops_activations(x: Tensor, p: float, seed: int) -> None:
-    """A layer with dropout before it: the weights stay, the activations go."""
-    x = torch.atleast_2d(x)
-    layer = torch.nn.Linear(x.shape[-1], 3)
-    before = layer.weight.detach().clone()
-    with seeded(seed):
-        first, second = ops.dropout(x, p), ops.dropout(x, p)
-    layer(first)
-    changed = int((layer.weight != before).sum())
-    st.markdown(
-        f"A linear layer after dropout ran on the input: **{changed} of {before.numel()}** weights changed, while "
-        f"**{int((first == 0).sum())} of {x.numel()}** activations are 0. The next call draws anew: "
-        f"{int(((first == 0) != (second == 0)).sum())} cells differ in whether they were dropped. "
-        "Zeroing weights is another method, DropConnect."
-    )
+# ---- walk and questions ----------------------------------------------------------------------------------------
 
 
-def shifts_the_mean(x: Tensor, p: float, seed: int) -> None:
-    """The same mask with and without the factor, on positive numbers, where a shift shows."""
-    positive = x.abs()
-    with seeded(seed):
-        outputs = ops.dropout(positive.expand(500, *x.shape), p) if p < 1 else torch.zeros(500, *x.shape)
-    st.markdown(
-        f"Mean of |x| is **{number(positive.mean().item())}**. Over 500 masks the mean output is "
-        f"**{number(outputs.mean().item())}** with the factor 1/(1−p), and "
-        f"**{number((outputs * (1 - p)).mean().item())}** without it: then every layer after it would see smaller "
-        "numbers in training than in evaluation."
-    )
+def walk_through(run: runs.Run) -> None:
+    """The manual version, whose mask stands above, or the tutorial's, line by line."""
+    options = {"manual": "the manual version", "textbook": "the tutorial's"}
+    function: partial[Any]
+    panels: tuple[str, ...]
+    if controls.choice("walked", "Function", options) == "textbook":
+        st.caption("From the same seed the tutorial's `torch.rand` draws another mask than the one above, unless p is 0 or 1. Its function knows no evaluation.")  # fmt: skip
+        function, panels = partial(ops.dropout_textbook, run.x, run.p), ("X", "mask", "return")
+    elif run.drawn:
+        st.caption("This is what `dropout` calls in training; the mask is the one above.")
+        function, panels = partial(ops.dropout_steps, run.x, run.p), ("input", "scaled_mask", "output")
+    else:
+        st.caption("Nothing is to be drawn, so `dropout` hands its input back before it comes to a mask.")
+        function, panels = partial(ops.dropout, run.x, run.p, run.training), ("input", "return")
+    with seeded(run.seed):
+        steps = record(function.func, *function.args, panels=panels)
+    factors, numbers = colour.magnitude(run.mask), colour.signed(run.x, run.y)
+    walk.show(steps, {name: factors if "mask" in name else numbers for name in panels}, key="walk")
 
 
-def no_grad_is_not_eval(x: Tensor, p: float, seed: int) -> None:
-    """Dropout under no_grad, and after eval()."""
-    layer = torch.nn.Dropout(p)
-    with seeded(seed), torch.no_grad():
-        under = int((layer(x) == 0).sum())
-    after = int((layer.eval()(x) == 0).sum())
-    zeros = int((x == 0).sum())
-    st.markdown(
-        f"`nn.Dropout({p:g})` under `no_grad()` gives **{under}** zeros (the input has {zeros}); after `.eval()` it "
-        f"gives **{after}**. `no_grad` stops the recording of the graph; only `eval()` stops dropout."
-    )
+def questions(run: runs.Run) -> list[Draw]:
+    """Questions on what is on screen, and one on what eval() reaches."""
 
-
-def textbook_limits(x: Tensor, p: float, seed: int) -> None:
-    """The textbook version on the same input: dtype, mode, mask and refusal."""
-    with seeded(seed):
-        theirs = ops.dropout_textbook(x.double(), p)
-    with seeded(seed):
-        ours = ops.dropout(x.double(), p)
-    same = bool(((theirs == 0) == (ours == 0)).all())
-    refusals = []
-    for function in (ops.dropout_textbook, torch.nn.functional.dropout):
-        try:
-            function(x, 1.5)
-        except (AssertionError, ValueError) as refusal:
-            refusals.append(f"{type(refusal).__name__} “{refusal}”")
-    st.markdown(
-        f"From a float64 input it makes **{str(theirs.dtype).removeprefix('torch.')}**, torch keeps "
-        f"**{str(ours.dtype).removeprefix('torch.')}**. It has no `training` argument. From one seed its mask is "
-        f"{'the same as' if same else '**another** than'} torch's, since it draws uniform numbers where torch draws "
-        f"Bernoulli's. And p = 1.5 gives {refusals[0]} there, {refusals[1]} in torch."
-    )
-
-
-# ---- walk, questions, take away --------------------------------------------------------------------------------
-
-
-def textbook_walk(x: Tensor, p: float, seed: int) -> None:
-    """The textbook version, line by line, on the input on screen."""
-    with seeded(seed):
-        steps = record(ops.dropout_textbook, x, p, panels=("X", "mask"))
-    walk.show(steps, {"X": colour.signed(x), "mask": colour.magnitude(torch.ones(1))}, key="walk")
-
-
-def questions(x: Tensor, p: float, training: bool, steps: ops.DropoutSteps) -> list:
-    """Questions on what is on screen."""
-
-    def scaled(draw: random.Random) -> Question:
-        cells = [tuple(c) for c in steps.output.nonzero().tolist()] or [(0,) * x.dim()]
-        cell = draw.choice(cells)
+    def output(draw: random.Random) -> Question:
+        at = draw.choice([tuple(c) for c in run.kept.nonzero().tolist()] or [(0,) * run.x.dim()])
+        fate = "is kept" if run.kept[at] else "is dropped, as all are"
+        why = "Kept numbers are multiplied by 1/(1 − p) = {factor}." if run.drawn else "Nothing is drawn: the output is the input."  # fmt: skip
         return Question(
-            f"The input at {cell} is {number(x[cell].item())}, and it is kept. What does the output hold there?",
-            f"{steps.output[cell].item():.4g}",
-            f"Kept numbers are multiplied by 1/(1 − p) in training, here {number(steps.scaled_mask[cell].item())}.",
-        )
+            f"The input at {list(at)} is {number(run.x[at].item(), 5)}, and it {fate}. What does the output hold there?",
+            f"{run.y[at].item():.5g}", words.say(why, run) if run.kept[at] else "Dropped numbers are multiplied by 0.",
+            tolerance=0.002, covers=("y",),
+        )  # fmt: skip
 
     def expected(_: random.Random) -> Question:
-        count = x.numel() * p if training else 0.0
         return Question(
-            f"How many of the {x.numel()} cells are dropped on average, over many masks, in this mode?",
-            f"{count:g}",
-            "Each cell is dropped with probability p on its own in training, and none is in evaluation.",
-        )
+            f"How many of the {run.cells} cells are dropped on average, over many masks, in this mode?",
+            f"{runs.expected_drops(run.cells, run.p, run.training):.6g}",
+            "In training each cell is dropped with probability p on its own; in evaluation none is.", tolerance=1e-6,
+        )  # fmt: skip
 
-    def grad(draw: random.Random) -> Question:
-        cell = tuple(draw.randrange(n) for n in x.shape)
+    def gradient(draw: random.Random) -> Question:
+        at = tuple(draw.randrange(n) for n in run.x.shape)
         return Question(
-            f"A gradient of 1 arrives at every output. What does the input at {cell} receive?",
-            f"{steps.scaled_mask[cell].item():.4g}",
-            "Backward multiplies by the very mask of the forward pass, its scaling included.",
-        )
+            f"A gradient of 1 arrives at every output. Which gradient does the input at {list(at)} receive?",
+            f"{run.mask[at].item():.5g}", "Backward multiplies by the very mask of the forward pass, with its factor.",
+            tolerance=0.002, covers=("grad",),
+        )  # fmt: skip
 
-    return [scaled, expected, grad]
+    def evaluated(draw: random.Random) -> Question:
+        p, follows = draw.choice((0.1, 0.3, 0.8)), draw.choice((True, False))
+        call = f"F.dropout(x, {p}{', self.training' if follows else ''})"
+        return Question(
+            f"A module calls `{call}` in its `forward`. After `eval()`, are numbers still dropped?",
+            "yes" if runs.drops_in_eval(p, follows) else "no",
+            "eval() sets self.training to False. F.dropout takes training=True unless it is told otherwise.", ("yes", "no"),
+        )  # fmt: skip
+
+    return [output, expected, gradient, evaluated] if run.grad is not None else [output, expected, evaluated]
 
 
-def take(x: Tensor, p: float, training: bool, seed: int, steps: ops.DropoutSteps) -> TakeAway:
-    """The run on screen as a script, and its tensors."""
-    script = Script(
-        title="Dropout",
-        inputs={"x": x},
-        functions=(ops.dropout,),
-        calls=(f"output = dropout(x, p={p}, training={training})",),
-        results=("output",),
-        reference={"output": f"torch.nn.functional.dropout(x, p={p}, training={training})"},
-        seed=seed,
-    )
-    return TakeAway(script, {"x": x, "mask": steps.scaled_mask, "output": steps.output})
+TRIES = (
+    Try("Without the factor", "p=0.8&masks=1000",
+        "The kept numbers are five times as large. Read the left curves at their right end: to which share of the "
+        "input's mean does the line without the factor come, and why to just that one?"),
+    Try("Evaluation", "p=0.8&mode=eval",
+        "The mask is 1 everywhere, although p is 0.8. Which of the two lines of the left chart ends at the mean that the output has now?"),
+    Try("One in twenty is left", "p=0.95&masks=1000",
+        "A kept number is multiplied by 20. The mean still comes to that of the input, but look how far the first "
+        "masks are from it, and how large the variance is: 19 times the mean of x²."),
+    Try("Infinity is dropped", "p=1&x_from=typed&x=[[1, inf], [nan, -2]]",
+        "Dropping is a product with 0, and neither ∞ · 0 nor nan · 0 is 0. Where is the output not 0? One broken "
+        "activation gets through dropout even where all are dropped."),
+)  # fmt: skip
 
 
 frame.page("dropout", lesson)

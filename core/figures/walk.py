@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from core.figures.colour import Scale
+from core.figures.montage import Montage
 from core.figures.numbers import number
 
 Index = tuple[int, ...]
@@ -100,7 +101,7 @@ def record(
     "return"; of a dataclass its fields are there by their names, too.
     """
     seen, result = moments(function, *args, **kwargs)
-    last = Moment(seen[-1].line, seen[-1].names | _returned(result)) if seen else Moment(0, {})
+    last = Moment(seen[-1].line, {**seen[-1].names, **_returned(result)}) if seen else Moment(0, {})
     steps = []
     for now, after in zip(seen, [*seen[1:], last], strict=True):
         values = {name: after.names[name] for name in panels if _shown(after.names.get(name))}
@@ -130,6 +131,7 @@ def packed(walk: Walk, scales: Mapping[str, Scale]) -> dict[str, Any]:
             if before is None or len(before) != len(now):
                 changes[name] = {
                     "shape": _matrix(tensor.shape),
+                    "at": _places(tensor.shape),
                     "size": "×".join(map(str, tensor.shape)),
                     "cells": _inked(range(len(now)), now, tensor, scales[name]),
                 }
@@ -180,10 +182,20 @@ def _flat(index: Index, shape: Sequence[int]) -> int:
 
 
 def _matrix(shape: Sequence[int]) -> list[int]:
-    """Rows and columns to draw a tensor in: leading dimensions below each other, a long vector in several rows."""
+    """Rows and columns to draw a tensor in: matrices as on a board, a long vector in several rows."""
+    if len(shape) > 2:
+        return list(Montage(tuple(shape)).cells)
     if len(shape) == 1 and shape[0] > LONGEST_ROW:
         return [math.ceil(shape[0] / LONGEST_ROW), LONGEST_ROW]
     return [math.prod(shape[:-1]), shape[-1] if shape else 1]
+
+
+def _places(shape: Sequence[int]) -> list[list[int]] | None:
+    """Row and column of each element, counted from 1, where there are gaps between matrices."""
+    if len(shape) < 3:
+        return None
+    rows, columns = Montage(tuple(shape)).places
+    return [[int(row) + 1, int(column) + 1] for row, column in zip(rows, columns, strict=True)]
 
 
 def _inked(places: Iterable[int], texts: list[str], tensor: torch.Tensor, scale: Scale) -> list[list[Any]]:

@@ -90,6 +90,8 @@ def show_complaints() -> None:
     known, page.own[COMPLAINTS] = page.own.get(COMPLAINTS, ()), tuple(page.complaints)
     if page.values.get("more") is False and set(page.complaints) - set(known):
         page.own[OPEN_MORE] = True
+        # The browser has not drawn this run: each control, as if its limits were others, is told anew where it stands.
+        page.limits = dict.fromkeys(page.limits, object())
         st.rerun()
 
 

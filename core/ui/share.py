@@ -7,6 +7,7 @@ import streamlit as st
 
 from core.ui import controls, link, state, tensor_input
 
+STAYS = "not in the link"  # where a page lays aside the sentence on what of it no link says
 PART_NAMES = {part: part.replace("-", " ").capitalize() for part in link.PARTS}
 
 
@@ -23,7 +24,9 @@ def buttons() -> None:
 
 def panel() -> None:
     """The link, its QR code, and what a teacher can ask of it."""
-    if tensor_input.travels():
+    if stays := state.own().get(STAYS):
+        st.markdown(f"**The settings of this page**: {stays}")
+    elif tensor_input.travels():
         st.markdown("**This page as it stands**: the same numbers, wherever the link is opened.")
     else:
         st.markdown(

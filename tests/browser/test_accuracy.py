@@ -40,9 +40,23 @@ def test_a_cell_of_the_matrix_shows_its_images_and_each_of_them_its_classes(page
     expect(page).to_have_url(re.compile("cell=7%2C"))
     page.mouse.move(*image(page, 2))
     assert [outlined(page, name) for name in ("images", "ranks", "confusion")] == [1, 1, 1]
-    assert "true class 7, predicted 7" in page.locator(".st-key-board-board .line").inner_text()
+    assert re.search(r"\d+\D+7\D+7", page.locator(".st-key-board-board .line").inner_text())
 
     page.mouse.click(*image(page, 2))
     rest(page)
     expect(page).to_have_url(re.compile(r"image=\d+"))
     assert outlined(page, "images", "pinned") == outlined(page, "ranks", "pinned") == 1
+
+
+@pytest.mark.parametrize("link", ["accuracy", "accuracy?projector=1"])
+def test_the_board_stands_on_the_screen(page: Page, url: str, link: str):
+    page.set_viewport_size({"width": 1280, "height": 720})
+    open_page(page, f"{url}/{link}")
+    line = page.locator(".st-key-board-board .line").bounding_box()
+    last = page.locator("[data-panel='confusion'] .js-plotly-plot").evaluate(
+        """plot => plot.getBoundingClientRect().y + plot._fullLayout.yaxis._offset + plot._fullLayout.yaxis._length"""
+    )
+    assert last <= line["y"] + 1
+    assert line["y"] + line["height"] <= 720
+    images, ranks = (page.locator(f"[data-panel='{name}']").bounding_box() for name in ("images", "ranks"))
+    assert ranks["x"] - images["x"] - images["width"] < 40

@@ -131,7 +131,7 @@ def test_a_question_is_answered_and_explained(page, url):
 
 
 def test_the_walk_plays_steps_and_follows_the_keys(page, url):
-    open_page(page, f"{url}/dropout?tab=Walk+through")
+    open_page(page, f"{url}/dropout?tab=Walk+through&walked=textbook")
     walk = page.locator(".walk")
     walk.wait_for()
     assert walk.locator(".where").inner_text().startswith("1 /")

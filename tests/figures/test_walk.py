@@ -71,3 +71,14 @@ def test_a_long_run_is_cut():
 def test_hue_of_the_ends(value, expected):
     assert hue(value, colour.Scale(colour.SIGNED, -1, 1)).lower() == expected.lower()
     assert hue(float("nan"), colour.Scale(colour.SIGNED, -1, 1)) == "transparent"
+
+
+def test_the_matrices_of_a_walk_stand_as_on_a_board():
+    x = torch.arange(24.0).reshape(2, 3, 2, 2)
+    walk = record(softmax_steps, x, 3, panels=("input",))
+    (change,) = packed(walk, {"input": colour.signed(x)})["steps"][0]["changes"].values()
+    assert change["shape"] == [8, 5]  # three channels below each other, two samples side by side, gaps of one cell
+    places = dict(zip(map(tuple, torch.ones_like(x).nonzero().tolist()), map(tuple, change["at"]), strict=True))
+    assert places[0, 0, 0, 0] == (1, 1)
+    assert places[0, 2, 1, 0] == (8, 1)
+    assert places[1, 1, 0, 1] == (4, 5)

@@ -31,9 +31,9 @@ def open_page(name: str, **parameters: str) -> AppTest:
     return sound(app.run())
 
 
-def tried(name: str, number: int) -> AppTest:
+def tried(name: str, number: int, **parameters: str) -> AppTest:
     """The page after a click on its link to try of this number, which it then says it stands at."""
-    app = open_page(name)
+    app = open_page(name, **parameters)
     title = app.pills[0].options[number]
     sound(app.pills[0].set_value(title).run())
     assert list(app.pills[0].proto.default) == [number]

@@ -1,182 +1,234 @@
-"""The accuracy page counts as torch does, on a model trained for the settings in the link."""
+"""The accuracy page shows what its experiments found, at both ends of its controls."""
 
 import json
+import random
+import re
 
 import pytest
 import torch
 
-from core.data import mnist
-from core.experiments.softmax_regression import logits, train
+from core.experiments import accuracy as runs
+from core.topics import TOPICS
+from core.ui import words as sentences
+from pages.accuracy_parts import beliefs
+from tests.experiments.test_accuracy import ENDS, UNPLANNED, default
 from tests.linking import partners
 from tests.pages.opening import boards, charts, control, held, open_page, panels, ran_alone, sound, words
 
-
-def scores(n=500, epochs=2, samples=8000, lr=0.2, seed=0):
-    data = mnist()
-    X, y = data.train_images[:samples].float() / 255, data.train_labels[:samples].long()
-    *_, model = train(X, y, epochs=epochs, lr=lr, seed=seed)
-    return logits(model, data.test_images[:n].float() / 255), data.test_labels[:n].long()
+FEW = {"N": "20", "train": "50"}
 
 
-def topk(s, y, k=1):
-    return (s.topk(k, 1).indices == y[:, None]).any(1).float()
+def said_numbers(text):
+    """All numbers that stand in a text."""
+    return [float(n.replace("−", "-")) for n in re.findall(r"[−-]?\d+(?:\.\d+)?(?:e-?\d+)?", text)]
 
 
-def drawn(app, start):
-    return next(spec for alt, spec in charts(app).items() if alt.startswith(start))
+def headline(app):
+    return said_numbers(" ".join(part["words"] for part in boards(app)["board"].flow if "words" in part))
 
 
-@pytest.mark.parametrize(("n", "batch_size", "k"), [("500", "128", 1), ("20", "16", 3), ("1000", "500", 10)])
-def test_right_over_all_is_torchs_share(n, batch_size, k):
-    app = open_page("accuracy", N=n, batch_size=batch_size, topk=str(k))
-    right = topk(*scores(int(n)), k)
-    assert f"= {int(right.sum())} / {n} = **{right.mean().item():.4g}**" in words(app)
-    assert "manual accuracy agrees with torch" in words(app)
-    each = " + ".join(str(int(part.sum())) for part in right.split(int(batch_size)))
-    assert f"({each}) / (" in words(app)
+def matrix(app):
+    return torch.tensor([int(text or 0) for text in panels(app)["confusion"].cells.texts]).view(10, 10)
 
 
-@pytest.mark.parametrize(("epochs", "train", "lr"), [("0", "50", "0.01"), ("10", "200", "1")])
-def test_the_model_is_the_one_that_the_controls_ask_for(epochs, train, lr):
-    app = open_page("accuracy", epochs=epochs, train=train, lr=lr, seed="3")
-    right = topk(*scores(500, int(epochs), int(train), float(lr), 3))
-    assert f"**{right.mean().item():.4g}**" in words(app)
+@pytest.mark.parametrize(
+    ("link", "changed"),
+    [
+        ({}, {}),
+        ({"topk": "10"}, {"topk": 10}),
+        ({"N": "20", "batch_size": "16", "topk": "3"}, {"count": 20, "batch_size": 16, "topk": 3}),
+        (
+            {"epochs": "0", "train": "50", "lr": "0.01", "seed": "3"},
+            {"epochs": 0, "samples": 50, "lr": 0.01, "seed": 3},
+        ),
+        ({"epochs": "10", "train": "200", "lr": "1"}, {"epochs": 10, "samples": 200, "lr": 1.0}),
+    ],
+)
+def test_the_headline_the_sum_and_the_matrix_say_the_same(link, changed):
+    app, run = open_page("accuracy", **link), default(**changed)
+    right = int(run.right.sum())
+    assert matrix(app).tolist() == run.confusion.tolist()
+    assert int(matrix(app).diagonal().sum()) == right
+    assert headline(app)[:2] == [right, len(run.y)]
+    added = next(m.value for m in app.markdown if f"{right} / {len(run.y)} = **" in m.value)
+    found = [int(n) for n in said_numbers(added)[: 2 * len(run.sizes)]]
+    assert found == [*run.right_in_batches, *run.sizes]
+    assert float(added.split("**")[1]) == pytest.approx(run.share, abs=1e-4)
 
 
-def test_the_matrix_counts_who_is_taken_for_whom_and_shows_the_images():
-    app = open_page("accuracy", cell="4,9")
-    s, y = scores()
-    expected = torch.zeros(10, 10, dtype=torch.long).index_put((y, s.argmax(1)), torch.tensor(1), accumulate=True)
-    texts = drawn(app, "true class ↓")["data"][0]["text"]
-    assert [[int(t or 0) for t in row] for row in texts] == expected.tolist()
-    inside = ((y == 4) & (s.argmax(1) == 9)).nonzero().flatten().tolist()
-    shown = panels(app)
-    assert shown["images"].picks == [str(i) for i in inside]
-    assert shown["images"].cells.notes[0].startswith(f"Image {inside[0]}: true class **4**, predicted **9**")
-    for n in range(len(inside)):
-        assert partners(boards(app)["board"], "images", (n,))["confusion"] == {(4, 9)}
-        assert partners(boards(app)["board"], "images", (n,))["ranks"] == {(n, r) for r in range(1, 11)}
-    assert partners(boards(app)["board"], "confusion", (4, 9))["images"] == {(n,) for n in range(len(inside))}
-    assert partners(boards(app)["board"], "confusion", (4, 4))["images"] == set()
-
-
-def test_the_ranks_are_topks():
-    app = open_page("accuracy", cell="4,9")
-    s, _ = scores()
-    shown = [int(i) for i in panels(app)["images"].picks]
-    best = s[shown].topk(10, 1).indices
+def test_a_cell_shows_its_images_and_each_of_them_its_classes():
+    app, run = open_page("accuracy", cell="4,9"), default()
+    inside = run.inside((4, 9))
+    assert panels(app)["images"].picks == [str(i) for i in inside]
+    best = run.scores[inside].topk(10, 1).indices
     assert panels(app)["ranks"].cells.texts == [str(c) for c in best.flatten().tolist()]
-    torch.testing.assert_close(held(app, "ranks"), s[shown].softmax(1).sort(1, descending=True).values)
+    torch.testing.assert_close(held(app, "ranks"), run.scores[inside].softmax(1).sort(1, descending=True).values)
+    board = boards(app)["board"]
+    for n in range(len(inside)):
+        assert partners(board, "images", (n,))["confusion"] == {(4, 9)}
+        assert partners(board, "images", (n,))["ranks"] == {(n, r) for r in range(1, 11)}
+    assert partners(board, "confusion", (4, 9))["images"] == {(n,) for n in range(len(inside))}
+    assert partners(board, "confusion", (4, 4))["images"] == set()
 
 
 def test_the_first_cell_is_the_most_frequent_mistake():
-    s, y = scores()
-    wrong = [(int(a), int(b)) for a, b in zip(y, s.argmax(1), strict=True) if a != b]
-    most = max(wrong.count(pair) for pair in wrong)
-    app = open_page("accuracy")
+    app, run = open_page("accuracy"), default()
     (pair,) = partners(boards(app)["board"], "images", (0,))["confusion"]
-    assert len(panels(app)["images"].picks) == wrong.count(pair) == most
+    assert pair[0] != pair[1]
+    off = run.confusion - run.confusion.diagonal().diag()
+    assert len(panels(app)["images"].picks) == int(run.confusion[pair]) == int(off.max())
 
 
 def test_a_picked_image_shows_its_place():
-    s, y = scores()
-    app = open_page("accuracy", image="77")
-    place = int((s[77] > s[77, y[77]]).sum()) + 1
+    app, run = open_page("accuracy", image="77"), default()
     at = panels(app)["images"].picks.index("77")
     assert boards(app)["board"].pinned == ("images", (at,))
-    said = panels(app)["images"].cells.notes[at]
-    assert said.startswith(f"Image 77: true class **{int(y[77])}**, predicted **{int(s[77].argmax())}**")
-    assert f"place **{place}**" in said
-    assert panels(app)["ranks"].cells.texts[10 * at + place - 1] == str(int(y[77]))
+    place = run.place(77)
+    assert said_numbers(panels(app)["images"].cells.notes[at])[:4] == [77, run.y[77], run.scores[77].argmax(), place]
+    assert panels(app)["ranks"].cells.texts[10 * at + place - 1] == str(int(run.y[77]))
     empty = open_page("accuracy", cell="0,1", image="77", N="20")
-    assert "confusion" in panels(empty)
     assert "images" not in panels(empty)
+    last = default().inside((1, 1))[-1]
+    full = open_page("accuracy", cell="1,1", image=str(last))
+    assert panels(full)["images"].picks[-1] == str(last)
+    assert sum(len(json.dumps(spec)) for spec in charts(full).values()) < 150_000
 
 
-def test_an_image_far_down_a_full_cell_is_among_those_shown():
-    s, y = scores()
-    last = int(((y == 1) & (s.argmax(1) == 1)).nonzero()[-1])
-    app = open_page("accuracy", cell="1,1", image=str(last))
-    assert panels(app)["images"].picks[-1] == str(last)
-    assert len(panels(app)["images"].picks) == 10
+LINKS = {
+    "Before training": ({"epochs": "0"}, {"epochs": 0}),
+    "Among the 3 best": ({"topk": "3"}, {"topk": 3}),
+    "A small last batch": ({"N": "20", "batch_size": "16"}, {"count": 20, "batch_size": 16}),
+    "Fours taken for nines": ({"N": "2000", "cell": "4, 9"}, {"count": 2000}),
+    "Fifty training images": ({"train": "50", "epochs": "10"}, {"samples": 50, "epochs": 10}),
+}
 
 
-def test_the_k_best_speak_of_the_diagonal():
-    s, y = scores()
-    assert f"{int(topk(s, y).sum())} on its diagonal" in words(open_page("accuracy", topk="10"))
+def test_what_is_said_of_the_links_to_try_is_so():
+    found = {name: default(**changed) for name, (_, changed) in LINKS.items()}
+    untrained = found["Before training"]
+    assert 0.05 < untrained.share < 0.15
+    assert untrained.confusion.sum(0).topk(4).values.sum() > 0.9 * len(untrained.y)
+    plain, three = default(), found["Among the 3 best"]
+    assert (~three.right).sum() < (~plain.right).sum() / 2
+    assert bool(default(topk=9).right.all())
+    uneven = runs.means(found["A small last batch"].right_in_batches, found["A small last batch"].sizes)
+    assert (uneven.first, uneven.last, uneven.same) == (16, 4, False)
+    nines = found["Fours taken for nines"]
+    assert len(nines.inside((4, 9))) > 8
+    learnt = runs.learnt(50, 0.2, 0)
+    assert learnt.on_training > 0.85
+    assert learnt.on_test == pytest.approx(0.5, abs=0.1)
 
 
-def test_the_mean_of_the_batches_is_not_the_accuracy():
-    app = open_page("accuracy")
-    right = topk(*scores())
-    mean = torch.stack([part.mean() for part in right.split(128)]).mean().item()
-    assert f"mean **{mean:.6g}**, right over all **{right.mean().item():.6g}**" in words(app)
-    names = [line["name"] for line in drawn(app, "Accuracy of 4 batches")["data"]]
-    assert f"mean of the batches: {mean:.5g}" in names
+def test_the_page_knows_the_links_to_try_when_it_stands_at_one():
+    for number, (link, _) in enumerate(LINKS.values()):
+        app = open_page("accuracy", tab="Code", **link)
+        (pills,) = app.pills
+        assert list(pills.options) == list(LINKS)
+        assert pills.value == number
 
 
-def test_pitfalls_run_the_tutorials_loop():
-    said = words(open_page("accuracy"))
-    s, y = scores()
-    first = s[:128].argmax(1)
-    theirs = sum(int((first == part).sum()) for part in y[:384].split(128)) / 384
-    assert f"it says **{theirs:.4g}**" in said
-    assert "it breaks: “The size of tensor a (128) must match the size of tensor b (116)" in said
-    assert f"First batch: **{topk(s[:128], y[:128]).mean().item() / 128:.3g}**" in said
+@pytest.mark.parametrize("run", [*(default(**ends) for ends in ENDS[:2]), *UNPLANNED.values()])
+def test_every_pitfall_finds_its_words(run):
+    for pitfall in beliefs.pitfalls(run):
+        facts = pitfall.run()
+        says = sentences.say(pitfall.says if isinstance(pitfall.says, str) else pitfall.says(facts), facts)
+        assert not re.search(r"[{}]|-0\.0\b|None", says), says
 
 
-def test_the_tabs_of_the_page():
-    s, y = scores()
-    app = open_page("accuracy", tab="k best and classes")
-    among = [topk(s, y, k).mean().item() for k in range(1, 11)]
-    drawn_ys = drawn(app, "Accuracy among the k best")["data"][0]["y"]
-    assert "bdata" in drawn_ys or drawn_ys == pytest.approx(among, abs=1e-3)
-    recall = torch.stack([topk(s[y == c], y[y == c]).mean() for c in range(10)])
-    assert f"class **{int(recall.argmin())}** with {recall.min().item():.3g}" in words(app)
-    data = mnist()
-    said = words(open_page("accuracy", tab="Training"))
-    whole, labels = scores(2000, 10)
-    assert f"**{topk(whole, labels).mean().item():.4g}** of the test images" in said
-    assert len(data.test_labels) == 2000
+def test_the_pitfalls_turn_with_their_facts():
+    """The same claim, borne out or not: the words differ, and name the numbers that decide."""
+    one, several = UNPLANNED["one batch"], UNPLANNED["equal"]
+    for number in (0, 2):
+        says = [beliefs.pitfalls(run)[number].says(beliefs.pitfalls(run)[number].run()) for run in (one, several)]
+        assert says[0] != says[1]
+    stale = runs.stale_scores(default())
+    assert stale.refusal in sentences.say(beliefs.says_stale(stale), stale)
+    assert "{refusal}" not in beliefs.says_stale(runs.stale_scores(default(batch_size=100)))
+    assert beliefs.says_divided(runs.divided_twice(UNPLANNED["none right"])) != beliefs.says_divided(
+        runs.divided_twice(default())
+    )
 
 
-@pytest.mark.parametrize("tab", ["Pitfalls", "Walk through", "Predict", "Take away", "k best and classes"])
-@pytest.mark.parametrize("few", [{"N": "20", "batch_size": "10"}, {"N": "20", "train": "50", "epochs": "0"}])
-def test_few_images_open_every_tab(tab, few):
-    app = open_page("accuracy", tab=tab, **few)
-    assert "manual accuracy agrees with torch" in words(app)
+def test_pitfalls_show_their_numbers_on_the_page():
+    said, run = words(open_page("accuracy")), default()
+    stale, step = runs.stale_scores(run), runs.small_step(run)
+    for number in (f"{stale.tutorial:.4g}", f"{stale.right:.4g}", sentences.spelled(step.loss)):
+        assert f"**{number}**" in said
+    assert stale.refusal in said
+
+
+@pytest.mark.parametrize("tab", ["Batch by batch", "k best and classes", "Training", "Walk through"])
+@pytest.mark.parametrize("link", [{}, FEW | {"batch_size": "10", "epochs": "0"}, {"topk": "10", "N": "100"}])
+def test_tabs_at_the_ends(tab, link):
+    app = open_page("accuracy", tab=tab, **link)
+    run = default(
+        count=int(link.get("N", 500)), batch_size=int(link.get("batch_size", 128)), topk=int(link.get("topk", 1)),
+        samples=int(link.get("train", 8000)), epochs=int(link.get("epochs", 2)),
+    )  # fmt: skip
+    said = app.markdown[-1].value
+    if tab == "Batch by batch":
+        found = runs.means(run.right_in_batches, run.sizes)
+        assert held(app, "batches").tolist() == pytest.approx(found.shares)
+        assert (f"{found.mean:.5g}" in said) or found.first == found.last
+    elif tab == "k best and classes":
+        found = runs.class_shares(run)
+        assert f"{found.low:.4g}" in said
+    elif tab == "Training":
+        found = runs.learnt(run_samples := int(link.get("train", 8000)), 0.2, 0)
+        assert {run_samples, 2000} <= {int(n) for n in said_numbers(said.replace(",", "")) if n == int(n)}
+        assert f"**{found.on_test:.4g}**" in said
+
+
+def test_the_walk_by_hand_goes_through_the_k_best():
+    app = open_page("accuracy", tab="Walk through", topk="3")
+    sound(control(app, "walk_of").set_value("correct").run())
+    assert " 3 " in app.caption[-2].value
 
 
 @pytest.mark.parametrize("link", [{"cell": "10,0"}, {"image": "99999"}, {"N": "7"}, {"topk": "0"}, {"lr": "nan"}])
-def test_a_hostile_link_shows_the_page(link):
-    app = open_page("accuracy", **link)
-    assert "442 / 500" in words(app) or "manual accuracy agrees" in words(app)
+def test_a_hostile_link_shows_the_default_page_and_says_so(link):
+    app, run = open_page("accuracy", **link), default()
+    assert headline(app)[:2] == [int(run.right.sum()), 500]
+    assert any("orange" in m.value for m in app.markdown)
 
 
 def test_controls_move_together():
     app = open_page("accuracy", image="450")
     sound(control(app, "N").set_value(100).run())
-    assert "There is no cell" in words(app)
+    assert any("450" in m.value for m in app.markdown)
 
 
 def test_questions_are_answered_by_counting():
-    app = open_page("accuracy", tab="Predict")
-    ask = next(m.value for m in app.markdown if "of the matrix is" in m.value)
-    row = [int(n) for n in ask.split(" is ")[1].split(". Which")[0].split(",")]
-    c = int(ask.split("Row ")[1].split()[0])
-    app.text_input(key="answer accuracy 0 0 given").set_value(f"{row[c] / sum(row):.4g}")
-    sound(app.button[[b.label for b in app.button].index("Commit")].click().run())
-    assert any("Right" in message.value for message in app.success)
+    app, run = open_page("accuracy", tab="Predict"), default()
+    asks = [m.value for m in app.markdown if m.value.startswith("**")]
+    ask = next(a for a in asks if a.startswith("**Row"))
+    c, *row = (int(n) for n in said_numbers(ask)[:11])
+    assert row == run.confusion[c].tolist()
+    zeros = int((run.y == 0).sum())
+    (k,) = (int(n) for a in asks for n in re.findall(r"among the (\d) best", a))
+    n, last = next((int(n), int(m)) for a in asks for n, m in re.findall(r"A batch of (\d+),.* one of (\d+),", a))
+    size = next(int(n) for a in asks for n in re.findall(r"one batch of (\d+):", a))
+    answers = (row[c] / sum(row), zeros / 500, k / 10, n / (n + last), 1 / size)
+    for number, answer in enumerate(answers):
+        app.text_input(key=f"answer accuracy {number} 0 given").set_value(f"{answer:.4g}")
+        sound([b for b in app.button if b.label == "Commit"][number].click().run())
+    assert len(app.success) == 5
+    covering = beliefs.questions(run)
+    assert [draw(random.Random(0)).covers for draw in covering].count(("confusion",)) == 1
+
+
+def test_code_names_what_it_is_compared_with_and_no_page_that_is_not_there():
+    (operator,) = next(topic.operators for topic in TOPICS if topic.name == "accuracy")
+    app = open_page("accuracy", tab="Code")
+    assert not any("docs.pytorch.org" in m.value for m in app.markdown)
+    assert any(operator.torch.__name__ in code.value and "torch.topk" in code.value for code in app.code)
 
 
 def test_the_script_reproduces_the_counts(tmp_path):
     app = open_page("accuracy", tab="Take away", N="100", topk="2")
     out, said = ran_alone(app, tmp_path)
-    s, y = scores(100)
-    assert out["share_right"].item() == pytest.approx(topk(s, y, 2).mean().item())
-    assert int(out["confusion"].diagonal().sum()) == int(topk(s, y).sum())
+    run = default(count=100, topk=2)
+    assert out["share_right"].item() == pytest.approx(run.share)
+    assert torch.equal(out["confusion"], run.confusion)
     assert said.count("equal to torch's") == 2
-
-
-def test_a_rerun_is_small():
-    assert sum(len(json.dumps(spec)) for spec in charts(open_page("accuracy", cell="1,1")).values()) < 150_000

@@ -24,7 +24,7 @@ export default function ({ parentElement, data }) {
     const panels = {};
     for (const { changes } of data.steps.slice(0, step + 1))
       for (const [name, change] of Object.entries(changes)) {
-        if (change.shape) panels[name] = { shape: change.shape, size: change.size, cells: [] };
+        if (change.shape) panels[name] = { shape: change.shape, at: change.at, size: change.size, cells: [] };
         for (const [place, text, colour] of change.cells) panels[name].cells[place] = [text, colour];
       }
     return panels;
@@ -52,6 +52,7 @@ export default function ({ parentElement, data }) {
       cell.className = "cell" + (writes.has(place) ? " writes" : reads.has(place) ? " reads" : "");
       if (colour === "transparent") cell.classList.add("empty");
       cell.style.background = colour;
+      if (panel.at) [cell.style.gridRow, cell.style.gridColumn] = panel.at[place];
       cell.textContent = text;
       grid.append(cell);
     });

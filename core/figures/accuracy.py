@@ -1,0 +1,131 @@
+"""The pictures of the accuracy page: the confusion matrix, the images of one of its cells, and what was counted."""
+
+import torch
+
+from core.experiments.accuracy import CLASSES, EPOCHS, ClassShares, Learnt, Means, Run
+from core.figures import colour, curves, gallery
+from core.figures.board import Cells, Panel, Relation
+from core.figures.heatmap import Outline, Picture
+from core.figures.montage import MARGIN_BOTTOM, MARGIN_TOP
+from core.figures.numbers import number
+from core.ops.softmax import softmax
+
+SHARE = colour.Scale(colour.MAGNITUDE, 0.0, 1.0)
+
+
+def matrix(run: Run, picked: tuple[int, int]) -> Picture:
+    """Which class counts as which; the colour is the square root of the share of the row."""
+    of_class = run.confusion.sum(1)
+    share = (run.confusion / of_class.clamp(min=1)[:, None]).sqrt()
+    places = [(t, p, int(n)) for t, row in enumerate(run.confusion.tolist()) for p, n in enumerate(row)]
+    return Picture(
+        "confusion", share, SHARE, "true class ↓, predicted class →", [Outline([picked])],
+        [str(n) if n else "" for _, _, n in places], axes="t p",
+        notes=[_taken_for(t, p, n, int(of_class[t]), run.topk, (t, p) == picked) for t, p, n in places],
+    )  # fmt: skip
+
+
+def _taken_for(true: int, predicted: int, count: int, of_class: int, topk: int, shown: bool) -> str:
+    """What a cell of the matrix counts."""
+    among = "recognised" if topk == 1 else f"right: {true} is among the {topk} best"
+    what = f"images of a {true} are " + (among if true == predicted else f"taken for a {predicted}")
+    share = f" ({count / of_class:.1%} of that class)" if of_class else ""
+    here = "; they stand on the right" if shown and count else "; a click shows them" if count else ""
+    return f"**{count}** of {of_class} {what}{share}{here}."
+
+
+def images(run: Run, shown: list[int], side: int) -> Panel:
+    """The images in a column, each level with its row of classes, in cells of `side` pixels."""
+    return gallery.panel(
+        "images", run.images[shown], [_placed(run, i) for i in shown], [str(i) for i in shown], axes="n", across=1,
+        pixel=side / (run.images.shape[-1] + gallery.GAP), margins=(MARGIN_TOP, MARGIN_BOTTOM),
+    )  # fmt: skip
+
+
+def _placed(run: Run, i: int) -> str:
+    """Where an image's true class stands among all."""
+    place = run.place(i)
+    return (
+        f"Image {i}: true class **{int(run.y[i])}**, predicted **{int(run.scores[i].argmax())}**. The true class "
+        f"stands in place **{place}**: the image counts as right from k = {place} on, so it is "
+        f"{'right' if place <= run.topk else 'wrong'} for k = {run.topk}."
+    )
+
+
+def ranks(run: Run, shown: list[int], count: int) -> Picture:
+    """For each image the classes from the best to the worst, coloured by their probability."""
+    p, orders = softmax(run.scores[shown], 1), [run.order(i) for i in shown]
+    places = [(n, i, r, c) for n, i in enumerate(shown) for r, c in enumerate(orders[n])]
+    trues = [(n, run.place(i) - 1) for n, i in enumerate(shown)]
+    best = [(n, r) for n in range(len(shown)) for r in range(run.topk)]
+    first = f"; {len(shown)} of {count} images" if count > len(shown) else ""
+    return Picture(
+        "ranks", p.gather(1, torch.tensor(orders)), SHARE, f"each image's classes, the best first{first}",
+        [Outline(best, colour.MUTED, 2), Outline(trues, colour.INK, 2)], [str(c) for _, _, _, c in places],
+        axes="n r", origin=(0, 1), picks=[str(i) for _, i, _, _ in places],
+        notes=[
+            f"Image {i}: class **{c}** stands in place {r + 1} with probability **{number(p[n, c].item())}**"
+            + (", and is the true one (framed)." if c == run.y[i] else ".") for n, i, r, c in places
+        ],
+    )  # fmt: skip
+
+
+def in_cell(cell: tuple[int, int], shown: list[int]) -> Relation:
+    """The images shown and the cell of the matrix that counts them hang together."""
+    return Relation("n t p", torch.tensor([(n, *cell) for n in range(len(shown))]).view(-1, 3).numpy())
+
+
+def by_batches(found: Means, sizes: list[int]) -> Panel:
+    """Each batch's accuracy, the accuracy over all, and the mean of the batches'."""
+    ends = [0, len(sizes) - 1]
+    figure = curves.lines(
+        {
+            "one batch": (range(len(sizes)), found.shares),
+            f"mean of the batches: {number(found.mean, 5)}": (ends, [found.mean] * 2),
+        },
+        curves.Axis(f"batch (the first has {sizes[0]} images, the last {sizes[-1]})", step=max(1, len(sizes) // 10)),
+        curves.Axis("accuracy"), markers=True, height=280,
+        targets={f"right / all: {number(found.whole, 5)}": found.whole},
+    )  # fmt: skip
+    right = [f"{round(share * n)} of {n} right" for share, n in zip(found.shares, sizes, strict=True)]
+    cells = Cells(
+        "batch", (len(sizes),), torch.tensor(found.shares, dtype=torch.float64), spots=list(enumerate(found.shares)),
+        notes=[f"batch {b}: {said}" for b, said in enumerate(right)],
+    )  # fmt: skip
+    alt = (
+        f"Accuracy of the batches, from {number(min(found.shares))} to {number(max(found.shares))}; over all images "
+        f"{number(found.whole, 5)}, mean of the batches {number(found.mean, 5)}."
+    )
+    return Panel("batches", figure, alt, cells, stretch=760)
+
+
+def k_best(among: list[float], topk: int) -> Panel:
+    """The accuracy for each k."""
+    figure = curves.lines(
+        {"true class among the k best": (range(1, CLASSES + 1), among), f"k = {topk}": ([topk] * 2, [0, 1]),
+         "guessing": ([1, CLASSES], [1 / CLASSES, 1])},
+        curves.Axis("k"), curves.Axis("accuracy", range=(0, 1.03)), title="The larger k, the more is right",
+    )  # fmt: skip
+    return Panel("k best", figure, f"Accuracy among the k best: {', '.join(map(number, among))}.", stretch=440)
+
+
+def by_class(found: ClassShares) -> Panel:
+    """Each class's share of right images."""
+    figure = curves.bars(
+        {"share that is right": (list(range(len(found.own))), found.own.nan_to_num(0))}, curves.Axis("true class"),
+        curves.Axis(range=(0, 1)), title="Class by class",
+    )  # fmt: skip
+    said = ", ".join(number(share) for share in found.own.tolist())
+    return Panel("by class", figure, f"Share of each class that is right: {said}.", stretch=440)
+
+
+def training(found: Learnt, epochs: int) -> Panel:
+    """Accuracy over the epochs, and where the page stands."""
+    sets = {"training images": found.training, "test images": found.test}
+    figure = curves.lines(
+        {name: (range(EPOCHS + 1), values) for name, values in sets.items()} | {"on this page": ([epochs] * 2, [0, 1])},
+        curves.Axis("epochs"), curves.Axis("accuracy", range=(0, 1.03)), markers=True,
+        title="Softmax regression on MNIST, trained by hand-written SGD",
+    )  # fmt: skip
+    said = "; ".join(f"{name}: {number(v[0])} before, {number(v[-1])} after" for name, v in sets.items())
+    return Panel("over epochs", figure, said, stretch=640)

@@ -1,0 +1,148 @@
+"""What people believe of softmax, the tutorial's own first, and what the run on the reader's scores says of it."""
+
+from functools import partial
+
+from core.experiments import softmax as runs
+from core.ui.frame import Pitfall
+
+
+def of(run: runs.Run) -> tuple[Pitfall, ...]:
+    """The pitfalls, each with the scores on screen before magnitude and temperature."""
+    row = run.slice(run.x)
+    return (
+        Pitfall(
+            "exp, sum, divide is all there is to it (the tutorial's code)", partial(runs.breaks, run.x, run.dim), breaks
+        ),
+        Pitfall(
+            "The tutorial: “`keepdim` only keeps the dimension”, so one can do without",
+            partial(runs.keepdim, run.x),
+            keepdim,
+        ),
+        Pitfall("Without `keepdim` a wrong shape would at least raise an error", partial(runs.square, run.x), square),
+        Pitfall("Either dim will do, since all of them sum to 1", partial(runs.both_dims, run.x), both_dims),
+        Pitfall("`F.softmax(x)` knows by itself which dim is meant", runs.guessed_dims, GUESSES),
+        Pitfall(
+            "Scores twice as large are the same prediction: only their ratio counts",
+            partial(runs.doubled_and_shifted, row),
+            ratio,
+        ),
+        Pitfall("A probability of 0 means that the class is impossible", partial(runs.zero_probabilities, row), zeros),
+        Pitfall("A row of which everything is masked gives zeros", partial(runs.masked, row), MASKED),
+    )
+
+
+def breaks(facts: runs.Breaks) -> str:
+    """At which magnitude the textbook fails."""
+    found = facts.found
+    if not found.cells:
+        return "No group of these scores has a softmax, whoever computes it."
+    said = (
+        f"In {{found.dtype}} exp of a score above {found.limit:.4g} is ∞, and of one below {found.floor:.4g} it is 0. "
+    )
+    if not found.wrong:
+        return (
+            said
+            + "These scores times **{magnitude}** still pass: their groups hold nothing so large, or only scores that lie close together."
+        )
+    nan = found.inf_by_inf + found.zero_by_zero
+    results = " and ".join(
+        f"**{n}** that {'is' if n == 1 else 'are'} {what}"
+        for n, what in ((nan, "nan"), (found.by_inf, "0 in place of a probability")) if n
+    )  # fmt: skip
+    said += f"On these scores times **{{magnitude}}** it gives {results}, of {{found.cells:|result|results}}. With the largest subtracted first all of them are probabilities."
+    if facts.magnitude > 1:
+        said += " Times 1 the two ways differ by at most {plain.difference}."
+    return said
+
+
+def keepdim(facts: runs.Keepdim) -> str:
+    """The division without keepdim."""
+    said = "Without it the sum has shape {sum_shape}, with it {kept_shape}. "
+    if facts.error:
+        return (
+            said
+            + "Dividing {shape} by {sum_shape} raises RuntimeError: “{error}”. With {kept_shape} each row meets its own sum."
+        )
+    if facts.result_shape != facts.shape:
+        return (
+            said
+            + "Dividing {shape} by {sum_shape} raises no error, and gives {result_shape}: every score meets every row's sum."
+        )
+    if facts.shape[0] == 1:
+        return said + "For one row the division still finds its only sum. Give it a second row, and see."
+    if facts.right:
+        return said + "The division raises no error, and is even right here, but only since all rows have the same sum."
+    return (
+        said
+        + "The division raises no error, and is wrong: each **column** is divided by a row's sum. The rows then sum to {row_sums}."
+    )
+
+
+def square(facts: runs.Keepdim | None) -> str:
+    """The same for as many rows as columns."""
+    if facts is None:
+        return "It takes as many rows as columns to see it, at least two: give the scores a second row."
+    if facts.right:
+        return "The corner {shape} of these scores divides without an error, and is right by luck: all its rows have the same sum. Change one score."
+    return (
+        "Where there are as many rows as columns there is none. The corner {shape} of these scores divides by a sum of shape {sum_shape} without a "
+        "word, each **column** by a row's sum. Its rows then sum to **{row_sums}**."
+    )
+
+
+def both_dims(facts: runs.Dims) -> str:
+    """Softmax along each dimension."""
+    if facts.one_row:
+        return "This is one row. Along dim 1 it sums to {rows_along_1}. Along dim 0 each score stands alone, is divided by itself, and becomes 1: the row sums to {rows_along_0}."
+    said = "`dim=1` runs along a row, so that each **row** sums to 1: {rows_along_1}. With `dim=0` each column does, and the rows sum to {rows_along_0}. "
+    if facts.moved:
+        said += "The most probable class is another in **{moved} of {rows:|row|rows}**. "
+    else:
+        said += "The most probable class happens to be the same in each of {rows:|row|rows}; its probability is not. "
+    return said + "The Σ in the tutorial's formula runs over the classes of one sample, not over the samples."
+
+
+GUESSES = (
+    "It warns (“{warning}”) and guesses by the number of dimensions: for tensors of 1, 2, 3 and 4 dimensions it takes dim {dims}. With "
+    "one batch dimension more, something else sums to 1. Always give `dim`."
+)
+
+
+def ratio(facts: runs.Ratio) -> str:
+    """Doubled and shifted scores."""
+    if not facts.defined:
+        return "The picked row has no softmax. Pick another one."
+    said = "The picked row's probabilities are {plain}. "
+    if facts.sharper:
+        said += "From scores twice as large they are **{twice}**: the same order, but surer. "
+    else:
+        said += "From scores twice as large the same comes out here, since no two scores differ, or they differ so much that all probabilities are 0 and 1. "
+    return (
+        said
+        + "From scores that are all larger by 100 they are {shifted}, which differs by at most {moved}. Only differences count: sᵢ/sⱼ = exp(zᵢ − zⱼ)."
+    )
+
+
+def zeros(facts: runs.Zeros) -> str:
+    """Probabilities that became 0."""
+    if not facts.defined:
+        return "The picked row has no softmax at magnitude {magnitude}. Pick another one."
+    said = ""
+    if facts.ruled_out:
+        said += "{ruled_out:|class of the picked row has|classes of the picked row have} a score of −∞: that rules a class out, and its probability is 0 indeed. "
+    if not facts.too_small:
+        return (
+            said
+            + "exp of a number is never 0, and at magnitude {magnitude} no score that is a number got probability 0 in {dtype}: they lie too close together."
+        )
+    return said + (
+        "exp of a number is never 0. At magnitude {magnitude}, **{too_small} of {classes}** probabilities of the picked row are 0 only since they are too small for "
+        "{dtype}: the smallest has the logarithm **{log_softmax}** by `log_softmax`, where `log(softmax)` has {log_of_softmax}."
+    )
+
+
+MASKED = (
+    "With all scores but the first of {scores} set to −∞, softmax is {all_but_one}: a masked class gets exactly 0. With all of them −∞ it is **{all}**, and torch's is {torch_all}: "
+    "the largest score is −∞, and −∞ − (−∞) is nan. So are all gradients that come back through it. Masked with the lowest finite number instead, the row is {all_finite}: no nan, but "
+    "as if all were equally likely. A row without a class must be left out by hand."
+)
