@@ -19,6 +19,7 @@ from core.experiments.chain.operations import (
     quoted,
     too_large,
 )
+from core.experiments.chain.python import is_python, parse_python
 from core.experiments.layout import rule
 from core.experiments.layout.rule import Ints
 
@@ -82,14 +83,21 @@ def _parse_values(inside: str, text: str) -> list[Value]:
 
 
 def parse_chain(text: str) -> tuple[Step, ...]:
-    """Read "permute(1,0)>view(5,6)"; empty text is no step. ValueError names the step and says how to mend it."""
+    """Read "permute(1,0)>view(5,6)", or a line of Python; empty text is no step.
+
+    ValueError names the step and says how to mend it.
+    """
     if len(text) > MAX_TEXT:
         raise ValueError(f"the chain has {len(text)} characters; at most {MAX_TEXT} are read")
-    parts = text.split(">") if text.strip() else []
-    if len(parts) > MAX_STEPS:
-        raise ValueError(f"the chain has {len(parts)} steps; at most {MAX_STEPS} are run")
+    steps = parse_python(text) if is_python(text) else _parse_compact(text)
+    if len(steps) > MAX_STEPS:
+        raise ValueError(f"the chain has {len(steps)} steps; at most {MAX_STEPS} are run")
+    return steps
+
+
+def _parse_compact(text: str) -> tuple[Step, ...]:
     steps = []
-    for number, part in enumerate(parts, start=1):
+    for number, part in enumerate(text.split(">") if text.strip() else [], start=1):
         try:
             steps.append(parse_step(part))
         except ValueError as error:

@@ -1,0 +1,62 @@
+"""A line of Python gives the chain that makes the tensor which Python itself makes of that line."""
+
+import pytest
+import torch
+
+from core.experiments.chain.python import is_python, parse_python
+from core.experiments.chain.run import run_chain
+from core.experiments.chain.text import format_chain, parse_chain
+
+LINES = [
+    "x.transpose(1, 2).contiguous().view(2, -1)", "x[:, ::2]", "x.swapaxes(0, -1).flatten()", "x.moveaxis(0, 2)",
+    "y = x.permute(2, 0, 1)", "x.permute((2, 0, 1))", "x.permute(dims=(2, 0, 1))", "x.transpose(dim0=0, dim1=2)",
+    "x[1]", "x[-1, 1:3]", "x[..., 0]", "x[0, ..., ::2]", "x[..., 1:3, 0]", "x[:, None]", "x[..., None]",
+    "x[None, 1, :, -1, None]", "x[..., None, 1]", "x[0].T", "x[0].t()", "x.mT", "x.flatten(1)",
+    "x.flatten(start_dim=1)", "x.flatten(end_dim=1)",
+    "x.clone().reshape(-1)", "x.unsqueeze(0).to(memory_format=torch.channels_last)", "x.narrow(1, 0, 2)",
+    "x.unsqueeze(0).contiguous(memory_format=torch.channels_last)", "x.clone(memory_format=torch.contiguous_format)",
+    "x.unfold(2, 2, 1)", "x.unfold(dimension=2, size=2, step=1)", "x.unflatten(2, (2, 2))", "x.squeeze()",
+    "x.as_strided((2, 2), (1, 1))", "x.expand(2, 2, 3, 4)", "x.flip(0, 1)", "x[:]", "x.select(1, index=2)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_the_chain_of_a_line_makes_pythons_tensor(line):
+    x = torch.arange(24.0).reshape(2, 3, 4)
+    theirs = eval(line.removeprefix("y = "), {"x": x, "torch": torch})
+    steps = parse_python(line)
+    assert is_python(line)
+    assert parse_chain(format_chain(steps)) == steps == parse_chain(line)
+    ours = run_chain(x, steps)[-1].tensor
+    assert ours.equal(theirs)
+    assert (ours.stride(), ours.storage_offset()) == (theirs.stride(), theirs.storage_offset())
+
+
+@pytest.mark.parametrize("text", ["permute(1,0)>view(5,6)", "T", "view( 5, 6 )", "", "slice(0,None,None,2)", "T>T"])
+def test_the_compact_form_is_not_taken_for_python(text):
+    assert not is_python(text)
+    parse_chain(text)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("x.view(2, n)", "only whole numbers"),
+        ("x.__class__", "no operation"),
+        ("x.cuda()", "no operation"),
+        ("x.to('cuda')", "memory_format"),
+        ("x.to(memory_format=torch.sparse)", "channels_last"),
+        ("x[[0, 1]]", "a list or a mask"),
+        ("x[mask]", "only whole numbers"),
+        ("x[..., ...]", "once at most"),
+        ("x.permute(order=(1, 0))", "no argument"),
+        ("x.view(2,", "not a line of Python"),
+        ("(x + 1).view(2)", "not of the form|no operation|start with|can't read"),
+        ("x.f(__import__('os'))", "only whole numbers"),
+        ("x." + "T." * 5000 + "T", "characters"),
+        ("x.view(" + "(" * 300 + ")" * 300 + ")", "not a line|can't read|only whole|must be"),
+    ],
+)
+def test_what_cannot_be_read_is_said(line, says):
+    with pytest.raises(ValueError, match=says):
+        parse_chain(line)
