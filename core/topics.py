@@ -71,7 +71,7 @@ TOPICS: tuple[Topic, ...] = (
         "L2 normalise",
         "Products and picks",
         ":material/straighten:",
-        "What does dividing each vector by its norm change, and onto what does it land for other p?",
+        "What does dividing each vector by its norm change, and on which curve do the vectors lie then for each p?",
         normalize.OPERATORS,
     ),
     Topic(

@@ -40,6 +40,7 @@ def renew_generator(_: int) -> None:
     """A `worker_init_fn` that gives each worker's copy its own seed, one that torch draws anew for every epoch."""
     info = get_worker_info()
     assert info is not None
+    assert isinstance(info.dataset, Drawing)
     info.dataset.rng = np.random.default_rng(info.seed)
 
 

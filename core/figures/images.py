@@ -31,9 +31,10 @@ def shades(image: Tensor) -> Scale:
     The scale ends at the 98th percentile of the absolute values, so that a few very large ones, such as those at a
     border of padding, leave the rest its contrast.
     """
-    sizes = np.abs(image.detach().double().numpy())
-    reach = float(np.quantile(sizes, SHARE) or sizes.max()) or 1.0
-    return Scale(GREY, 0.0, reach) if (image >= 0).all() else Scale(colour.SIGNED, -reach, reach)
+    sizes = np.abs(image.detach()[image.isfinite()].double().numpy())
+    reach = float(np.quantile(sizes, SHARE) or sizes.max()) if sizes.size else 1.0
+    reach = reach or 1.0
+    return Scale(GREY, 0.0, reach) if not (image < 0).any() else Scale(colour.SIGNED, -reach, reach)
 
 
 def panel(
@@ -106,7 +107,8 @@ def image(
     (top, bottom), (left, right) = pads
     montage = laid_out(values.shape, pads, across, cell)
     share = (values.detach().double().numpy() - scale.low) / (scale.high - scale.low)
-    z = (share.clip(0, 1) * LEVELS).round().astype(np.uint8).reshape(-1, height, width)
+    shade = (share.clip(0, 1) * LEVELS).round().reshape(-1, height, width)
+    z = shade.astype(np.float32 if np.isnan(shade).any() else np.uint8)  # NaN is no byte, and left out
     corners = [(int(y), int(x)) for y, x in zip(*montage.corners, strict=True)]
     look = {
         "type": "heatmap", "zmin": 0, "zmax": LEVELS, "showscale": False, "hoverinfo": "skip",

@@ -8,11 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from core.experiments.convolution import Run
 from core.experiments.windows import read_by
 from core.figures.numbers import number
 from core.figures.walk import Cells, Moment, Walk, record, source_of
 from core.figures.windows import spelled
-from core.ops.convolution import Pair, corr2d
+from core.ops.conv_transpose2d import trans_conv
+from core.ops.convolution import Pair, conv2d_steps, corr2d
 from core.ops.kit.windows import Windows
 
 
@@ -70,6 +72,47 @@ def corr2d_walk(X: Tensor, K: Tensor) -> Walk:
         return {"X": [(now.names["i"] + a, now.names["j"] + b) for a, b in taps], "K": taps}
 
     return record(corr2d, X, K, panels=("X", "K", "Y"), reads=reads, note=note)
+
+
+def trans_conv_walk(X: Tensor, K: Tensor) -> Walk:
+    """The textbook's `trans_conv` line by line: what each input lays onto the output."""
+    at_the_sum = next(i for i, line in enumerate(source_of(trans_conv).splitlines()) if "+=" in line)
+
+    def note(now: Moment) -> str:
+        if now.line != at_the_sum:
+            return ""
+        i, j = now.names["i"], now.names["j"]
+        return f"{number(X[i, j].item())} times the kernel is added to the window at Y[{i}, {j}]"
+
+    def reads(now: Moment) -> Cells:
+        if now.line != at_the_sum:
+            return {}
+        i, j, taps = now.names["i"], now.names["j"], list(product(*map(range, K.shape)))
+        return {"X": [(i, j)], "K": taps, "Y": [(i + a, j + b) for a, b in taps]}
+
+    return record(trans_conv, X, K, panels=("X", "K", "Y"), reads=reads, note=note)
+
+
+def manual_walk(run: Run) -> Walk:
+    """`conv2d_steps` line by line: the windows laid out as columns, and the one product that makes all outputs."""
+    lines = source_of(conv2d_steps).splitlines()
+
+    def note(now: Moment) -> str:
+        name = lines[now.line].split("=")[0].strip()
+        return MADE.get(name, "")
+
+    call = run.call
+    return record(conv2d_steps, *call.args, panels=MANUAL, note=note, **call.kwargs)
+
+
+MANUAL = ("padded", "columns", "matrix", "product", "output")
+MADE = {
+    "padded": "Zeros are set around the input.",
+    "columns": "im2col: each window becomes a column, so that cells of several windows are copied as often.",
+    "matrix": "Each kernel becomes a row.",
+    "product": "One matrix product: each row times each column is one output; then they get their places in the plane.",
+    "output": "The bias is added to each channel.",
+}
 
 
 def sum_line(function: Callable[..., Any]) -> int:

@@ -8,16 +8,22 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from core.experiments.convolution import Run, Unrolled, copied_from, flat_output
+from core.experiments.convolution import Flip, Run, Unrolled, copied_from, flat_output
 from core.experiments.windows import Index, padding_cells, taps
 from core.figures import colour, images
 from core.figures.board import Panel, Relation
-from core.figures.heatmap import Picture
+from core.figures.heatmap import NARROWEST, Picture
+from core.figures.montage import SIGN_WIDTH, cell_size
 from core.figures.numbers import number
 from core.ops import convolution as ops
 from core.tensors.limits import times
 
 MOST_TERMS = 9  # of a sum that is spelt out in full
+KERNEL_CELL = 30  # pixels of a cell of the kernel beside an image
+MOST_COLUMNS, MOST_ROWS = 30, 49  # of the im2col matrix at once
+LONG = 12  # weights of a kernel from which on its row stands above the columns, not beside them
+
+Place = tuple[int, int]  # row and column of a board's grid, from 1
 
 
 # ---- pictures ------------------------------------------------------------------------------------------------------
@@ -62,6 +68,40 @@ def equation(run: Run, fit: Callable[[Sequence[Picture]], int]) -> list[Picture 
     best = max(product(*map(layouts, parts)), key=fit)
     signs = ["⋆", "+", "="] if run.bias is not None else ["⋆", "="]
     return [best[0], *(part for pair in zip(signs, best[1:], strict=True) for part in pair)]
+
+
+def image_equation(run: Run, channel: int, width: int, height: int) -> list[Picture | Panel | str]:
+    """Input and one output channel as images, and the kernel between them, in so many pixels."""
+    beside = 1 if run.bias is None else 2  # narrow pictures, each with a sign
+    x, y = image_panels(run, channel, width - beside * (NARROWEST + SIGN_WIDTH) - SIGN_WIDTH, height)
+    parts: list[Picture | Panel | str] = [x, "⋆", replace(kernel_picture(run, channel), side=KERNEL_CELL), "=", y]
+    if run.bias is not None:
+        bias = run.bias[0] if run.flat else run.bias[channel : channel + 1]
+        parts[3:3] = ["+", replace(bias_picture(run), values=bias, origin=(0, channel))]
+    return parts
+
+
+def inputs_alone(run: Run, width: int, height: int) -> list[Picture | Panel | str]:
+    """Input and kernel, where their convolution is refused: without padding, and without an output."""
+    x = run.x[0] if run.flat else run.x
+    title = f"x: input {times(run.x.shape)}"
+    if not run.as_image:
+        return [Picture("x", x, colour.signed(x), title, leading_names=("c",), axes=INPUT[run.flat]), "⋆",
+                kernel_picture(run)]  # fmt: skip
+    cell = images.fitting([(x.shape, images.NO_PADS, 0)], width / 2, height)
+    x_panel = images.panel("x", x, images.shades(x), cell, INPUT[run.flat], title=title)
+    return [x_panel, "⋆", replace(kernel_picture(run, 0), side=KERNEL_CELL)]
+
+
+def indices(run: Run) -> dict[str, list[range]]:
+    """What the indices of each picture's cells run over: of an input with numbers its padding too."""
+    around = images.NO_PADS if run.as_image else run.windows.pads
+    plane = [range(-before, n + after) for n, (before, after) in zip(run.x.shape[1:], around, strict=True)]
+    sizes = {"w": list(map(range, run.weight.shape)), "y": list(map(range, run.output.shape))}
+    found = {"x": [range(len(run.x)), *plane], **sizes}
+    if run.flat:
+        found = {name: ranges[-2:] for name, ranges in found.items()}
+    return found if run.bias is None else found | {"b": [] if run.flat else [range(len(run.bias))]}
 
 
 def layouts(picture: Picture) -> list[Picture]:
@@ -189,6 +229,56 @@ def pinned_in_columns(run: Run, o: int, cell: tuple[str, Index]) -> tuple[str, I
         g, u, v = (0, *index)[-3:]
         return "kernel", (o, int(np.ravel_multi_index((g, u, v), run.weight.shape[1:])))
     return cell
+
+
+def shown_columns(run: Run, at: int) -> range:
+    """The columns of the im2col matrix that are shown at once: those around this one."""
+    length = run.steps.columns.shape[-1]
+    first = max(0, min(at - MOST_COLUMNS // 2, length - MOST_COLUMNS))
+    return range(first, min(length, first + MOST_COLUMNS))
+
+
+def placed_columns(run: Run, pictures: Columns) -> tuple[list[tuple[Place, Picture]], int]:
+    """The pictures of the columns in their grid, the input with them unless it is an image; and a cell's side.
+
+    The kernel's row stands left of the columns, as in a product; a long one stands above them.
+    """
+    x = () if run.as_image else (replace(input_picture(run), across=True),)
+    w, cells, y = pictures.kernel, pictures.columns, pictures.outputs
+    beside = w.values.shape[1] <= LONG
+    across = max(w.values.shape[1], *(part.montage.cells[1] for part in x), 1)
+    rows = [(1, across), (1, cells.values.shape[1])] if beside else [(1, max(w.values.shape[1], MOST_COLUMNS))]
+    places = ((1, 2), (2, 1), (2, 2), (1, 1)) if beside else ((3, 1), (2, 1), (4, 1), (1, 1))
+    return list(zip(places, (cells, w, y, *x), strict=False)), cell_size(rows, height=80)
+
+
+# ---- the kernel turned -----------------------------------------------------------------------------------------
+
+
+def flip_equation(run: Run, flip: Flip) -> tuple[list[Picture | Panel], list[Picture | Panel], int]:
+    """The kernel and the turned one; conv2d, convolution and their difference; and a cell's side."""
+    weight, scale = run.weight[flip.channel], colour.signed(run.weight)
+    kernel, names = (weight[0], "") if len(weight) == 1 else (weight, "g ")
+    kernels: list[Picture | Panel] = [
+        Picture("kernel", kernel, scale, "kernel: conv2d", leading_names=("g",), across=True, axes=f"{names}u v"),
+        Picture("turned", kernel.flip(-2, -1), scale, "turned by 180°", leading_names=("g",), across=True,
+                axes=f"{names}a b"),
+    ]  # fmt: skip
+    maps = {"conv2d": flip.ours, "convolution": flip.theirs, "difference": flip.difference}
+    shared, cell = colour.signed(*maps.values()), min(9.0, max(2.0, 780 / (3 * flip.ours.shape[1])))
+    drawn: list[Picture | Panel] = [
+        images.panel(name, values, shared, cell, "p q", title=name) if run.as_image
+        else Picture(name, values, shared, name, axes="p q")
+        for name, values in maps.items()
+    ]  # fmt: skip
+    return kernels, drawn, 32 if run.as_image else cell_size([flip.ours.shape] * 3, height=260)
+
+
+FLIP_SENTENCES = {
+    "kernel": "`{at:kernel}` = **{kernel}** stands at `{at:turned}` after the turn.",
+    "turned": "`{at:turned}` = **{turned}** stood at `{at:kernel}` before the turn.",
+    "": "`{at:conv2d}` = {conv2d}, `{at:convolution}` = {convolution}: they differ by **{difference}**.",
+}
 
 
 def turned(run: Run) -> list[Relation]:

@@ -1,441 +1,208 @@
-"""torch.utils.data: which sample lands in which batch, and who loads it when."""
+"""torch.utils.data: which sample lands in which batch, who loads it when, and what the workers draw."""
 
-import math
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
 
-import numpy as np
 import streamlit as st
-import torch
-from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, DistributedSampler, RandomSampler
 
-from core import compare
-from core.calls import Outcome
-from core.data import mnist
 from core.experiments import loading
-from core.experiments.loading import ORDERS
+from core.experiments.loading import Loaded, Loading
 from core.figures import colour
-from core.figures.board import Cells, Panel, Relation
-from core.figures.gallery import panel
-from core.figures.heatmap import Outline, Picture
-from core.figures.lanes import Busy, boxes, lanes
-from core.figures.numbers import number
+from core.figures import loading as draw
 from core.figures.walk import record
-from core.tensors.limits import Limits, times
+from core.tensors.limits import Limits
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import board, check, controls, frame, tensor_input, walk
-from core.ui.board import BREAK, Part
-from core.ui.frame import Pitfall
+from core.ui import board, check, controls, frame, tensor_input, walk, words
+from core.ui.board import BREAK
+from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
 from core.ui.take_away import TakeAway
-from pages.packages_parts.lesson import NARROW, Lesson, kept, refusal
+from pages.packages_parts.lesson import NARROW, below, put
+from pages.packages_parts.workers import show_seeds, show_workers
 
-Batches = list[tuple[Tensor, Tensor, Tensor]]  # of an epoch: the indices, images and labels of each
-
-
-class Numbers(Dataset[Any]):
-    """Samples given as they are: numbers, or tensors."""
-
-    def __init__(self, samples: Sequence[Any]) -> None:
-        self.samples = samples
-
-    def __len__(self) -> int:
-        return len(self.samples)
-
-    def __getitem__(self, index: int) -> Any:
-        return self.samples[index]
+SAMPLERS = {
+    "shuffle": "shuffle=True", "in-order": "shuffle=False", "replacement": "RandomSampler, replacement",
+    "weighted": "WeightedRandomSampler",
+}  # fmt: skip
 
 
-class Digits(Dataset[tuple[int, Tensor, int]]):
-    """The first shipped digits as a Dataset: a length, and an item for each index."""
-
-    def __init__(self, count: int) -> None:
-        self.images = mnist().train_images[:count]
-        self.labels = mnist().train_labels[:count]
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> tuple[int, Tensor, int]:
-        return index, self.images[index], int(self.labels[index])
-
-
-@dataclass(frozen=True)
-class Loading:
-    """The settings of a loader."""
-
-    sampler: str  # of ORDERS
-    weights: Tensor  # one a sample
-    batch_size: int
-    drop_last: bool
-    epochs: int
-    seed: int
-
-    @property
-    def count(self) -> int:
-        """How many samples there are."""
-        return len(self.weights)
-
-
-def run_loader(how: Loading) -> list[Batches]:
-    """Every epoch of one torch DataLoader over the digits."""
-    generator = torch.Generator().manual_seed(how.seed)
-    sampler = ORDERS[how.sampler].theirs(how.count, how.weights, generator)
-    loader = DataLoader(
-        Digits(how.count), how.batch_size, sampler=sampler, drop_last=how.drop_last, generator=generator
-    )
-    return [[(index, images, labels) for index, images, labels in loader] for _ in range(how.epochs)]
-
-
-def by_hand(how: Loading) -> list[list[Tensor]]:
-    """The same epochs' indices from the samplers written here."""
-
-    def order(generator: torch.Generator) -> Tensor:
-        return ORDERS[how.sampler].ours(how.count, how.weights, generator)
-
-    return loading.epochs_of(order, how.batch_size, how.drop_last, how.epochs, how.seed)
-
-
-def data_part(_: Topic) -> Lesson | None:
+def data_part(topic: Topic) -> None:
     """Which sample lands in which batch, and the picked batch as images."""
-    how, more = choose_loader()
-    epochs = frame.attempt("loader", lambda: run_loader(how))
-    if epochs is None:
-        return None
-    how = replace_count(how, epochs)
-    longest = max(map(len, epochs))
-    with more:
-        cell = controls.cell("batch", "Picked batch: epoch, batch", (len(epochs), longest)) if longest else None
-    picked = (cell[0], cell[1]) if cell and cell[1] < len(epochs[cell[0]]) else (0, 0)
-    if longest:
-        show_epochs(epochs, how, picked)
-    else:
-        st.info("No batch is full, and `drop_last` drops the one that is not: every epoch is empty.")
-    say_loading(how, epochs)
-    with controls.row("workers"):
-        workers = choose_workers()
-    show_workers([len(index) for index, _, _ in epochs[0]], *workers)
-    return Lesson(
-        data_pitfalls(how), data_questions(how, epochs), lambda: walk_batches(how), lambda: take_batches(how),
-        (loading.epochs_of, loading.shuffled, loading.put_back, loading.weighted, loading.schedule),
+    how = choose_loader()
+    loaded = load(how)
+    if loaded is not None and loaded.longest:
+        show_epochs(loaded)
+    if loaded is not None:
+        say_loading(loaded)
+    below(
+        topic, "data", pitfalls=pitfalls(how), questions=questions(how), tries=TRIES, walk=partial(walk_batches, how),
+        take=partial(take_batches, how), functions=(loading.epochs_of, loading.shuffled, loading.put_back, loading.weighted, loading.schedule),
+        more={"Workers in time": partial(show_workers, loaded), "Workers' random numbers": partial(show_seeds, how.seed)},
     )  # fmt: skip
 
 
-def choose_loader() -> tuple[Loading, Any]:
-    """The data set, the sampler and the loader's settings; and where the controls of less weight stand."""
+def load(how: Loading) -> Loaded | None:
+    """The loader's run; where torch refuses it or it gives nothing, the reason and what mends it."""
+    try:
+        loaded = loading.run(how)
+    except RuntimeError as refusal:
+        board.show(draw.weights(how), name="weights")
+        frame.refused(f"{type(refusal).__name__}: {refusal}", "Somebody has to be drawn: at least one weight must be above 0.", {"The example's weights": partial(put, w_from="example")})
+        return None
+    if not loaded.longest:
+        mends = {f"batch_size = {how.count}": partial(put, batch_size=how.count), "drop_last off": partial(put, drop_last=False)}
+        frame.refused("Every epoch is empty.", words.say("`drop_last` drops a batch that is not full, and {count:|sample makes|samples make} no full batch of {batch_size}.", how), mends)
+    return loaded
+
+
+def choose_loader() -> Loading:
+    """The data set, the sampler and the loader's settings."""
     with controls.main():
-        sampler = controls.choice("sampler", "Sampler", tuple(ORDERS), few=0, width=225)
-        count = controls.slider("count", "Samples", 4, 48, 20, width=NARROW)
+        sampler = controls.choice("sampler", "Sampler", SAMPLERS, few=0, width=225)
+        own = sampler == "weighted" and tensor_input.source("w") != "example"  # as many samples as there are weights
+        count = 20 if own else controls.slider("count", "Samples", 4, 48, 20, width=NARROW)
         batch_size = controls.slider("batch_size", "batch_size", 1, 16, 6, width=NARROW)
         epochs = controls.slider("epochs", "Epochs", 1, 3, 2, width=NARROW)
         drop_last = controls.toggle("drop_last", "drop_last")
-    more = controls.more()
-    weights = torch.ones(count)
-    with more:
+    weights = loading.fair_weights(count)
+    with controls.more():
         seed = controls.seed()
-        if sampler == "WeightedRandomSampler":
+        if sampler == "weighted":
             limits = Limits(ranks=(1,), max_side=48, max_elements=48, low=0, high=1e6)
-            weights = tensor_input.tensor("w", "Weights, one a sample", fair_weights(count), limits).double()
-    return Loading(sampler, weights, batch_size, drop_last, epochs, seed), more
+            weights = tensor_input.tensor("w", "Weights, one a sample", weights, limits).double()
+    return Loading(sampler, weights, batch_size, drop_last, epochs, seed)
 
 
-def fair_weights(count: int) -> Tensor:
-    """1 / how many samples share a sample's label: each digit that occurs then comes as often as another."""
-    labels = mnist().train_labels[:count].long()
-    return (1 / labels.bincount().double())[labels].round(decimals=3)
+def show_epochs(loaded: Loaded) -> None:
+    """The epochs side by side; the picked batch's images; and how often each sample comes."""
+    st.markdown("**Look first** at one number in epoch 0: point at it, and see where the same sample stands in the other pictures.")
+    shown = st.container()
+    cell = controls.cell("batch", "Picked batch: epoch, batch", (len(loaded.epochs), loaded.longest))
+    picked = (cell[0], cell[1]) if cell and cell[1] < len(loaded.epochs[cell[0]]) else (0, 0)
+    tables, times, images = draw.epochs(loaded, picked), draw.times(loaded), draw.images(loaded, picked)
+    names = [*(table.name for table in tables), images.name, times.name]
+    with shown:
+        board.show(
+            *tables, images, BREAK, times, links=draw.same_sample(loaded, picked),
+            spelled={name: f"{{note:{name}}}" for name in names},
+            picks=dict.fromkeys((name for name in names if name != images.name), "batch"),
+        )  # fmt: skip
 
 
-def replace_count(how: Loading, epochs: list[Batches]) -> Loading:
-    """The settings that the epochs on screen were made with, where the present ones were refused."""
-    return how if len(epochs) == how.epochs else replace(how, epochs=len(epochs))
-
-
-def choose_workers() -> tuple[int, int, float, float]:
-    """num_workers, prefetch_factor, and how long things take."""
-    return (
-        controls.slider("workers", "num_workers", 0, 4, 2, width=NARROW),
-        controls.slider("prefetch", "prefetch_factor", 1, 4, 2, width=NARROW),
-        float(controls.slider("load", "ms to load a sample", 1, 20, 4, width=150)),
-        float(controls.slider("step", "ms to train on a batch", 1, 60, 15, width=150)),
-    )
-
-
-def show_epochs(epochs: list[Batches], how: Loading, picked: tuple[int, int]) -> None:
-    """The epochs side by side, a batch a row; the picked batch's images; and how often each sample comes.
-
-    Everywhere a cell stands for a sample ("i"): the same sample lights up in all epochs.
-    """
-    side = max(min(28, 560 // (len(epochs) * (how.batch_size + 1)), 300 // max(map(len, epochs))), 9)
-    pictures = [epoch_picture(e, batches, how, picked, side) for e, batches in enumerate(epochs)]
-    links = [Relation(f"b{e} p{e} i", samples_of(batches)) for e, batches in enumerate(epochs) if batches]
-    e, b = picked
-    shown: list[Part] = [*pictures]
-    if b < len(epochs[e]):
-        index, images, labels = epochs[e][b]
-        says = [f"sample {i}: a {label}" for i, label in zip(index.tolist(), labels.tolist(), strict=True)]
-        shown.append(panel("images", images, says, across=4, pixel=1.8, title=f"epoch {e}, batch {b}"))
-        links.append(Relation("tile i", np.array(list(enumerate(index.tolist())))))
-    shown += [BREAK, times_picture(epochs, how)]
-    names = [part.name for part in shown if isinstance(part, (Picture, Panel))]
-    board.show(
-        *shown, links=links, spelled={name: f"{{note:{name}}}" for name in names},
-        picks=dict.fromkeys((name for name in names if name != "images"), "batch"),
-    )  # fmt: skip
-
-
-def samples_of(batches: Batches) -> np.ndarray:
-    """(batch, place in it, sample) for all samples of an epoch, one a row."""
-    return np.array([(b, p, i) for b, (index, _, _) in enumerate(batches) for p, i in enumerate(index.tolist())])
-
-
-def epoch_picture(e: int, batches: Batches, how: Loading, picked: tuple[int, int], side: int) -> Picture:
-    """One epoch: a batch a row, the samples' indices in the cells, the batch whose images are shown outlined."""
-    table = torch.full((max(len(batches), 1), how.batch_size), -1.0)
-    notes = [["No sample: the batch is not full."] * how.batch_size for _ in table]
-    for b, (index, _, labels) in enumerate(batches):
-        table[b, : len(index)] = index.float()
-        for p, (i, label) in enumerate(zip(index.tolist(), labels.tolist(), strict=True)):
-            notes[b][p] = f"**Sample {i}**, a {label}, stands at place {p} of batch {b} in epoch {e}."
-    full = [(b, p) for b, (index, _, _) in enumerate(batches) for p in range(len(index))]
-    outlines = [Outline([cell for cell in full if cell[0] == picked[1]])] if picked[0] == e else []
-    empty = [tuple(cell) for cell in (table < 0).nonzero().tolist()]
-    return Picture(
-        f"epoch {e}", table, colour.identity(how.count), f"epoch {e}: a batch a row", outlines,
-        texts=["" if value < 0 else f"{value:g}" for value in table.flatten().tolist()], muted=empty, side=side,
-        picks=[f"{e}, {b}" for b in range(len(table)) for _ in range(how.batch_size)],
-        axes=f"b{e} p{e}", notes=[note for row in notes for note in row],
-    )  # fmt: skip
-
-
-def times_picture(epochs: list[Batches], how: Loading) -> Picture:
-    """How often each sample came, an epoch a row; a pin picks the first batch that has it."""
-    drawn = loading.times_drawn([[index for index, _, _ in epoch] for epoch in epochs], how.count)
-    cells = [(e, i) for e in range(len(epochs)) for i in range(how.count)]
-    often = ["never", "once"]
-    return Picture(
-        "times", drawn, colour.magnitude(drawn), "how often each sample comes, an epoch a row",
-        side=min(26, 850 // how.count), axes="e i", picks=[first_batch(epochs[e], e, i) for e, i in cells],
-        notes=[f"**Sample {i}** comes {often[n] if n < 2 else f'{n} times'} in epoch {e}."
-               for (e, i), n in zip(cells, drawn.flatten().int().tolist(), strict=True)],
-    )  # fmt: skip
-
-
-def first_batch(batches: Batches, e: int, sample: int) -> str:
-    """The first batch of an epoch that has the sample, as the control names it; empty where none has it."""
-    return next((f"{e}, {b}" for b, (index, _, _) in enumerate(batches) if sample in index.tolist()), "")
-
-
-def say_loading(how: Loading, epochs: list[Batches]) -> None:
+def say_loading(loaded: Loaded) -> None:
     """What each of the three parts did, and the check of the indices."""
-    sampler = type(ORDERS[how.sampler].theirs(how.count, how.weights, torch.Generator())).__name__
-    batches = epochs[0]
-    label = int(mnist().train_labels[0])
-    given = f"`{sampler}` gives the order of the indices."
-    made = "1 batch an epoch" if len(batches) == 1 else f"{len(batches)} batches an epoch"
-    if batches:
-        _, images, labels = batches[-1]
-        made += f"; the last one's images are stacked to {times(images.shape)}, its labels are {labels.tolist()}"
-    lost = how.count - len({i for index, _, _ in batches for i in index.tolist()})
-    st.markdown(
-        f"**Dataset**: `len(dataset)` is {how.count}, `dataset[0]` an image and its label {label}. **Sampler**: {given} "
-        f"**DataLoader**: {made}. In epoch 0 **{lost}** of {how.count} samples are not seen."
-    )
-    theirs = [torch.cat([index for index, _, _ in epoch]) for epoch in epochs if epoch]
-    ours = [torch.cat(epoch) for epoch in by_hand(how) if epoch]
-    check.say("order of the samples", compare.outcomes(Outcome(ours, []), Outcome(theirs, [])))
+    st.markdown(words.say(
+        "Three parts work together. The **Dataset** answers two things: its length, {count}, and the item at an index. The **Sampler**, here "
+        "`{sampler}`, gives the indices in an order. The **DataLoader** cuts that order into {batches:|batch|batches} an epoch and stacks the "
+        "items of each. Epoch 0 leaves out **{unseen:|sample|samples}**"
+        + (" of {count}; epoch 1 has another sample at {moved:|place|places}." if len(loaded.epochs) > 1 and loaded.longest else " of {count}."), loaded,
+    ))  # fmt: skip
+    if loaded.agrees:
+        check.say("order of the samples", loaded.agrees)
 
 
-def show_workers(sizes: list[int], num_workers: int, prefetch_factor: int, load_ms: float, step_ms: float) -> None:
-    """The first epoch's batches in time: who loads them, and when they are trained on."""
-    slots = loading.schedule(sizes, num_workers, prefetch_factor, load_ms, step_ms)
-    if not slots:
-        return
-    alone = loading.schedule(sizes, 0, 1, load_ms, step_ms)
-    names = ["training", *(f"worker {w}" for w in range(num_workers))]
-    work = [Busy(lane_of(slot), *slot.load, f"load {slot.batch}", slot.batch) for slot in slots]
-    work += [Busy("training", *slot.train, f"train {slot.batch}", slot.batch) for slot in slots]
-    says = [f"`{piece.text}`: by {piece.lane}, from {number(piece.start)} to {number(piece.end)} ms." for piece in work]
-    idle, total, before = loading.idle_share(slots), slots[-1].train[1], alone[-1].train[1]
-    figure = lanes(names, work, "ms", title="Epoch 0 in time: the batches by their numbers", width=880)
-    cells = Cells("what batch", (2, len(slots)), texts=says, boxes=boxes(names, work), group="batch")
-    alt = (
-        f"{len(sizes)} batches, {num_workers} workers: the epoch takes {number(total)} ms, and the training waits for "
-        f"{idle:.0%} of it. Without workers it takes {number(before)} ms."
-    )
-    board.show(Panel("lanes", figure, alt, cells, stretch=880), spelled="{lanes}", name="workers")
-    st.markdown(
-        f"Batch b is loaded by worker b mod num_workers; {prefetch_factor} batches a worker are asked for ahead. The "
-        f"epoch takes **{number(total)} ms**, {number(before)} ms without workers, and the training waits for "
-        f"**{idle:.0%}** of it. The order of the samples is the same with any number of workers. Times follow from the "
-        "DataLoader's rule and the two sliders; starting processes is left out."
-    )
+# ---- below the pictures ----------------------------------------------------------------------------------------
+
+TRIES = (
+    Try("With replacement", "part=utils.data&sampler=replacement", "The lower picture counts how often each sample comes. Find those with 0: about a third of the samples is never seen in an epoch, though 20 are drawn."),
+    Try("A dropped rest", "part=utils.data&count=20&batch_size=6&drop_last=true", "Which samples does epoch 0 leave out, and are they the same ones in epoch 1? Count them first: 20 mod 6."),
+    Try("Rare digits as often as common ones", "part=utils.data&sampler=weighted&count=48&batch_size=12", "Each weight is one over how often the sample's digit occurs. Pick a batch and count its digits; then find the samples that came several times."),
+    Try("In order", "part=utils.data&sampler=in-order", "Both epochs are equal, and every batch always has the same companions: what a validation set wants, and a training set does not."),
+    Try("Random numbers that come again", "part=utils.data&tab=Workers' random numbers", "Start the workers in the tab below. Two of the six sources give again what they gave before: guess which before you look."),
+)  # fmt: skip
 
 
-def lane_of(slot: loading.Slot) -> str:
-    """Who loads: a worker, or the training itself."""
-    return "training" if slot.worker is None else f"worker {slot.worker}"
+def pitfalls(how: Loading) -> list[Pitfall]:
+    """What people believe of loaders."""
+    n, size, seed = how.count, how.batch_size, how.seed
+    return [
+        Pitfall("With one seed, `shuffle=True` gives the same order in every epoch", partial(loading.two_epochs, seed), two_epochs),
+        Pitfall("Dropping the last batch loses nothing", partial(loading.dropped, n, size, seed), dropped),
+        Pitfall("The mean of the batches' losses is the loss of the data set", partial(loading.mean_of_means, n, size), mean_of_means),
+        Pitfall("n draws with replacement see about all n samples", partial(loading.never_drawn, n, seed),
+                "Over {epochs} epochs of {n} draws, **{share:.1%}** of the samples did not come in an epoch. One draw misses a sample with chance 1 − 1/n, and n draws miss it "
+                "with chance (1 − 1/n)ⁿ = {expected:.1%}; for large n that goes to 1/e = {limit:.1%}."),
+        Pitfall("`sampler=` and `shuffle=True` go together", loading.sampler_and_shuffle,
+                "torch refuses: `{says}`. `shuffle=True` only chooses a sampler, a RandomSampler; there is room for one."),
+        Pitfall("Samples may have any shape: the loader makes a batch of them", loading.ragged,
+                "Of one sequence of 3 numbers and one of 5, torch says: `{says}`. The loader stacks what it is given. A `collate_fn` of your own can pad them first: `{instead}`."),
+        Pitfall("A `DistributedSampler` shuffles each epoch anew", partial(loading.without_set_epoch, n, seed), set_epoch),
+    ]  # fmt: skip
+
+
+def two_epochs(facts: loading.TwoEpochs) -> str:
+    """By what the loaders gave."""
+    goes_on = "One loader, two epochs: {first}, then {second}. "
+    goes_on += "The generator goes on where the first epoch left it." if facts.first != facts.second else "Here the two happen to be equal."
+    return goes_on + (" What the seed fixes is the whole run: a **new** loader with this seed begins with {again} again." if facts.first == facts.again else "")
+
+
+def dropped(facts: loading.Dropped) -> str:
+    """By whether there was a rest to drop."""
+    if not facts.left:
+        return "{count} samples are a whole number of batches of {batch_size}: here nothing is dropped. Set another batch_size."
+    return ("{count} samples in batches of {batch_size}: epoch 0 leaves out {left:|sample|samples}, {first}, and epoch 1 {second}. In training that evens out, since each epoch "
+            "shuffles anew. An evaluation has one epoch, and never counts them.")  # fmt: skip
+
+
+def mean_of_means(facts: loading.Steps) -> str:
+    """By whether all batches are of one size."""
+    if len(set(facts.sizes)) == 1:
+        return "{batches:|batch|batches} of one size: the mean of the batches' means is {of_batches:.4f}, the mean of all samples {of_samples:.4f}. That holds only while the last batch is full."
+    return ("Batches of {sizes}: the mean of the batches' mean labels is **{of_batches:.4f}**, the mean of all labels **{of_samples:.4f}**. The small last batch weighs as much as a "
+            "full one, and its samples too much. Weigh each batch by its size, or sum and divide once.")  # fmt: skip
+
+
+def set_epoch(facts: loading.Ranks) -> str:
+    """By what the sampler gave."""
+    same = "the very same order" if facts.first == facts.second else "another order"
+    return (f"Rank 0 of 2: epoch 0 is {{first}}, epoch 1 is {{second}}, {same}. After `sampler.set_epoch(1)` it is {{third}}. The ranks must agree on the order without speaking to each other, so "
+            "the sampler seeds each epoch with seed + epoch, and learns the epoch from nobody but you.")  # fmt: skip
+
+
+def questions(how: Loading) -> list[Draw]:
+    """On loaders like the one on screen."""
+
+    def batches(draw: random.Random) -> Question:
+        asked = loading.length(draw)
+        return Question(words.say("{n} samples, batch_size={size}, drop_last={drop_last}: how many batches has an epoch?", asked), str(asked.batches),
+                        f"{asked.n} / {asked.size}, rounded {'down' if asked.drop_last else 'up'}.", tolerance=0)  # fmt: skip
+
+    def shape(draw: random.Random) -> Question:
+        asked = loading.last_batch(how, draw)
+        return Question(words.say("{n} digits of 28×28 in batches of {size}, without drop_last: what is the shape of the last batch's images?", asked), words.spelled(asked.shape),
+                        "What is left over, stacked along a new first dimension: the default collate adds it.", tolerance=0)  # fmt: skip
+
+    def worker(draw: random.Random) -> Question:
+        asked = loading.loader_of(draw)
+        return Question(words.say("`num_workers={workers}`: which worker loads batch {batch}? Both count from 0.", asked), str(asked.worker), words.say("{batch} mod {workers}: the workers take turns.", asked), tolerance=0)
+
+    return [batches, shape, worker]
 
 
 def walk_batches(how: Loading) -> None:
     """An epoch's order cut into batches, one index at a time."""
-    generator = torch.Generator().manual_seed(how.seed)
-    order = ORDERS[how.sampler].ours(how.count, how.weights, generator)[:16]
-    steps = record(loading.batch_up, order, how.batch_size, how.drop_last, panels=("order", "index", "batch"))
-    scale = colour.identity(how.count)
-    walk.show(steps, {"order": scale, "index": scale, "batch": scale}, key="walk")
-
-
-def data_pitfalls(how: Loading) -> list[Pitfall]:
-    """What people believe of loaders."""
-    return [
-        Pitfall("`shuffle=True` gives the same order in every epoch with one seed", lambda: epochs_differ(how.seed)),
-        Pitfall("Dropping the last batch loses nothing", lambda: last_batch(how.count, how.batch_size, how.seed)),
-        Pitfall("n draws with replacement see about all n samples", lambda: unseen_samples(how.count, how.seed)),
-        Pitfall("`sampler=` and `shuffle=True` go together", not_both),
-        Pitfall("Samples may have any shape: the loader makes a batch of them", ragged),
-        Pitfall(
-            "A `DistributedSampler` with `shuffle=True` shuffles each epoch anew",
-            lambda: set_epoch(how.count, how.seed),
-        ),
-    ]
-
-
-@kept
-def epochs_differ(seed: int) -> None:
-    """Two epochs of one loader, and the first of a second one."""
-
-    def loader() -> DataLoader:
-        return DataLoader(Numbers(range(8)), 8, shuffle=True, generator=torch.Generator().manual_seed(seed))
-
-    one = loader()
-    first, second, again = (next(iter(it)).tolist() for it in (one, one, loader()))
-    st.markdown(
-        f"Two epochs of one loader: {first}, then {second}: the generator goes on. A new loader with the seed "
-        f"{'starts again with the first' if again == first else 'gives ' + str(again)}."
-    )
-
-
-@kept
-def last_batch(count: int, batch_size: int, seed: int) -> None:
-    """Samples never seen in one epoch."""
-    dropping = Loading("shuffle=True", torch.ones(count), batch_size, True, 2, seed)
-    unseen = [
-        sorted(set(range(count)) - set(torch.cat([torch.zeros(0).long(), *e]).tolist())) for e in by_hand(dropping)
-    ]
-    st.markdown(
-        f"{count} samples in batches of {batch_size}: epoch 0 leaves out {unseen[0]}, epoch 1 {unseen[1]}. In "
-        "training another epoch shuffles anew; in evaluation, which has one, they are never counted."
-    )
-
-
-@kept
-def unseen_samples(n: int, seed: int) -> None:
-    """The share that never comes, over many epochs, beside (1 − 1/n)ⁿ."""
-    generator = torch.Generator().manual_seed(seed)
-    seen = [len(set(loading.put_back(n, generator).tolist())) for _ in range(100)]
-    st.markdown(
-        f"Over 100 epochs of {n} draws, **{1 - sum(seen) / (100 * n):.1%}** of the samples do not come in an epoch; "
-        f"(1 − 1/n)ⁿ is {(1 - 1 / n) ** n:.1%}, and goes to 1/e = {1 / math.e:.1%}."
-    )
-
-
-@kept
-def not_both() -> None:
-    """torch's refusal."""
-    dataset = Numbers(range(8))
-    st.markdown(refusal(lambda: DataLoader(dataset, sampler=RandomSampler(dataset), shuffle=True)))
-
-
-@kept
-def ragged() -> None:
-    """Two sequences of unlike length, and a collate_fn that pads them."""
-    dataset = Numbers([torch.arange(3), torch.arange(5)])
-
-    def pad(items: list[Tensor]) -> Tensor:
-        return nn.utils.rnn.pad_sequence(items, batch_first=True, padding_value=-1)
-
-    batch = next(iter(DataLoader(dataset, 2, collate_fn=pad)))
-    st.markdown(
-        f"Sequences of 3 and 5 numbers: {refusal(lambda: list(DataLoader(dataset, 2)))}. The default stacks. With a "
-        f"`collate_fn` of your own that pads: `{batch.tolist()}`."
-    )
-
-
-@kept
-def set_epoch(count: int, seed: int) -> None:
-    """Two epochs of rank 0 of 2 without set_epoch, and with it."""
-    sampler: DistributedSampler = DistributedSampler(Numbers(range(count)), num_replicas=2, rank=0, seed=seed)
-    first, second = list(sampler), list(sampler)
-    sampler.set_epoch(1)
-    third = list(sampler)
-    st.markdown(
-        f"Rank 0 of 2, first six samples: epoch 0 {first[:6]}, epoch 1 {second[:6]} (**{'the same' if first == second else 'another'}"
-        f"** order), and after `sampler.set_epoch(1)` {third[:6]}. It seeds each epoch with seed + epoch, and knows the epoch "
-        "only from you: the ranks must agree on the order without speaking to each other."
-    )
-
-
-def data_questions(how: Loading, epochs: list[Batches]) -> list[Draw]:
-    """On the loader on screen."""
-
-    def count(draw: random.Random) -> Question:
-        n, size, drop = draw.randint(5, 40), draw.randint(2, 9), draw.random() < 0.5
-        found = len(DataLoader(Numbers(range(n)), size, drop_last=drop))
-        return Question(
-            f"{n} samples, batch_size={size}, drop_last={drop}: how many batches?", str(found),
-            f"{n} / {size} rounded {'down' if drop else 'up'}.",
-        )  # fmt: skip
-
-    def unseen(draw: random.Random) -> Question:
-        epoch = draw.randrange(len(epochs))
-        seen = {i for index, _, _ in epochs[epoch] for i in index.tolist()}
-        return Question(
-            f"Look at the pictures: how many of the {how.count} samples does epoch {epoch} leave out?",
-            str(how.count - len(seen)),
-            "Those whose number is 0 in the row of the epoch: never drawn, or in a last batch that was dropped.",
-        )
-
-    def shape(_: random.Random) -> Question:
-        size = how.count % how.batch_size or how.batch_size
-        return Question(
-            f"Without drop_last, what is the shape of the last batch's images, of {how.count} digits in batches of {how.batch_size}?",
-            f"{size}, 28, 28",
-            f"{how.count} mod {how.batch_size} are left, and the default collate stacks them along a new first dimension.",
-        )
-
-    return [count, unseen, shape]
+    steps = record(loading.batch_up, loading.first_order(how)[:16], how.batch_size, how.drop_last, panels=("order", "index", "batch"))
+    walk.show(steps, dict.fromkeys(("order", "index", "batch"), colour.identity(how.count)), key="walk")
 
 
 def take_batches(how: Loading) -> TakeAway:
     """The epochs' indices by hand and by torch's DataLoader, as a script."""
-    n, w = how.count, how.weights
+    n = how.count
     ours, theirs = {
-        "shuffle=True": (f"shuffled({n}, g)", f"RandomSampler(range({n}), generator=g)"),
-        "shuffle=False": (f"in_order({n})", f"SequentialSampler(range({n}))"),
-        "RandomSampler, replacement": (f"put_back({n}, g)", f"RandomSampler(range({n}), True, generator=g)"),
-        "WeightedRandomSampler": ("weighted(weights, g)", f"WeightedRandomSampler(weights.tolist(), {n}, generator=g)"),
+        "shuffle": (f"shuffled({n}, g)", f"RandomSampler(range({n}), generator=g)"),
+        "in-order": (f"in_order({n})", f"SequentialSampler(range({n}))"),
+        "replacement": (f"put_back({n}, g)", f"RandomSampler(range({n}), True, generator=g)"),
+        "weighted": ("weighted(weights, g)", f"WeightedRandomSampler(weights.tolist(), {n}, generator=g)"),
     }[how.sampler]
-    empty = "torch.zeros(0, dtype=torch.int64)"
-    loader = (
-        f"torch.utils.data.DataLoader(range({n}), {how.batch_size}, sampler=torch.utils.data.{theirs}, "
-        f"drop_last={how.drop_last}, generator=g)"
-    )
+    common = f"{how.batch_size}, {how.drop_last}, {how.epochs}, {how.seed}"
     script = Script(
-        "Batches of a DataLoader", {"weights": w},
-        (loading.epochs_of, loading.shuffled, loading.in_order, loading.put_back, loading.weighted),
-        (
-            f"epochs = epochs_of(lambda g: {ours}, {how.batch_size}, {how.drop_last}, {how.epochs}, {how.seed})",
-            f"indices = torch.cat([{empty}, *(batch for epoch in epochs for batch in epoch)])",
-        ),
-        ("indices",),
-        {
-            "indices": f"(lambda g: (lambda loader: torch.cat([{empty}, *(batch for _ in range({how.epochs}) for batch in loader)]))"
-            f"({loader}))(torch.Generator().manual_seed({how.seed}))"
-        },
+        "Batches of a DataLoader", {"weights": how.weights} if how.sampler == "weighted" else {},
+        (loading.epochs_of, loading.epochs_of_torch, loading.flat, loading.shuffled, loading.in_order, loading.put_back, loading.weighted),
+        (f"indices = flat(epochs_of(lambda g: {ours}, {common}))",), ("indices",),
+        {"indices": f"flat(epochs_of_torch(lambda g: torch.utils.data.{theirs}, {n}, {common}))"},
     )  # fmt: skip
-    indices = torch.cat([torch.zeros(0, dtype=torch.int64), *(batch for epoch in by_hand(how) for batch in epoch)])
-    return TakeAway(script, {"indices": indices})
+    return TakeAway(script, {"indices": loading.flat(loading.by_hand(how))})
+
+

@@ -1,36 +1,23 @@
-"""What each package's tab gives to the frame below it, and what the four share."""
+"""What the lessons on the packages share."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
 
-from core.ui.frame import Pitfall
-from core.ui.predict import Draw
-from core.ui.take_away import TakeAway
+from core.ops.operator import Operator
+from core.topics import Topic
+from core.ui import frame
 
 NARROW = 104  # pixels of a slider
 
-kept = st.cache_data(max_entries=64, show_spinner=False)  # what is said stays for the next reader with these settings
+
+def below(topic: Topic, package: str, operators: tuple[Operator, ...] = (), **parts: Any) -> None:
+    """The frame's tabs under a package's pictures, with the operators of that package alone."""
+    frame.below(replace(topic, name=f"{topic.name}-{package}", operators=operators), **parts)
 
 
-@dataclass(frozen=True)
-class Lesson:
-    """What the frame shows below the pictures of the open package."""
-
-    pitfalls: Sequence[Pitfall]
-    questions: Sequence[Draw]
-    walk: Callable[[], None]
-    take: Callable[[], TakeAway]
-    functions: tuple[Callable[..., Any], ...]
-    more: Mapping[str, Callable[[], None]] = field(default_factory=dict)
-
-
-def refusal(run: Callable[[], object]) -> str:
-    """What torch says to a call that it refuses."""
-    try:
-        run()
-    except (ValueError, RuntimeError, TypeError) as error:
-        return f"torch refuses: `{type(error).__name__}: {str(error).splitlines()[0]}`"
-    return "torch takes it."
+def put(**values: object) -> None:
+    """Move controls; to be called before the page is drawn."""
+    for key, value in values.items():
+        st.session_state[key] = value

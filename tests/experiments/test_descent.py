@@ -1,10 +1,13 @@
 """Paths on surfaces are those of torch.optim."""
 
+import math
+import random
+
 import pytest
 import torch
 
 from core.experiments import descent
-from core.experiments.descent import Contestant
+from core.experiments.descent import NAMES, OWN, Contestant, Setup
 from core.ops.weight_decay import adam_step, adamw_step, sgd_step
 
 KINDS = (
@@ -49,12 +52,122 @@ def test_a_matrix_makes_a_surface():
     A = torch.tensor([[3.0, 1.0], [0.0, 2.0]])
     p = torch.tensor([0.5, -1.5])
     torch.testing.assert_close(descent.quadratic(p[0], p[1], A), p @ A @ p / 2)
-    low, high = descent.curvatures(A)
-    assert low + high == pytest.approx(5)
-    assert low * high == pytest.approx(6 - 0.25)
+    found = descent.curved(A)
+    assert found.low + found.high == pytest.approx(5)
+    assert found.low * found.high == pytest.approx(6 - 0.25)
 
 
 def test_a_grid_runs_along_x_first():
     axis, places = descent.grid(-1, 1, 3)
     assert axis.tolist() == [-1, 0, 1]
     assert places[:4].tolist() == [[-1, -1], [0, -1], [1, -1], [-1, 0]]
+
+
+# ---- four optimisers from one start ----------------------------------------------------------------------------
+
+DEFAULT = Setup("valley", (1.0, 0.0, 0.0, 20.0), (0.03, 0.03, 0.1, 0.1), 0.9, False, 0.1)
+
+
+def own(*A, lr=0.1):
+    return Setup(OWN, tuple(map(float, A)), (lr,) * 4, 0.9, False, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("A", "limit"),
+    [((4, 0, 0, 1), 0.5), ((1, 0, 0, -1), 0.0), ((0, 0, 0, 0), math.inf), ((2, 0, 0, 0), 1.0), ((-1, 0, 0, -3), 0.0),
+     ((3, 2, 2, 8), None), ((1, 1, 1, 1), 1.0)],
+)  # fmt: skip
+def test_below_its_limit_sgd_keeps_to_the_surface_and_above_it_runs_away(A, limit):
+    found = descent.curved(torch.tensor(A, dtype=torch.float64).view(2, 2))
+    assert limit is None or found.stable_below == pytest.approx(limit)
+    for lr in (0.9 * found.stable_below, 1.1 * found.stable_below or 0.01):
+        if not 0 < lr < math.inf:
+            continue
+        heights = descent.race(
+            own(*A).heights, torch.tensor([[0.7, 0.3]]), [Contestant(sgd_step, {"lr": lr})], 400
+        ).heights
+        stays = heights[-1].abs().item() <= heights[0].abs().item()
+        assert stays == (lr < found.stable_below), (A, lr)
+
+
+@pytest.mark.parametrize("surface", descent.SURFACES)
+def test_nobody_runs_away_at_the_rates_of_the_page(surface):
+    steep = surface == "Rosenbrock"
+    how = Setup(surface, DEFAULT.A, (0.001, 0.0003, 0.1, 0.1) if steep else DEFAULT.rates, 0.9, False, 0.1)
+    assert not any(end.gone for end in descent.ends(descent.run(how, (-1.5, 0.8)), 80))
+
+
+@pytest.mark.parametrize(
+    ("how", "gone"),
+    [
+        (Setup("valley", (), (0.2, 0.03, 0.1, 0.1), 0.9, False, 0.1), {"SGD"}),
+        (Setup("Rosenbrock", (), (0.1, 0.0003, 0.1, 0.1), 0.9, False, 0.1), {"SGD"}),
+        (own(1, 0, 0, -1, lr=1.0), {"SGD", "momentum", "Adam"}),
+        (DEFAULT, set()),
+    ],
+)  # fmt: skip
+def test_who_runs_away_and_when(how, gone):
+    race = descent.run(how, (-1.5, 0.8))
+    ends = descent.ends(race, 80)
+    assert {end.name for end in ends if end.gone is not None} == gone
+    for k, end in enumerate(ends):
+        if end.gone is not None:
+            assert race.heights[end.gone - 1, k, 0].abs() <= descent.bound(race)
+            assert not race.heights[end.gone, k, 0].abs() <= descent.bound(race)
+
+
+def test_the_calls_are_those_of_the_steps():
+    race = descent.run(DEFAULT, (-1.5, 0.8))
+    for k, name in enumerate(NAMES):
+        assert descent.operator_of(k).name in (name, "SGD")
+        (after,), _ = descent.call_of(DEFAULT, race, k, 7).of(descent.operator_of(k).manual)
+        torch.testing.assert_close(after, race.points[7, k])
+
+
+def test_everywhere_agrees_with_a_run_of_its_own():
+    found = descent.everywhere(DEFAULT, 40, 21)
+    ends = descent.ends(descent.run(DEFAULT, (-2.0, 2.0)), 40)
+    assert [end.height for end in ends] == pytest.approx(found.ends[:, 0, 0].tolist())
+    assert found.lowest == found.ends.min().item()
+    assert set(found.shares) == set(NAMES)
+    lost = descent.everywhere(own(-4, 0, 0, -4, lr=1.0), 80, 3)
+    assert math.isfinite(lost.lowest)
+
+
+# ---- what people believe, and what is asked --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("start", [(-1.5, 0.8), (-1.1, 0.0), (0.0, 0.0)])
+def test_first_steps_are_lr_times_the_gradient_and_lr(start):
+    found = descent.first_steps(DEFAULT, start)
+    assert found.gradient == pytest.approx((start[0], 20 * start[1]))
+    assert found.sgd == pytest.approx(tuple(-0.01 * g for g in found.gradient))
+    assert found.adam == pytest.approx([-0.01 * ((g > 0) - (g < 0)) for g in found.gradient], abs=1e-8)
+
+
+def test_claims_about_optimisers():
+    found = descent.stability()
+    assert all(height < 1 for height in found.below.values())
+    assert all(height > 10.5 for height in found.above.values())  # of the start
+    assert {float(lr) < found.limit for lr in found.below} == {True}
+    grown = descent.momentum_grows()
+    assert grown.first == pytest.approx([0.1, 0.19, 0.271])
+    assert grown.last == pytest.approx(grown.limit, rel=0.01)
+    moved = descent.decay_moves()
+    assert moved.plain == pytest.approx((1, 1))
+    assert max(moved.decayed) < 0.9
+    assert descent.gradients_add_up() == descent.AddedUp(1.0, [2.0, 4.0, 6.0], None)
+
+
+@pytest.mark.parametrize("surface", [*descent.SURFACES, OWN])
+def test_questions_have_torchs_answers(surface):
+    how = Setup(surface, (0.0, 0.0, 0.0, 0.0), DEFAULT.rates, 0.9, False, 0.1)
+    for seed in range(3):
+        for step, kind in ((sgd_step, torch.optim.SGD), (adam_step, torch.optim.Adam)):
+            asked = descent.some_step(how, random.Random(seed), step)
+            path = descent.path_of_torch(
+                how.heights, torch.tensor(asked.start, dtype=torch.float64), kind, 1, lr=asked.lr
+            )
+            assert path[1, 0].item() == pytest.approx(asked.after)
+    decay = descent.some_decay(random.Random(0))
+    assert decay.factor == pytest.approx((1 - decay.lr * decay.weight_decay) ** decay.steps)

@@ -1,0 +1,1 @@
+"""The parts of the convolution page, one for each operator."""

@@ -1,0 +1,193 @@
+"""What conv2d's part stands on below its pictures: what people believe of it, questions, and what to try."""
+
+from functools import partial
+from random import Random
+
+from core.experiments import convolution as runs
+from core.experiments.convolution import Run
+from core.figures import windows
+from core.figures.numbers import number
+from core.tensors.limits import times
+from core.ui import board, words
+from core.ui.frame import Pitfall, Try
+from core.ui.predict import Draw, Question
+from pages.convolution_parts.shared import rows, tolerance
+
+# ---- pitfalls --------------------------------------------------------------------------------------------------
+
+
+def pitfalls(run: Run, o: int) -> list[Pitfall]:
+    """What people believe of conv2d, the tutorial's own first."""
+    return [
+        Pitfall("The tutorial's `corr2d` is `conv2d` with the padding, stride and channels left out", partial(runs.textbook_on_float64, run), textbook_sentence),
+        Pitfall("The tutorial's title: this is two-dimensional convolution", partial(runs.flip, run, o), flip_sentence, partial(show_flip, run)),
+        Pitfall("An output channel has one k×k kernel", partial(runs.one_kernel_a_channel, run), channels_sentence),
+        Pitfall("`padding='same'` keeps the size for any stride", partial(runs.same_with_stride, run), same_sentence),
+        Pitfall("A stride of s divides the size by s", partial(runs.stride_rounds, run), strides_table),
+        Pitfall("A kernel larger than the input just gives an empty output", partial(runs.kernel_too_large, run),
+                "A kernel of {kernel} on an input of {input}: `corr2d` gives an empty tensor of the shape {textbook}, without a word, and training goes on with nothing. torch refuses: “{says}”."),
+        Pitfall("Every output cell has a bias of its own", partial(runs.one_bias_a_channel, run), bias_sentence),
+    ]  # fmt: skip
+
+
+def textbook_sentence(facts: runs.Textbook) -> str:
+    """What the tutorial's function does to digits, and to the graph."""
+    slow = (
+        ", and each of them is a step of its backward"
+        if facts.nodes > facts.our_nodes
+        else ": with so few outputs the loop costs nothing yet"
+    )
+    return (
+        "Given float64 numbers (part of the input, {shape}, plus 0.1), `corr2d` answers in **{dtype}**, torch and the manual version in **{ours}**: its outputs are off by up to {apart}. "
+        "For {outputs:|output|outputs} its loop records **{nodes}** graph nodes, the manual version {our_nodes} and torch {torchs_nodes}" + slow + "."
+    )  # fmt: skip
+
+
+def flip_sentence(facts: runs.Flip) -> str:
+    """What the turn of the kernel changes."""
+    here = (
+        "This kernel is the same after the turn, and so the two agree"
+        if facts.symmetric
+        else "This kernel is another one after the turn"
+    )
+    return (
+        "Mathematics turns the kernel by 180° before it slides. `conv2d` does not: what it computes is the cross-correlation ⋆, and the tutorial's function is rightly called `corr2d`. "
+        + here + ": **{differ} of {outputs}** outputs differ, by **{largest}** at most. A network loses nothing by that, for it learns the turned kernel just as well."
+    )  # fmt: skip
+
+
+def show_flip(run: Run, facts: runs.Flip) -> None:
+    """Both kernels, both outputs and their difference."""
+    (kernel, turned), (ours, theirs, apart), cell = windows.flip_equation(run, facts)
+    board.show(
+        kernel,
+        "→",
+        turned,
+        board.BREAK,
+        ours,
+        "−",
+        theirs,
+        "=",
+        apart,
+        links=windows.turned(run),
+        name="flip",
+        cell=cell,
+        spelled=windows.FLIP_SENTENCES,
+    )
+
+
+def channels_sentence(facts: runs.Channels) -> str:
+    """What several kernels of one output channel give."""
+    second = " (the input, and the input mirrored)" if facts.mirrored else ""
+    sums = " + ".join(windows.factor(value) for value in facts.parts)
+    return (
+        "With {channels} channels in" + second + " and 2 out, the weight is **{weight}**: each output channel has {channels} kernels, one for each input channel, and adds up what they give. "
+        f"The first output is {sums} = **{{whole}}**; the first kernel alone would be wrong in {{differ}} of {{outputs}} cells."
+    )  # fmt: skip
+
+
+def same_sentence(facts: runs.SameWithStride) -> str:
+    """What torch says, and whether half a kernel of padding gives what was hoped for."""
+    hope = (
+        "just the half, rounded up"
+        if facts.outputs == facts.halved
+        else "not the half rounded up, which is {halved}: an even kernel has no middle"
+    )
+    return (
+        "With stride 2, torch refuses: “{says}”. Say the number instead: `padding={padding}`, half the kernel, makes **{outputs}** rows of {rows}, "
+        + hope
+        + "."
+    )
+
+
+def strides_table(facts: runs.Strides) -> str:
+    """Output rows under several strides."""
+    rows = "\n".join(
+        f"| {s.stride} | {number(s.divided)} | **{s.outputs}** | {s.unread} | **{s.padded}** |" for s in facts.found
+    )
+    return (
+        "What counts is how many windows fit, and the last one must fit whole. For {rows:|row|rows} and a kernel of {kernel:|row|rows}:\n\n"
+        f"| stride | rows / stride | output rows, no padding | rows never read | output rows, padding k // 2 |\n|---|---|---|---|---|\n{rows}"
+    )  # fmt: skip
+
+
+def bias_sentence(facts: runs.Bias) -> str:
+    """What the bias adds to each channel."""
+    added = "; ".join(f"to channel {o}: {', '.join(map(number, values))}" for o, values in enumerate(facts.added))
+    return (
+        "`nn.Conv2d` with these channels learns a bias of the shape **{shape}** for {outputs:|output|outputs}. "
+        f"A bias of {words.listed(facts.bias)} adds, {added}. It is one number a channel, the same in every cell."
+    )  # fmt: skip
+
+
+# ---- questions, and what to try --------------------------------------------------------------------------------
+
+
+def questions(run: Run) -> list[Draw]:
+    """Questions on what is on screen; the output and the line under the board are covered while they are open."""
+    return [partial(ask, run) for ask in (ask_shape, ask_value, ask_parameters, ask_readers, ask_rows)]
+
+
+def ask_shape(run: Run, draw: Random) -> Question:
+    """The output's shape for a drawn kernel, stride, padding and dilation."""
+    q = runs.drawn_shape(run, draw)
+    (outputs, _, k, _), height = q.weight, q.input[1]
+    return Question(
+        f"The input {times(q.input)} meets a weight {times(q.weight)} with stride {q.stride}, padding {q.padding}, dilation {q.dilation}. What is the output's shape?",
+        ", ".join(map(str, q.output)),
+        f"{outputs} kernels make {outputs} channels; of rows there are ⌊({height} + 2·{q.padding} − {q.dilation}·({k} − 1) − 1) / {q.stride}⌋ + 1 = {q.output[1]}.",
+        tolerance=0,
+    )  # fmt: skip
+
+
+def ask_value(run: Run, draw: Random) -> Question:
+    """An output cell's value from its window and kernel."""
+    q = runs.drawn_cell(run, draw)
+    pairs = "; ".join(
+        f"window {rows(part)} under kernel {rows(kernel)}" for part, kernel in zip(q.window, q.kernel, strict=True)
+    )
+    return Question(
+        f"Output cell {q.at[1:]} of channel {q.at[0]}: {pairs}{'' if q.bias is None else f', bias {number(q.bias)}'}. What is its value?",
+        f"{q.value:.6g}", windows.output_arithmetic(run, q.at[0], q.at[1:]), tolerance=tolerance(q.value), covers=("y",),
+    )  # fmt: skip
+
+
+def ask_parameters(run: Run, draw: Random) -> Question:
+    """How many numbers a drawn layer learns."""
+    q = runs.drawn_layer(run, draw)
+    return Question(
+        f"How many parameters has nn.Conv2d({q.inputs}, {q.outputs}, kernel_size={q.kernel}, groups={q.groups}), bias included?", str(q.parameters),
+        f"Each of {q.outputs} output channels has {q.in_group} kernels of {q.kernel}×{q.kernel}, and one bias.", tolerance=0,
+    )  # fmt: skip
+
+
+def ask_readers(run: Run, draw: Random) -> Question:
+    """How many outputs read a drawn input cell."""
+    q = runs.drawn_readers(run, draw)
+    return Question(
+        f"How many outputs, over all channels, read the input at {q.at}, with the settings on screen?", str(q.outputs),
+        f"{q.rows} rows of windows and {q.columns} columns of them hold it, in each of {q.channels} output channels.", tolerance=0, covers=("y",),
+    )  # fmt: skip
+
+
+def ask_rows(run: Run, draw: Random) -> Question:
+    """The input rows that a drawn output row reads."""
+    q = runs.drawn_rows(run, draw)
+    return Question(
+        f"Which input rows does output row {q.row} read? Padding counts, as rows below 0 or past the end. Give the first and the last.", f"{q.read[0]}, {q.read[-1]}",
+        f"The window starts at {q.row}·{q.stride} − {q.padding} = {q.read[0]} and goes on in steps of {q.dilation}: {words.listed(q.read)}.", tolerance=0, covers=("y",),
+    )  # fmt: skip
+
+
+TRIES = (
+    Try("Edges in a photograph", "x_from=photo&kernel=Sobel x",
+        "Sobel x subtracts what is left of a pixel from what is right of it: orange where it gets brighter, blue where it gets darker, and nothing where all is even. Which edges does Sobel y find?"),
+    Try("A flat image grows an edge", "x_from=typed&x=[[9,9,9,9],[9,9,9,9],[9,9,9,9],[9,9,9,9]]&kernel=own&w_from=typed&w=[[1,1,1],[1,1,1],[1,1,1]]",
+        "Every number is 9, and yet the output is 81 in the middle, 54 along the sides and 36 in the corners: the padding's zeros are part of the sum. Point at a corner to count them."),
+    Try("A kernel that shifts", "kernel=own&w_from=typed&w=[[0,0,0],[1,0,0],[0,0,0]]",
+        "The only 1 stands left of the middle, so each output is the number left of its own place. Which way has the picture moved, and where would the 1 of a kernel stand that moves it back?"),
+    Try("Cells that nobody reads", "size=7&padding=0&stride=2&dilation=2",
+        "With stride 2 and dilation 2 all windows meet the even rows and columns alone. Point at an input in row 1: no output reads it, and no gradient will ever come to it."),
+    Try("One kernel a channel", "in_channels=4&out_channels=4&groups=4",
+        "With as many groups as channels, the depthwise convolution, output channel 2 reads input channel 2 and no other. How many weights would there be with one group?"),
+)  # fmt: skip
