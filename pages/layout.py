@@ -1,40 +1,37 @@
 """Memory layout: a chain of operations on a real tensor, and where every number lies at each step."""
 
-import random
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from itertools import product
-from typing import Any
 
 import streamlit as st
-import torch
-from torch import Tensor
-from torch.utils.benchmark import Timer
 
-from core.experiments.chain import large
-from core.experiments.chain import operations as steps
-from core.experiments.chain import run as chain
-from core.experiments.chain.operations import Step
-from core.experiments.chain.run import Facts, Stage
-from core.experiments.layout import addresses, cache, rule
-from core.experiments.layout.rule import Layout
-from core.figures import colour, memory
+from core.experiments.chain import claims, run
+from core.experiments.chain.run import Stage
+from core.experiments.layout import addresses
+from core.figures import memory
 from core.figures.board import Panel
-from core.figures.heatmap import PROJECTED_TEXT, SMALLEST_TEXT, Picture
-from core.figures.walk import record
-from core.tensors.script import Script
+from core.figures.heatmap import PROJECTED_TEXT, SMALLEST_TEXT
 from core.topics import Topic
-from core.ui import board, chain_editor, controls, frame, link, state, walk
+from core.ui import board, chain_editor, controls, frame, link, state, words
 from core.ui.board import At, Part
-from core.ui.frame import Pitfall
-from core.ui.predict import Question
-from core.ui.take_away import TakeAway
+from core.ui.frame import Try
+from pages.layout_parts import asked, refused
+from pages.layout_parts.believed import pitfalls
+from pages.layout_parts.cost import show_cost
 
-LINE_BYTES = 64
-ROOM = memory.Room(950, 412, largest=40, least=SMALLEST_TEXT)  # above the fold of 1280×720
-ROOM_ON_A_PROJECTOR = memory.Room(1190, 325, largest=56, least=PROJECTED_TEXT)
+ROOM = memory.Room(950, 372, largest=40, least=SMALLEST_TEXT)  # above the fold of 1280×720
+ROOM_ON_A_PROJECTOR = memory.Room(1190, 305, largest=56, least=PROJECTED_TEXT)
 Index = tuple[int, ...]
+
+ONE_STORAGE = """All {tensors:|tensor reads|tensors read} the **one storage** A. No number has moved: a step has changed
+shape and strides, which say how to read it. {hint}"""
+COPIED = """**{copied:|number was|numbers were} copied** ({bytes} bytes), by {steps}; the other steps moved none. A new
+storage has colours of its own."""
+HINT = "Point at a number to see where it lies."
+VERDICTS = {
+    "start": ":gray-badge[{}]", "view": ":green-badge[view of {}]", "copy": ":orange-badge[copy: {}]",
+    "itself": ":green-badge[itself, in {}]", "in place": ":violet-badge[in place, in {}]",
+}  # fmt: skip
 
 
 def lesson(topic: Topic) -> None:
@@ -47,20 +44,24 @@ def lesson(topic: Topic) -> None:
     with above:
         stage, cell = look_at(ran)
         value = controls.text("write", "Write into it", longest=12, placeholder="a number: 99", width=140)
+    for stopped in (s for s in stages if s.status == "refused"):
+        refused.show(stopped, stages)
     show_chain(ran, stage, cell)
     if cell and value.strip():
         write(stages, stage, cell, value)
-    for refused in (s for s in stages if s.status == "refused"):
-        show_refusal(refused, stages)
+    no_move = claims.moved(ran)
+    steps = words.listed([f"`{code}`" for code in no_move.copies])
+    st.markdown(words.say(COPIED if no_move.copied else ONE_STORAGE, no_move, steps=steps, hint=HINT))
     agreement(stages)
     facts_table(stages)
     frame.below(
         topic,
         pitfalls=pitfalls(stage),
-        walk=lambda: walk_in_order(stage),
-        questions=questions(stages, stage),
-        take=lambda: take(stages),
-        more={"Merging": lambda: show_merging(stage.facts), "Cost": lambda: show_cost(ran)},
+        walk=lambda: asked.walk_in_order(stage),
+        questions=asked.questions(stages, stage),
+        take=lambda: asked.take(ran),
+        more={"What view may join": lambda: refused.show_joining(stage), "Cache lines": lambda: show_cost(ran)},
+        tries=TRIES,
     )
 
 
@@ -84,10 +85,10 @@ def keep_address(ran: list[Stage], stage: Stage) -> None:
     number, typed, storage, address = state.own().get("look", (None, "", 0, None))
     if number in (None, stage.number) or address is None or controls.standing("cell", "") != typed:
         return
-    facts, copies = memory.of(stage), chain.sources(ran)
+    facts, copies = memory.of(stage), run.sources(ran)
     first = memory.first_at(facts.layout)
     known = max(storage, facts.storage) <= max(copies, default=0)
-    there = chain.followed(copies, storage, address, facts.storage) if known else []
+    there = run.followed(copies, storage, address, facts.storage) if known else []
     st.session_state["cell"] = next((first[place] for place in there if place in first), "")
 
 
@@ -123,7 +124,7 @@ def show_chain(ran: list[Stage], stage: Stage, cell: Index | None) -> None:
         pinned=(memory.name_of(stage), cell) if cell else None,
     )  # fmt: skip
     if count < len(ran):
-        st.caption(f"Shown are {', '.join(tensors)}; *Look at* another stage to see it and its neighbours.")
+        st.caption(f"Shown are {words.listed(list(tensors))}; *Look at* another stage to see it and its neighbours.")
 
 
 def facts_table(stages: tuple[Stage, ...]) -> None:
@@ -135,12 +136,6 @@ def facts_table(stages: tuple[Stage, ...]) -> None:
             st.markdown(f"`{stage.code}`: {stage.explanation}")
 
 
-VERDICTS = {
-    "start": ":gray-badge[{}]", "view": ":green-badge[view of {}]", "copy": ":orange-badge[copy: {}]",
-    "itself": ":green-badge[itself, in {}]", "in place": ":violet-badge[in place, in {}]",
-}  # fmt: skip
-
-
 def facts_row(stage: Stage) -> str:
     """The stage's line of the table."""
     facts = stage.facts
@@ -150,13 +145,8 @@ def facts_row(stage: Stage) -> str:
     contiguous = "yes" if facts.is_contiguous else "no, but channels_last" if facts.is_channels_last else "no"
     return (
         f"| `{stage.code}` | {VERDICTS[facts.verdict].format(memory.letter(facts.storage))} | "
-        f"{plain(facts.layout.shape)} | {plain(facts.layout.stride)} | {facts.layout.storage_offset} | {contiguous} |"
+        f"{words.spelled(facts.layout.shape)} | {words.spelled(facts.layout.stride)} | {facts.layout.storage_offset} | {contiguous} |"
     )
-
-
-def plain(numbers: tuple[int, ...]) -> str:
-    """A shape or stride as torch writes it."""
-    return f"({', '.join(map(str, numbers))}{',' if len(numbers) == 1 else ''})"
 
 
 def write(stages: tuple[Stage, ...], stage: Stage, cell: Index, typed: str) -> None:
@@ -167,7 +157,7 @@ def write(stages: tuple[Stage, ...], stage: Stage, cell: Index, typed: str) -> N
         controls.complain(f"`{controls.quoted(typed)}` can't be written here: it is not a number.")
         return
     try:
-        written = chain.write_through(stages, stage.number, cell, value)
+        written = run.write_through(stages, stage.number, cell, value)
     except ValueError as refusal:
         controls.complain(f"`{controls.quoted(typed)}` can't be written here: {refusal}")
         return
@@ -183,42 +173,11 @@ def write(stages: tuple[Stage, ...], stage: Stage, cell: Index, typed: str) -> N
     board.show(*panels, links=[memory.read_table(s) for s in shown.stages], name="written")
 
 
-def after_write(stage: Stage, written: chain.Written, traced: memory.Trace, side: int) -> Panel:
+def after_write(stage: Stage, written: run.Written, traced: memory.Trace, side: int) -> Panel:
     """A stage's tensor after the write, its changed elements outlined."""
     changed = [tuple(index) for index in written.changed.nonzero().tolist()]
     title = f"{memory.name_of(stage)} after: {len(changed)} changed"
     return memory.tensor(replace(stage, tensor=written.tensor), traced, side, ROOM.least, changed, title)
-
-
-# ---- where view is refused -------------------------------------------------------------------------------------
-
-
-def show_refusal(stage: Stage, stages: tuple[Stage, ...]) -> None:
-    """torch's own words, the pair of dimensions behind them, and what reshape does instead."""
-    said = f" torch says: {stage.error_type}: {stage.message}" if stage.message else ""
-    st.error(f"`{stage.code}` is refused.{said}", icon=":material/block:")
-    if stage.explanation:
-        st.markdown(stage.explanation)
-    tensor = stages[stage.number - 1]
-    if stage.refusals and tensor.facts is not None:
-        board.alone(memory.dimensions(tensor.facts.layout, stage.refusals), stage.explanation, name="refused")
-    if stage.instead is not None:
-        st.markdown(
-            f"`reshape` would make a **copy** instead, of shape {plain(stage.instead.shape)} with strides "
-            f"{plain(stage.instead.stride)}: it reads the tensor in order and writes a new storage."
-        )
-
-
-def show_merging(facts: Facts | None) -> None:
-    """Which dimensions one stride could walk: the condition of view."""
-    assert facts is not None
-    groups = rule.merged_groups(facts.layout)
-    said = ", ".join(f"{plain(g.dims)}: size {g.size}, stride {g.stride}" for g in groups)
-    st.markdown(
-        "Two neighbouring dimensions merge where stride[left] = stride[right]·shape[right]. `view` may cut and join "
-        f"within a group of dimensions that merge, never across. Here the groups of dimensions are {said or 'none'}."
-    )
-    board.alone(memory.dimensions(facts.layout), f"Groups of dimensions that merge: {said}", name="merging")
 
 
 def agreement(stages: tuple[Stage, ...]) -> None:
@@ -230,242 +189,24 @@ def agreement(stages: tuple[Stage, ...]) -> None:
             st.badge("our reasoning agrees with torch", icon=":material/check:", color="green")
         else:
             st.badge("our reasoning differs from torch", icon=":material/close:", color="red")
-        st.markdown(f"**{right} of {len(judged)}** tensors foretold from integers alone", width="content")
-
-
-# ---- what it costs ---------------------------------------------------------------------------------------------
-
-
-def show_cost(ran: list[Stage]) -> None:
-    """Cache lines of a walk in reading order for every stage, and a measured sum on a button."""
-    st.markdown(
-        "Memory comes in lines of 64 bytes. A walk in reading order through a cache of 8 lines, which forgets the "
-        "line used longest ago (a scale model for tensors of this size):"
-    )
-    rows = ["| | lines touched | fetched | fetched again | lines the numbers would fill |", "|---" * 5 + "|"]
-    for stage in ran:
-        assert stage.facts is not None
-        lines = cache.cache_lines(stage.facts.layout, stage.facts.itemsize, LINE_BYTES)
-        rows.append(f"| `x{stage.number}` | {lines.touched} | {lines.fetched} | {lines.refetched} | {lines.least} |")
-    st.markdown("\n".join(rows))
-    if st.button("Measure a sum on this machine", icon=":material/timer:"):
-        measure(ran[-1])
-
-
-def measure(stage: Stage) -> None:
-    """Time a sum over a large tensor with this stage's strides, and over a contiguous one of the same shape."""
-    assert stage.facts is not None
-    strided = large.make_large(stage.facts.layout, torch.float32)
-    packed = strided.clone(memory_format=torch.contiguous_format)
-    rows = ["| tensor | ns an element |", "|---|---|"]
-    for name, x in ((f"strides {plain(strided.stride())}", strided), (f"contiguous {plain(packed.stride())}", packed)):
-        timer = Timer("x.cumsum(-1)", globals={"x": x}, num_threads=1)
-        rows.append(f"| {name} | {timer.blocked_autorange(min_run_time=0.2).median / max(x.numel(), 1) * 1e9:.3g} |")
-    st.markdown(
-        f"`cumsum(-1)` walks in reading order, as `sum` need not; shape {plain(tuple(strided.shape))}, one thread:\n\n"
-        + "\n".join(rows)
-    )
-
-
-# ---- pitfalls --------------------------------------------------------------------------------------------------
-
-
-def pitfalls(stage: Stage) -> list[Pitfall]:
-    """What people believe of layout, the tutorial's claims first."""
-    return [
-        Pitfall("view works on contiguous tensors only", lambda: view_without_contiguity(stage)),
-        Pitfall("We cannot know whether reshape copies, so avoid it", lambda: reshape_is_predictable(stage)),
-        Pitfall("After permute or transpose a tensor is never contiguous", permuted_and_contiguous),
-        Pitfall("view and permute to the same shape give the same tensor", view_is_not_permute),
-        Pitfall("clone() before view makes it work", clone_keeps_strides),
-        Pitfall("A small view holds a small piece of memory", lambda: view_holds_all(stage)),
-    ]
-
-
-def view_without_contiguity(stage: Stage) -> None:
-    """A view of a tensor that is not contiguous, and what the tensor on screen allows."""
-    x = torch.arange(32).reshape(4, 8)[:, ::2]
-    y = x.view(16)
-    facts = stage.facts
-    assert facts is not None
-    groups = rule.merged_groups(facts.layout)
-    st.markdown(
-        f"`x = arange(32).reshape(4, 8)[:, ::2]` has strides {plain(x.stride())} and `is_contiguous()` is "
-        f"**{x.is_contiguous()}**; `x.view(16)` works all the same, with stride {plain(y.stride())} and the same "
-        f"storage (**{chain.shares_storage(x, y)}**). The rule is that strides fit: stride[left] = "
-        f"stride[right]·shape[right] for the dimensions to be joined. The tensor on screen, x{stage.number}, falls "
-        f"into **{len(groups)}** group{'s' if len(groups) != 1 else ''} of dimensions that may be joined."
-    )
-
-
-def reshape_is_predictable(stage: Stage) -> None:
-    """Our prediction of reshape for every shape of two factors, held against what torch does."""
-    facts = stage.facts
-    assert facts is not None
-    assert stage.tensor is not None
-    count = facts.layout.numel
-    shapes = [(d, count // d) for d in range(1, count + 1) if count % d == 0][:24]
-    rows = []
-    for shape in shapes:
-        foreseen = "view" if rule.view_stride(facts.layout, shape) is not None else "copy"
-        happened = "view" if chain.shares_storage(stage.tensor, stage.tensor.reshape(shape)) else "copy"
-        rows.append((shape, foreseen, happened))
-    right = sum(foreseen == happened for _, foreseen, happened in rows)
-    views = [str(shape) for shape, _, happened in rows if happened == "view"]
-    st.markdown(
-        f"For x{stage.number} and all {len(rows)} shapes of two factors, the strides foretold it **{right} of "
-        f"{len(rows)}** times. A view: {', '.join(views) or 'none'}; the others are copies."
-    )
-
-
-def permuted_and_contiguous() -> None:
-    """A permuted tensor that is contiguous."""
-    x = torch.zeros(3, 1, 4).permute(1, 0, 2)
-    y = torch.zeros(2, 3, 4, 5).to(memory_format=torch.channels_last).permute(0, 2, 3, 1)
-    st.markdown(
-        f"`zeros(3, 1, 4).permute(1, 0, 2).is_contiguous()` is **{x.is_contiguous()}**, since a dimension of size 1 "
-        f"takes no step; a channels_last tensor permuted to NHWC: **{y.is_contiguous()}**."
-    )
-
-
-def view_is_not_permute() -> None:
-    """The tutorial's example, both ways."""
-    x = torch.arange(5).repeat(6, 1)
-    viewed, permuted = x.view(5, 6), x.permute(1, 0)
-    st.markdown(
-        "The tutorial's 6×5 tensor, once viewed as 5×6 (its comment says 5*5), once permuted: "
-        f"**{int((viewed != permuted).sum())} of {x.numel()}** numbers differ. Strides {plain(viewed.stride())} read "
-        f"the storage straight on, {plain(permuted.stride())} jump down the columns. Neither moved a number."
-    )
-    board.show(
-        Picture("view", viewed, colour.identity(5), "x.view(5, 6)", axes="i j"), "≠",
-        Picture("permute", permuted, colour.identity(5), "x.permute(1, 0)", axes="i j"), cell=30, name="both",
-    )  # fmt: skip
-
-
-def clone_keeps_strides() -> None:
-    """clone keeps the order in memory; contiguous makes it fit."""
-    x = torch.zeros(3, 4).t()
-    try:
-        x.clone().view(12)
-        said = "it worked"
-    except RuntimeError as refusal:
-        said = f"“{refusal}”"
-    st.markdown(
-        f"`zeros(3, 4).t().clone()` has strides {plain(x.clone().stride())}, as before: `view(12)` gives {said} "
-        f"`contiguous()` makes strides {plain(x.contiguous().stride())}, and view works."
-    )
-
-
-def view_holds_all(stage: Stage) -> None:
-    """Bytes viewed against bytes held."""
-    x = torch.zeros(1000, 1000)
-    row = x[0]
-    facts = stage.facts
-    assert facts is not None
-    st.markdown(
-        f"One row of a 1000×1000 tensor shows {row.numel() * row.element_size():,} bytes and keeps "
-        f"**{row.untyped_storage().nbytes():,}** alive; its clone keeps {row.clone().untyped_storage().nbytes():,}. "
-        f"x{stage.number} shows {facts.extent.bytes_viewed} and holds {facts.extent.bytes_held}."
-    )
-
-
-# ---- walk, questions, take away --------------------------------------------------------------------------------
-
-
-def read_in_order(storage: Tensor, shape: Index, stride: Index, storage_offset: int) -> Tensor:
-    """Fetch every number of a tensor from its storage, in reading order."""
-    values = torch.full(shape, torch.nan)
-    for index in product(*map(range, shape)):
-        address = storage_offset + sum(i * s for i, s in zip(index, stride, strict=True))
-        values[index] = storage[address]
-    return values
-
-
-def walk_in_order(stage: Stage) -> None:
-    """The walk through the chosen tensor: which cell of the strip each element comes from."""
-    facts = stage.facts
-    assert facts is not None
-    storage = stage.cells.real.float() if stage.cells.is_complex() else stage.cells.float()
-    run = record(
-        read_in_order, storage, facts.layout.shape, facts.layout.stride, facts.layout.storage_offset,
-        panels=("storage", "values"),
-        reads=lambda now: {"storage": [(now.names["address"],)]} if now.line == 5 else {},
-        note=lambda now: note(now.names, facts.layout) if now.line == 5 else "",
-    )  # fmt: skip
-    scale = colour.signed(storage)
-    walk.show(run, {"storage": scale, "values": scale}, key="walk")
-
-
-def note(names: Mapping[str, Any], where: Layout) -> str:
-    """The address sum of the element that is being fetched."""
-    return f"values{list(names['index'])}: {addresses.address_terms(where, names['index'])}"
-
-
-def questions(stages: tuple[Stage, ...], stage: Stage) -> list:
-    """Questions on the chain on screen."""
-    facts = stage.facts
-    assert facts is not None
-
-    def where(draw: random.Random) -> Question:
-        cell = tuple(draw.randrange(n) for n in facts.layout.shape)
-        terms = addresses.address_terms(facts.layout, cell)
-        return Question(
-            f"At which address of its storage does x{stage.number}{list(cell)} lie? "
-            f"Strides {plain(facts.layout.stride)}, offset {facts.layout.storage_offset}.",
-            str(terms.address),
-            f"offset + index·stride: {terms}.",
+        st.markdown(
+            f"Shape, strides, offset and view or copy, worked out from the integers alone, are torch's for **{right} of {len(judged)}** tensors.",
+            width="content",
         )
 
-    def next_step(draw: random.Random) -> tuple[Step, Stage]:
-        step = steps.default_step(draw.choice(steps.usable(facts.layout)), facts.layout)
-        assert stage.tensor is not None
-        return step, chain.run_chain(stage.tensor, [step])[-1]
 
-    def view_or_copy(draw: random.Random) -> Question:
-        step, after = next_step(draw)
-        assert after.facts is not None
-        verdict = "a copy" if after.facts.verdict == "copy" else "the same storage"
-        return Question(
-            f"Next comes `{step.code(f'x{stage.number}')}`. Does it read the same storage, or a copy?",
-            verdict,
-            f"The storage pointers of the two real tensors say so. {after.explanation}",
-            ("the same storage", "a copy"),
-        )
-
-    def strides(draw: random.Random) -> Question:
-        step, after = next_step(draw)
-        assert after.facts is not None
-        return Question(
-            f"Which strides does `{step.code(f'x{stage.number}')}` have? "
-            f"Its shape is {plain(after.facts.layout.shape)}.",
-            plain(after.facts.layout.stride),
-            f"{step.operation.description.capitalize()}.",
-        )
-
-    def how_many_change(draw: random.Random) -> Question:
-        cell = tuple(draw.randrange(n) for n in facts.layout.shape)
-        written = chain.write_through(stages, stage.number, cell, 77)
-        return Question(
-            f"Someone writes 77 into x{stage.number}{list(cell)}. "
-            f"How many of the tensors x0 … x{written[-1].number} change?",
-            str(sum(bool(w.changed.any()) for w in written)),
-            "All that read that cell of that storage: "
-            + (", ".join(f"x{w.number}" for w in written if w.changed.any()) or "none")
-            + ".",
-        )
-
-    return [where, view_or_copy, strides, how_many_change] if facts.layout.numel else [view_or_copy, strides]
-
-
-def take(stages: tuple[Stage, ...]) -> TakeAway:
-    """The chain as a script that prints every tensor and its strides."""
-    ran = [stage for stage in stages if stage.tensor is not None]
-    tensors = {f"x{stage.number}": stage.tensor for stage in ran if stage.tensor is not None}
-    calls = [stage.code for stage in ran[1:]]
-    calls += [f"x{s.number}_stride = torch.tensor(x{s.number}.stride())" for s in ran]
-    names = [name for stage in ran for name in (f"x{stage.number}", f"x{stage.number}_stride")]
-    return TakeAway(Script("Memory layout", {"x0": tensors["x0"]}, (), tuple(calls), tuple(names)), tensors)
+TRIES = (
+    Try("view against permute", "shape=6,5&fill=rows&dtype=int64&chain=view(5,6)>view(6,5)>permute(1,0)",
+        "This is the tutorial's example: rows of 0 … 4. x1 and x3 have the same shape and read the same storage. Which of the two still has 0 … 4 in its columns, and which strides make it so?"),
+    Try("A refused view", "shape=3,4&fill=arange&chain=transpose(0,1)>view(12)",
+        "torch refuses, and its message names no dimension. Below it stands the pair that one stride would have to walk, and the step it would have to have. Which of the offered mends copies, and what?"),
+    Try("Overlapping windows", "shape=10&fill=arange&chain=unfold(0,4,2)",
+        "Sixteen elements read ten cells: the same colour is the same cell. Write a number into one window and see which others change with it."),
+    Try("The numbers of a copy", "shape=3,4&fill=arange&chain=transpose(0,1)>contiguous>flip(1)",
+        "Point at a cell of the last storage: the dotted outline shows the cell that it was copied from, through every storage before it. Which of the three steps moved numbers?"),
+    Try("A line of Python", "shape=2,3,4&fill=arange&chain=x.transpose(1, 2).contiguous().view(2, -1)[:, ::2]",
+        "The chain stands in the link, and in *Edit as text*, as a line of Python. Paste your own there: which of its steps copies?"),
+)  # fmt: skip
 
 
 frame.page("layout", lesson)

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 import torch
 
 from core.experiments.chain import run as chain
+from core.experiments.chain.claims import Both
 from core.experiments.chain.run import Facts, Stage
 from core.experiments.layout import addresses
 from core.experiments.layout.rule import Layout, ViewRefusal, mergeable
@@ -403,6 +404,11 @@ def of(stage: Stage) -> Facts:
     return stage.facts
 
 
+def last(stages: Sequence[Stage]) -> int:
+    """The number of the last stage that has a tensor."""
+    return max(stage.number for stage in stages if stage.facts is not None)
+
+
 def name_of(stage: Stage) -> str:
     """The name of a stage's tensor, and of its picture."""
     return f"x{stage.number}"
@@ -496,3 +502,15 @@ def _row_layout(count: int, marked: bool) -> dict:
         "showlegend": False,
         "dragmode": False,
     }
+
+
+# ---- one tensor, viewed and permuted ---------------------------------------------------------------------------
+
+
+def view_and_permute(found: Both) -> tuple[Picture, str, Picture]:
+    """The tutorial's tensor both ways, side by side."""
+    scale = colour.identity(5)
+    return (
+        Picture("view", found.viewed, scale, "x.view(5, 6)", axes="i j"), "≠",
+        Picture("permute", found.permuted, scale, "x.permute(1, 0)", axes="i j"),
+    )  # fmt: skip

@@ -3,11 +3,12 @@
 The whole chain is one text in the address bar; the buttons only rewrite that text.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import streamlit as st
 
-from core.experiments.chain import operations
+from core.experiments.chain import claims, operations
 from core.experiments.chain import run as chain
 from core.experiments.chain import text as chain_text
 from core.experiments.chain.operations import Fill, Step
@@ -16,8 +17,8 @@ from core.experiments.chain.run import Stage
 from core.tensors.dtypes import DTYPES
 from core.ui import controls, state
 
-FIRST = PRESETS["view"]
-DEFAULTS = {"shape": ",".join(map(str, FIRST.shape)), "dtype": "int64", "fill": "rows", "chain": FIRST.chain}
+FIRST = PRESETS["both"]
+DEFAULTS = {"shape": ",".join(map(str, FIRST.shape)), "dtype": "int64", "fill": FIRST.fill, "chain": FIRST.chain}
 FILLS: tuple[Fill, ...] = ("arange", "rows")
 DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
@@ -36,10 +37,11 @@ def show() -> tuple[Stage, ...]:
     with row:
         shape, dtype, fill = start()
         chips = st.container(horizontal=True, gap="xsmall", width="content")
-    with row, st.popover("As text", key="as_text"):
+    with row, st.popover("Edit as text", key="as_text"):
         text = controls.text(
             "chain", "Chain of operations", DEFAULTS["chain"], longest=operations.MAX_TEXT, width=560,
-            help="Steps joined by `>`: `permute(1,0)>view(5,6)`. The buttons write this text for you.",
+            help="A line of Python, `x.permute(1, 0)[:, ::2].flatten()`, which is read and never run; or steps joined "
+            "by `>`, `permute(1,0)>view(5,6)`, as the buttons write them.",
         )  # fmt: skip
     try:
         steps = chain_text.parse_chain(text)
@@ -62,7 +64,7 @@ def start() -> tuple[str, str, Fill]:
         return (
             controls.text("shape", "Shape", DEFAULTS["shape"], longest=40, width=190),
             controls.choice("dtype", "dtype", tuple(DTYPES), DEFAULTS["dtype"]),
-            controls.choice("fill", "Numbers", FILLS, "rows"),
+            controls.choice("fill", "Numbers", FILLS, FIRST.fill),
         )
 
 
@@ -150,3 +152,25 @@ def add(steps: tuple[Step, ...], last: Stage) -> None:
             f"`{step.code(f'x{last.number}')}`  {step.operation.description}", key=f"add {name}", type="tertiary",
             on_click=lambda step=step: write((*steps[: last.number], step, *steps[last.number :])),
         )  # fmt: skip
+
+
+def mends(stages: tuple[Stage, ...], refused: Stage) -> Iterator[tuple[str, str, Callable[[], None]]]:
+    """What lets the chain go on where a step is refused: in words, what it copies, and what writes it."""
+    steps = tuple(stage.step for stage in stages if stage.step is not None)
+    at, step, before = refused.number - 1, refused.step, stages[refused.number - 1]
+    assert step is not None
+    assert stages[0].tensor is not None
+    others: dict[str, tuple[Step, ...]] = {}
+    if step.op == "view":
+        others["`reshape` instead"] = (Step("reshape", step.args),)
+    others["`contiguous()` before it"] = (Step("contiguous"), step)
+    if before.step is not None and before.step.op == "transpose":
+        others["transpose back before it"] = (before.step, step)
+    others["leave it out"] = ()
+    for said, instead in others.items():
+        tried = (*steps[:at], *instead)
+        ran = chain.run_chain(stages[0].tensor, tried) if len(tried) <= operations.MAX_STEPS else ()
+        if ran and ran[-1].facts is not None:
+            copied = claims.moved(list(ran[refused.number :])).bytes
+            copies = f"copies {copied:,} bytes" if copied else "copies nothing"
+            yield said, copies, partial(write, (*tried, *steps[at + 1 :]))

@@ -5,7 +5,7 @@ import streamlit as st
 from core.experiments import loading, worker_seeds
 from core.experiments.loading import Loaded
 from core.figures import loading as draw
-from core.ui import board, controls, words, worker_run
+from core.ui import apart_run, board, controls, words
 from pages.packages_parts.lesson import NARROW
 
 SOURCES = {
@@ -32,7 +32,11 @@ def show_workers(loaded: Loaded | None) -> None:
         said = "The epoch takes **{total} ms**, and {alone} ms without workers. The training waits for the first batch, {first} ms; after that each batch is loaded while the training works."
     else:
         said = "The epoch takes **{total} ms**, and {alone} ms without workers. The training still waits for **{idle:.0%}** of it: {workers:|worker loads|workers together load} more slowly than it works."
-    rule = " Batch b goes to worker b mod {workers}, and each worker is asked for {prefetch:|batch|batches} ahead." if workers else ""
+    rule = (
+        " Batch b goes to worker b mod {workers}, and each worker is asked for {prefetch:|batch|batches} ahead."
+        if workers
+        else ""
+    )
     st.markdown(words.say(said + rule + " The order of the samples is the same with any number of workers.", found))
     st.caption("The times follow from the DataLoader's rule and the two sliders; starting the processes is left out.")
 
@@ -47,10 +51,15 @@ def show_seeds(seed: int) -> None:
         workers = controls.slider("seed_workers", "num_workers", 1, 4, 2, width=NARROW)
         samples = controls.slider("seed_samples", "Samples a worker", 4, 8, 5, width=NARROW)
         epochs = controls.slider("seed_epochs", "Epochs", 1, 3, 2, width=NARROW)
-    drawn = worker_run.show(worker_seeds.Setup(workers, samples, epochs, seed))
+    setup = worker_seeds.Setup(workers, samples, epochs, seed)
+    drawn = apart_run.show(worker_seeds.runs, setup, start="Start the workers", doing="The workers draw.")
     if not drawn:
         return
-    board.show(*(draw.seeds(each, SOURCES[each.source]) for each in drawn), name="seeds", spelled={each.source: f"{{note:{each.source}}}" for each in drawn})
+    board.show(
+        *(draw.seeds(each, SOURCES[each.source]) for each in drawn),
+        name="seeds",
+        spelled={each.source: f"{{note:{each.source}}}" for each in drawn},
+    )
     st.markdown("Each row is one worker in one epoch, epoch by epoch; equal numbers have one colour.")
     st.markdown("\n".join(f"- `{SOURCES[each.source]}`: {words.say(verdict(each), each)}" for each in drawn))
     st.markdown(

@@ -124,7 +124,7 @@ def test_cells_that_share_an_address_are_one_group():
 
 
 def test_a_long_vector_stands_in_rows_with_its_digits():
-    app = open_page("layout", chain="flatten(0,-1)")
+    app = open_page("layout", shape="6,5", fill="rows", chain="flatten(0,-1)")
     panel = panels(app)["x1"]
     drawn = charts(app)[panel.alt]["data"][0]["text"]
     assert panel.cells.wrap == 8

@@ -61,7 +61,7 @@ class Foretold:
     number: int
     shapes: int
     right: int
-    views: list[Ints]  # the shapes that reshape gives as a view
+    views: list[tuple[int, int]]  # the shapes that reshape gives as a view
 
 
 def reshape_is_predictable(stage: Stage) -> Foretold:

@@ -32,6 +32,13 @@ class Preset:
 
 
 PRESETS: Mapping[str, Preset] = {
+    "both": Preset(
+        "view against permute: the same shape",
+        "view and permute give the same shape over one storage; only their strides differ.",
+        (3, 4),
+        "view(4,3)>view(3,4)>permute(1,0)",
+        torch.int64,
+    ),
     "view": Preset(
         "6×5 viewed as 5×6",
         "view deals the same row of cells out into other rows; no number moves.",

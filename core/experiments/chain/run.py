@@ -289,6 +289,15 @@ def write_through(stages: Sequence[Stage], stage_index: int, index: Sequence[int
     return tuple(Written(n, tensor, (_bits(tensor) != before[n]).any(-1)) for n, tensor in tensors.items())
 
 
+def reached_by_a_write(stages: Sequence[Stage], stage_index: int, index: Sequence[int]) -> list[int]:
+    """The numbers of the stages whose tensors change when another number is written at `index` of one of them."""
+    tensor = stages[stage_index].tensor
+    assert tensor is not None
+    now = tensor[tuple(index)]
+    other = not now if tensor.dtype is torch.bool else 1 if now == 0 else 0
+    return [written.number for written in write_through(stages, stage_index, index, other) if written.changed.any()]
+
+
 def _write(tensor: torch.Tensor, index: Ints, value: Any) -> None:
     try:
         addresses.address(Layout.of(tensor), index)

@@ -1,0 +1,97 @@
+"""The memory page's walk, its questions, and what it gives to take away."""
+
+import random
+from functools import partial
+
+from core.experiments.chain import operations as steps
+from core.experiments.chain import reading, run
+from core.experiments.chain.run import Stage
+from core.experiments.layout import addresses
+from core.figures import colour, memory
+from core.figures.walk import record
+from core.tensors.script import Script
+from core.ui import walk, words
+from core.ui.predict import Draw, Question
+from core.ui.take_away import TakeAway
+
+
+def walk_in_order(stage: Stage) -> None:
+    """The walk through the chosen tensor: which cell of the strip each element comes from."""
+    layout, storage = memory.of(stage).layout, reading.as_floats(stage)
+    found = record(
+        reading.read_in_order, storage, layout.shape, layout.stride, layout.storage_offset,
+        panels=("storage", "values"),
+        reads=lambda now: {"storage": [(now.names["address"],)]} if now.line == 5 else {},
+        note=lambda now: f"values{list(now.names['index'])}: {addresses.address_terms(layout, now.names['index'])}" if now.line == 5 else "",
+    )  # fmt: skip
+    scale = colour.signed(storage)
+    walk.show(found, {"storage": scale, "values": scale}, key="walk")
+
+
+def questions(stages: tuple[Stage, ...], stage: Stage) -> list[Draw]:
+    """Questions on the chain on screen."""
+    made = (where, how_many_change) if memory.of(stage).layout.numel else ()
+    return [partial(ask, stages, stage) for ask in (*made, view_or_copy, strides)]
+
+
+def where(stages: tuple[Stage, ...], stage: Stage, draw: random.Random) -> Question:
+    """The address of an element."""
+    layout = memory.of(stage).layout
+    cell = tuple(draw.randrange(n) for n in layout.shape)
+    terms = addresses.address_terms(layout, cell)
+    return Question(
+        f"At which address of its storage does x{stage.number}{list(cell)} lie? Its strides are {words.spelled(layout.stride)}, its offset is {layout.storage_offset}.",
+        str(terms.address), f"offset + index·stride: {terms}.", tolerance=0, covers=covered(stages),
+    )  # fmt: skip
+
+
+def view_or_copy(_: tuple[Stage, ...], stage: Stage, draw: random.Random) -> Question:
+    """Whether a further step copies."""
+    step, after = next_step(stage, draw)
+    verdict = "a copy" if memory.of(after).verdict == "copy" else "the same storage"
+    return Question(
+        f"Next comes `{step.code(f'x{stage.number}')}`. Does it read the same storage, or a copy?", verdict,
+        f"The storage pointers of the two real tensors say so. {after.explanation}", ("the same storage", "a copy"),
+    )  # fmt: skip
+
+
+def strides(_: tuple[Stage, ...], stage: Stage, draw: random.Random) -> Question:
+    """The strides after a further step."""
+    step, after = next_step(stage, draw)
+    layout = memory.of(after).layout
+    return Question(
+        f"Which strides does `{step.code(f'x{stage.number}')}` have? Its shape is {words.spelled(layout.shape)}.",
+        words.spelled(layout.stride), f"{step.operation.description.capitalize()}.", tolerance=0,
+    )  # fmt: skip
+
+
+def how_many_change(stages: tuple[Stage, ...], stage: Stage, draw: random.Random) -> Question:
+    """How far a write reaches."""
+    cell = tuple(draw.randrange(n) for n in memory.of(stage).layout.shape)
+    changed = run.reached_by_a_write(stages, stage.number, cell)
+    return Question(
+        f"Someone writes another number into x{stage.number}{list(cell)}. How many of the tensors x0 … x{memory.last(stages)} change?",
+        str(len(changed)), f"All that read that cell of that storage: {words.listed([f'x{n}' for n in changed])}.", tolerance=0,
+    )  # fmt: skip
+
+
+def next_step(stage: Stage, draw: random.Random) -> tuple[steps.Step, Stage]:
+    """A step that the stage takes, and what it gives."""
+    layout = memory.of(stage).layout
+    step = steps.default_step(draw.choice(steps.usable(layout)), layout)
+    assert stage.tensor is not None
+    return step, run.run_chain(stage.tensor, [step])[-1]
+
+
+def covered(stages: tuple[Stage, ...]) -> tuple[str, ...]:
+    """The strips, whose cells say their addresses."""
+    return tuple({memory.letter(stage.facts.storage) for stage in stages if stage.facts is not None})
+
+
+def take(ran: list[Stage]) -> TakeAway:
+    """The chain as a script that prints every tensor and its strides."""
+    tensors = {f"x{stage.number}": stage.tensor for stage in ran if stage.tensor is not None}
+    calls = [stage.code for stage in ran[1:]]
+    calls += [f"x{s.number}_stride = torch.tensor(x{s.number}.stride())" for s in ran]
+    names = [name for stage in ran for name in (f"x{stage.number}", f"x{stage.number}_stride")]
+    return TakeAway(Script("Memory layout", {"x0": tensors["x0"]}, (), tuple(calls), tuple(names)), tensors)

@@ -1,0 +1,60 @@
+"""What people believe of memory layout, the tutorial's claims first."""
+
+from functools import partial
+
+from core.experiments.chain import claims
+from core.experiments.chain.run import Stage
+from core.figures import memory
+from core.tensors.dtypes import DTYPES
+from core.ui import board
+from core.ui.frame import Pitfall
+
+STRIDED = """`x = arange(32).reshape(4, 8)[:, ::2]` has strides {stride}, and `x.is_contiguous()` is **{contiguous}**.
+`x.view(16)` works all the same, with stride {viewed}, over the same storage (**{shared}**). What counts is that strides
+fit: dimensions can be joined where stride[left] = stride[right]·shape[right]. The dimensions of x{number}, on screen,
+fall into **{groups:|group|groups}** that may be joined."""
+PERMUTED = """`zeros(3, 1, 4).permute(1, 0, 2).is_contiguous()` is **{size_one}**: a dimension of size 1 takes no step, so
+moving it changes nothing. A channels_last tensor permuted to NHWC: **{channels_last}**. permute undid the order in memory."""
+BOTH = """The tutorial's 6×5 tensor, once viewed as 5×6 (its comment says 5*5), once permuted: **{differ} of {numbers}**
+numbers differ. Strides {view_stride} read the storage straight on; {permute_stride} go down the columns. Neither moved a
+number."""
+CLONED = """`zeros(3, 4).t().clone()` has strides {clone_stride}: a clone keeps the order of the dimensions in memory, and
+with it the refusal of `view(12)`: “{refusal}”. `contiguous()` gives strides {contiguous_stride}, and view works."""
+HELD = """One row of a 1000×1000 tensor shows {row_shows} bytes and keeps **{row_holds}** alive; its clone keeps
+{clone_holds}. x{number}, on screen, shows {shows} and keeps {holds}."""
+EXPANDED = """A row expanded to 3×3 has strides {stride}: the three rows are one. `x += column` would have to give one cell
+three values, and torch says: “{refusal}”. Out of place, `x + column` makes a new tensor, {after_out_of_place}; so does
+`x.clone()` before `+=`, {after_on_a_copy}."""
+REREAD = """`view(dtype)` converts nothing. The bytes of the float32 numbers {numbers} read as {dtype}, {itemsize} bytes each, over the same
+storage (**{shared}**), are {read}. `to(dtype)` converts, and copies."""
+
+
+def foretold(found: claims.Foretold) -> str:
+    """How often the strides were right."""
+    if not found.shapes:
+        return (
+            "The tensor on screen has no elements: reshape has nothing to copy. Choose another shape, and look again."
+        )
+    views = "As a view it gives {views}; the others are copies." if found.views else "All of them are copies."
+    if len(found.views) == found.shapes:
+        views = "All of them are views."
+    return "For x{number} and {shapes:|shape|shapes} of two factors the strides foretold **{right}** of them. " + views
+
+
+def pitfalls(stage: Stage) -> list[Pitfall]:
+    """Each with its run."""
+    return [
+        Pitfall("view works on contiguous tensors only", partial(claims.view_without_contiguity, stage), STRIDED),
+        Pitfall("We cannot know whether reshape copies, so avoid it", partial(claims.reshape_is_predictable, stage), foretold),
+        Pitfall("After permute or transpose a tensor is never contiguous", claims.permuted_and_contiguous, PERMUTED),
+        Pitfall("view and permute to the same shape give the same tensor", claims.view_is_not_permute, BOTH, show_both),
+        Pitfall("clone() before view makes it work", claims.clone_keeps_strides, CLONED),
+        Pitfall("A small view holds a small piece of memory", partial(claims.view_holds_all, stage), HELD),
+        Pitfall("An expanded tensor takes += like any other", claims.add_to_expanded, EXPANDED),
+        Pitfall("view(dtype) converts the numbers", partial(claims.view_as_dtype, DTYPES["int32"]), REREAD),
+    ]  # fmt: skip
+
+
+def show_both(found: claims.Both) -> None:
+    """The two tensors, cell by cell."""
+    board.show(*memory.view_and_permute(found), cell=30, name="both")
