@@ -1,378 +1,220 @@
-"""Matrix products: row meets column, which shapes each operation takes, broadcasting, and three ways to see one product."""
+"""Products of tensors: which numbers meet by their letters, which shapes each operation takes, own einsum equations."""
 
 import random
-from collections.abc import Callable
-from typing import Any
+from functools import partial
 
-import numpy as np
 import streamlit as st
-import torch
-from torch import Tensor
 
-from core.figures import colour
-from core.figures.heatmap import Picture
-from core.figures.montage import Index, Montage, cell_size
+from core.experiments import products as runs
+from core.figures import products as draw
 from core.figures.numbers import number
-from core.figures.products import Operand, goes_into, letters_of, linked, terms_of
-from core.figures.walk import Moment, record
 from core.ops import products as ops
-from core.ops.operator import Call
 from core.tensors.limits import Limits
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import board, check, controls, frame, tensor_input, walk
+from core.ui import board, check, controls, frame, tensor_input, walk, words
 from core.ui.board import At
-from core.ui.frame import Pitfall
-from core.ui.predict import Question
+from core.ui.frame import Pitfall, Try
+from core.ui.predict import Draw, Question
 from core.ui.take_away import TakeAway
+from pages.products_parts.refusals import HEIGHT, OPERATIONS, SHAPES, refused, which_take
 
-LIMITS = Limits(ranks=(1, 2, 3), max_side=8, max_elements=128)
-PAIRS = {
-    "matrices": ((2, 3), (3, 2)), "wider": ((3, 4), (4, 2)), "batches": ((3, 4), (5, 4, 2)),
-    "bmm": ((2, 3, 4), (2, 4, 3)), "broadcast": ((3, 4), (4,)), "vectors": ((4,), (4,)),
-}  # fmt: skip
-SHAPES = {
-    "matrices": "2×3 times 3×2, the tutorial's", "wider": "3×4 times 4×2", "batches": "3×4 times 5×4×2, batches",
-    "bmm": "2×3×4 times 2×4×3, bmm", "broadcast": "3×4 by 4, broadcast", "vectors": "4 by 4, two vectors",
-}  # fmt: skip
-OPERATIONS = {
-    "matmul": "matmul (@)", "mm": "mm", "bmm": "bmm", "dot": "dot", "mul": "mul (*)", "einsum": "einsum",
-}  # fmt: skip
-EQUATIONS = ("ik,kj->ij", "ij,ij->ij", "ij,ij->", "ik,jk->ij", "bij,bjk->bik", "i,j->ij", "i,i->", "ij,j->i")
-ALL: dict[str, Callable[[Tensor, Tensor], Any]] = {
-    "torch.mul, *": torch.mul, "torch.mm": torch.mm, "torch.matmul, @": torch.matmul, "torch.bmm": torch.bmm, "torch.dot": torch.dot,
-    "np.multiply, *": lambda a, b: np.multiply(a.numpy(), b.numpy()), "np.dot": lambda a, b: np.dot(a.numpy(), b.numpy()),
-    "np.matmul, @": lambda a, b: a.numpy() @ b.numpy(),
-}  # fmt: skip
-HEIGHT = 410  # pixels of the pictures
-HEADS, LABELS = 60, 16  # pixels of a picture's title and indices, and of the names of its batches
+LIMITS = Limits(ranks=(0, 1, 2, 3, 4), max_side=8, max_elements=128, allow_nonfinite=True)
+DEFAULT = "ik,kj->ij"
+HELP = "Name each dimension of each operand by a letter, operands apart by commas, up to three; after -> the letters that the result keeps. `ij->ji` transposes, `ii->` sums a diagonal, `i,j->ij` is an outer product, `...ij,...jk->...ik` takes batches."
 
 
 def lesson(topic: Topic) -> None:
     """The page between its title and its tabs."""
+    pair, equation = "matrices", ""
     with controls.main():
-        pair = controls.choice("shapes", "Shapes", SHAPES, width=280)
         operation = controls.choice("op", "Operation", OPERATIONS, width=150)
-        equation = controls.choice("equation", "Equation", EQUATIONS, width=150) if operation == "einsum" else ""
+        if operation == "einsum":
+            equation = controls.text("equation", "Equation", DEFAULT, longest=40, help=HELP, width=230)
+        elif "example" in {tensor_input.source("a"), tensor_input.source("b")}:
+            pair = controls.choice("shapes", "Shapes of the example", SHAPES, width=280)
+    count = min(runs.operands_named(equation), len(runs.NAMES)) if operation == "einsum" else 2
     with controls.more():
-        seed = controls.seed()
-        first, second = examples(pair, seed)
-        A = tensor_input.tensor("a", "A", first, LIMITS)
-        B = tensor_input.tensor("b", "B", second, LIMITS)
-        given, (A, B) = (A.dtype, B.dtype), one_dtype(A, B)
-        C = product_of(operation, equation, A, B)
-        cell = controls.cell("cell", "Picked cell of C", C.shape) if C is not None else None
-    say_dtypes(*given, A.dtype)
-    operator = next(o for o in topic.operators if o.name == operation)
-    if C is None:
-        refused(operation, equation, A, B)
-    else:
-        draw(operation, equation, A, B, C, cell or (0,) * C.dim())
-        check.show(operator, call_of(equation, A, B))
-    accepted(A, B)
+        keys = [name.lower() for name in runs.NAMES[:count]]
+        seed = controls.seed() if "example" in map(tensor_input.source, keys) else 0
+        operands: list[runs.Tensor] = []
+        for key in keys:
+            own = bool(operands) and tensor_input.source("a") != "example"
+            example = runs.example(operation, equation, pair, operands, own, seed)
+            operands.append(tensor_input.tensor(key, key.upper(), example, LIMITS))
+        misfit = runs.misfit(operation, equation, operands)
+        run = None if misfit else runs.run(operation, equation, operands)
+        cell = controls.cell("cell", "Picked cell of C", run.result.shape) if run and run.result.dim() else None
+    operator = topic.operator(operation)
+    if run:
+        st.markdown(
+            words.say(meeting(run), {"summed": [f"**{letter}**" for letter in run.summed], "twice": run.diagonal})
+        )
+        show(run, cell or (0,) * run.result.dim())
+        check.show(operator, runs.call_of(operation, equation, operands))
+    elif misfit:
+        refused(operation, equation, operands, misfit)
+    if count == 2:
+        which_take(operands)
     frame.below(
         topic,
-        pitfalls=pitfalls(),
-        walk=lambda: three_ways(A, B),
-        questions=questions(operation, equation, A, B, C),
-        take=(lambda: take(operation, equation, A, B, C)) if C is not None else None,
+        pitfalls=PITFALLS,
+        walk=partial(four_ways, operands),
+        questions=questions(run),
+        tries=TRIES,
+        take=partial(take, run or runs.run("matmul", "", runs.tutorials())),
         operator=operator,
     )
 
 
-def examples(pair: str, seed: int) -> tuple[Tensor, Tensor]:
-    """Small whole numbers; the tutorial's own for its shapes and seed 0."""
-    if pair == "matrices" and seed == 0:
-        return torch.arange(1.0, 7).reshape(2, 3), torch.arange(1.0, 7).reshape(3, 2)
-    generator = torch.Generator().manual_seed(seed)
-    first, second = (torch.randint(0, 5, shape, generator=generator).float() for shape in PAIRS[pair])
-    return first, second
-
-
-def one_dtype(A: Tensor, B: Tensor) -> tuple[Tensor, Tensor]:
-    """Both in one dtype: torch multiplies no matrices of two, and none of bools."""
-    if A.dtype == B.dtype and A.dtype != torch.bool:
-        return A, B
-    dtype = torch.float32 if A.dtype == B.dtype else torch.promote_types(A.dtype, B.dtype)
-    return A.to(dtype), B.to(dtype)
-
-
-def say_dtypes(left: torch.dtype, right: torch.dtype, both: torch.dtype) -> None:
-    """Beside the picture where the tensors are not in the reader's dtypes."""
-    if not left == right == both:
-        names = (str(kind).removeprefix("torch.") for kind in (left, right, both))
-        controls.complain("A is {}, B {}. torch takes matrices of one dtype only: both are {} here.".format(*names))
-
-
-def call_of(equation: str, A: Tensor, B: Tensor) -> Call:
-    """The arguments of the operation on screen."""
-    return Call((equation, A, B) if equation else (A, B))
-
-
-def product_of(operation: str, equation: str, A: Tensor, B: Tensor) -> Tensor | None:
-    """The product; None where it is refused."""
-    try:
-        result: Tensor = call_of(equation, A, B).of(getattr(ops, operation))
-    except frame.REFUSALS:
-        return None
-    return result
-
-
 # ---- the pictures ----------------------------------------------------------------------------------------------
 
-SUM = "`{at:C}` = {sum:A*B} = **{C}**"
 
-
-def draw(operation: str, equation: str, A: Tensor, B: Tensor, C: Tensor, cell: Index) -> None:
-    """A left of C and B above it where rows meet columns, so that they stand in line; else side by side."""
-    scale = colour.signed(A, B)
-    letters = letters_of(operation, equation, A.dim(), B.dim())
-    given = [Operand(n, at, tuple(x.shape)) for n, at, x in zip("ABC", letters, (A, B, C), strict=True)]
-    (left, above, out), ties = linked(*given)
-    crossed = operation in ("matmul", "mm", "bmm") and min(A.dim(), B.dim()) > 1
-    a, b, c = (
-        Picture(
-            o.name, x, colours, f"{o.name} {size(x)}", axes=" ".join(o.letters), across=crossed,
-            leading_names=("batch",) * (x.dim() - 2), picks=None if o is out else goes_into(o, out),
-        )
-        for o, x, colours in ((left, A, scale), (above, B, scale), (out, C, colour.signed(C)))
+def meeting(run: runs.Run) -> str:
+    """Which letters are summed, said of every operation."""
+    said = "Cells meet where equal letters have equal indices. "
+    said += (
+        "{summed} is no letter of C: the products are summed over it." if len(run.summed) == 1
+        else "{summed} are no letters of C: the products are summed over them." if run.summed
+        else "Every letter stands in C too: nothing is summed."
     )  # fmt: skip
-    sign = "⊙" if operation == "mul" else "," if operation == "einsum" else "@"
+    return said + (" In {twice} a letter stands twice: of it the diagonal alone is read." if run.diagonal else "")
+
+
+def show(run: runs.Run, cell: tuple[int, ...]) -> None:
+    """B above C and A left of it where rows meet columns, so that they stand in line; else side by side."""
+    p, ties = draw.pictures(run)
+    crossed = draw.crossed(run)
+    names = [name for name in p if name != "C"]
+    sign = {"mul": "⊙", "einsum": ","}.get(run.operation, "@")
+    beside = [part for name in names for part in (p[name], sign)][:-1]
     parts = (
-        (At(1, 2, b), At(2, 1, a, align="end"), At(2, 2, c))
-        if crossed
-        else (a, sign, b, "=" if sign != "," else "→", c)
-    )
-    board.show(
-        *parts, links=ties, spelled={"C": SUM, "A": factor("A", "B"), "B": factor("B", "A")},
-        picks=dict.fromkeys("ABC", "cell"), pinned=("C", cell), cell=side(a, b, c) if crossed else None, height=HEIGHT,
+        (At(1, 2, p["B"]), At(2, 1, p["A"], align="end"), At(2, 2, p["C"])) if crossed
+        else (*beside, "→" if run.operation == "einsum" else "=", p["C"])
     )  # fmt: skip
-
-
-def factor(name: str, other: str) -> str:
-    """What a cell of an operand is multiplied by, and where that goes."""
-    return (
-        f"`{{at:{name}}}` = **{{{name}}}** is multiplied by `{{at:{other}}}` ({{list:{other}}}) on its way into `{{at:C}}`. "
-        f"The gradient of `C.sum()` at it is the sum of these: **{{total:{other}}}**."
-    )
-
-
-def side(left: Picture, above: Picture, out: Picture) -> int:
-    """The side of a cell with which B above C and A left of C fit."""
-    rows, columns = zip(*(Montage(tuple(p.values.shape), p.across).cells for p in (left, above, out)), strict=True)
-    heads = HEADS + LABELS * sum(p.values.dim() > 2 for p in (above, out))
-    return cell_size([(rows[1] + rows[2], columns[0] + columns[2])], height=HEIGHT - heads)
-
-
-def size(x: Tensor) -> str:
-    """A shape in a title."""
-    return "×".join(map(str, x.shape)) or "()"
-
-
-# ---- refusals --------------------------------------------------------------------------------------------------
-
-
-def refused(operation: str, equation: str, A: Tensor, B: Tensor) -> None:
-    """What torch says to these shapes, A and B as they are, and what would fit, in one click."""
-    st.error(f"`torch.{operation}` says {refusal(theirs(operation, equation), A, B)}", icon=":material/block:")
-    fits = next((o for o in OPERATIONS if o != "einsum" and accepts(theirs(o, ""), A.shape, B.shape)), None)
-    shapes = next((s for s, pair in PAIRS.items() if accepts(theirs(operation, equation), *pair)), None)
-    with st.container(horizontal=True):
-        if fits:
-            st.button(f"Take {OPERATIONS[fits]} for these shapes", on_click=put, kwargs={"op": fits})
-        if shapes:
-            st.button(
-                f"Take shapes that fit: {SHAPES[shapes]}", on_click=put,
-                kwargs={"shapes": shapes, "a_from": "example", "b_from": "example"},
-            )  # fmt: skip
-    scale = colour.signed(A, B)
-    board.show(Picture("A", A, scale, f"A {size(A)}"), "and", Picture("B", B, scale, f"B {size(B)}"), height=HEIGHT)
-
-
-def theirs(operation: str, equation: str) -> Callable[[Tensor, Tensor], Any]:
-    """torch's own function of A and B."""
-    function = getattr(torch, operation)
-    return lambda a, b: function(equation, a, b) if equation else function(a, b)
-
-
-def accepts(function: Callable[[Tensor, Tensor], Any], left: tuple[int, ...], right: tuple[int, ...]) -> bool:
-    """Whether torch takes tensors of these shapes."""
-    return refusal(function, torch.ones(left), torch.ones(right)).startswith("shape")
-
-
-def put(**settings: str) -> None:
-    """Put the page's controls where a button says; called before they are drawn."""
-    st.session_state.update(settings)
-
-
-def accepted(A: Tensor, B: Tensor) -> None:
-    """Which operations take these two shapes, tried now, with torch's and numpy's own refusals."""
-    rows = [f"| with A {size(A)} and B {size(B)} | gives | |", "|---|---|---|"]
-    for name, function in ALL.items():
-        try:
-            found = function(A, B)
-            rows.append(f"| `{name}` | **{size(torch.as_tensor(found))}** | :green-badge[takes them] |")
-        except (RuntimeError, ValueError) as refusal:
-            said = str(refusal).splitlines()[0].replace("|", "/")
-            rows.append(f"| `{name}` | | :red-badge[refuses] {said[:110]} |")
-    with st.expander("Which operations take these shapes"):
-        st.markdown("\n".join(rows))
+    board.show(
+        *parts, links=ties, spelled=draw.sentences(run), picks=dict.fromkeys(p if run.result.dim() else (), "cell"),
+        pinned=("C", cell or (0,) * len(p["C"].axes.split())), height=HEIGHT,
+        cell=draw.side([p["A"], p["B"], p["C"]], HEIGHT) if crossed else None,
+    )  # fmt: skip
 
 
 # ---- pitfalls --------------------------------------------------------------------------------------------------
 
-
-def refusal(function: Callable[[Tensor, Tensor], Any], a: Tensor, b: Tensor) -> str:
-    """What torch says to these two."""
-    try:
-        return f"shape {tuple(function(a, b).shape)}"
-    except (RuntimeError, NotImplementedError) as error:
-        return f"“{str(error).splitlines()[0]}”"
-
-
-def pitfalls() -> list[Pitfall]:
-    """What people believe of products, the tutorial's words first."""
-    return [
-        Pitfall("The tutorial: `*` is the dot product of two matrices of one shape", star_is_not_dot),
-        Pitfall("The tutorial: matmul is mm with broadcasting", matmul_has_rules_of_its_own),
-        Pitfall("The tutorial: bmm takes (b, h, w) and (b, w, h)", bmm_shapes),
-        Pitfall("numpy's dot and matmul are the same", dot_and_matmul_differ),
-        Pitfall("A matrix product can be had in any order", order_matters),
-    ]
-
-
-def star_is_not_dot() -> None:
-    """* against the dot product."""
-    a = torch.tensor([[1.0, 2], [2, 3]])
-    st.markdown(
-        f"`a * a` for the tutorial's `[[1, 2], [2, 3]]` is {(a * a).tolist()}, a matrix, while `a @ a` is {(a @ a).tolist()}. A dot "
-        f"product is one number: `torch.dot` of two vectors, here {torch.dot(a[0], a[1]).item():g} of its rows. `*` takes different "
-        f"shapes too, if they broadcast: (3, 4) * (4,) gives {tuple((torch.ones(3, 4) * torch.ones(4)).shape)}."
-    )
-
-
-def matmul_has_rules_of_its_own() -> None:
-    """What broadcasts in matmul, and what vectors do."""
-    three, four = torch.ones(3, 4), torch.ones(4)
-    st.markdown(
-        f"Only the **batch** dimensions broadcast: (3, 4) @ (5, 4, 2) gives {tuple((three @ torch.ones(5, 4, 2)).shape)}, but (3, 4) @ (1, 2) "
-        f"gives {refusal(torch.matmul, three, torch.ones(1, 2))}. And a vector is a row on the left and a column on the right, and goes: "
-        f"(3, 4) @ (4,) gives {tuple((three @ four).shape)}, (4,) @ (4,) gives {tuple((four @ four).shape)}. mm refuses it: "
-        f"{refusal(torch.mm, three, four)}."
-    )
+PITFALLS = (
+    Pitfall(
+        "`*` is the dot product of two matrices of one shape, as the tutorial has it", runs.star_is_not_dot,
+        "For `a = {a}`, `a * a` is {star}: cell by cell, and a matrix again. A dot product is one number: of the two rows of a it is "
+        "**{dot}**. Products of rows and columns are `a @ a`, {product}. And `*` takes different shapes too, if they broadcast: (3, 4) * (4,) gives {broadcast}.",
+    ),
+    Pitfall(
+        "matmul is mm with broadcasting, as the tutorial has it", runs.matmul_has_rules_of_its_own,
+        "Only the **batch** dimensions broadcast, those ahead of the two matrices: (3, 4) @ (5, 4, 2) gives {batched}. The matrices themselves do not: to (3, 4) @ (1, 2) "
+        "torch says “{words}”. And matmul takes vectors: one on the right counts as a column, one on the left as a row, and the result does not keep that added "
+        "dimension. (3, 4) @ (4,) gives {by_vector}, (4,) @ (4,) gives {of_vectors}. mm takes none: “{mm}”.",
+    ),
+    Pitfall(
+        "bmm takes (b, h, w) and (b, w, h), as the tutorial has it", runs.bmm_shapes,
+        "The last size of the second tensor may be any: (2, 3, 4) and (2, 4, 5) give {shape}. The batch sizes must be equal: to (2, 3, 4) and (1, 4, 5) torch says “{words}”. "
+        "matmul broadcasts the one batch, and gives {matmul}.",
+    ),
+    Pitfall(
+        "numpy's dot and matmul are the same", runs.dot_and_matmul_differ,
+        "For two matrices they are. From rank 3 on they part: np.dot of (2, 3, 4) and (5, 4, 6) pairs every matrix with every other and gives **{dot}**; np.matmul pairs batch with batch, and refuses: “{words}”.",
+    ),
+    Pitfall(
+        "The order of the factors does not matter", runs.order_matters,
+        "It does for matrices. With a stretch `a = {a}` and a turn `b = {b}`, `a @ b` is {ab} and `b @ a` is {ba}: to turn and then stretch is not to stretch and then turn. Only brackets may move: (AB)C = A(BC).",
+    ),
+    Pitfall(
+        "`@` mixes dtypes, as `*` does", runs.dtypes_promote,
+        "{left} times {right} with `*` gives {star}. With `@` torch says “{words}”: turn one of them into the other's dtype first.",
+    ),
+    Pitfall(
+        "einsum without an arrow leaves a matrix as it is", runs.without_an_arrow,
+        "The letters that stand once make the result, **in the order of the alphabet**. For {a}, `einsum('ij', a)` is {ij}, but `einsum('ji', a)` is {ji}: transposed. Write the arrow.",
+    ),
+)  # fmt: skip
 
 
-def bmm_shapes() -> None:
-    """bmm with another last size, and without broadcasting."""
-    a = torch.ones(2, 3, 4)
-    st.markdown(
-        f"(b, h, w) and (b, w, **any**): (2, 3, 4) and (2, 4, 5) give {refusal(torch.bmm, a, torch.ones(2, 4, 5))}. The batches must be "
-        f"equal: with (1, 4, 5) torch says {refusal(torch.bmm, a, torch.ones(1, 4, 5))}; matmul takes it."
-    )
-
-
-def dot_and_matmul_differ() -> None:
-    """np.dot and np.matmul on rank 3."""
-    a, b = np.ones((2, 3, 4)), np.ones((5, 4, 6))
-    try:
-        np.matmul(a, b)
-        said = "takes it"
-    except ValueError as error:
-        said = f"“{str(error)[:90]}…”"
-    st.markdown(
-        f"From rank 3 on they part: np.dot of (2, 3, 4) and (5, 4, 6) pairs every matrix with every other, shape **{np.dot(a, b).shape}**; "
-        f"np.matmul pairs batch with batch and says {said}."
-    )
-
-
-def order_matters() -> None:
-    """AB against BA."""
-    a, b = torch.tensor([[0.0, 1], [0, 0]]), torch.tensor([[0.0, 0], [1, 0]])
-    st.markdown(f"`a @ b` is {(a @ b).tolist()}, `b @ a` is {(b @ a).tolist()}. Only brackets may move: (AB)C = A(BC).")
-
-
-# ---- walk, questions, take away --------------------------------------------------------------------------------
+# ---- walk, questions, what to try, take away -------------------------------------------------------------------
 
 WAYS = {
-    "inner products": ops.matmul_by_loops,
-    "sum of outer products": ops.matmul_by_outer_products,
-    "combinations of columns": ops.matmul_by_columns,
-}
+    "inner": "inner products", "outer": "sum of outer products", "columns": "combinations of columns",
+    "manual": "the manual version",
+}  # fmt: skip
 
 
-def three_ways(A: Tensor, B: Tensor) -> None:
-    """One product seen as inner products, as a sum of outer products, and as combinations of columns."""
-    if A.dim() != 2 or B.dim() != 2 or A.shape[1] != len(B):
-        st.caption("For two matrices that fit: showing 2×3 times 3×2.")
-        A, B = torch.arange(1.0, 7).reshape(2, 3), torch.arange(1.0, 7).reshape(3, 2)
+def four_ways(operands: list[runs.Tensor]) -> None:
+    """One product as inner products, as a sum of outer products, as combinations of columns, and all products at once."""
+    if len(operands) != 2 or runs.misfit("mm", "", operands):
+        st.caption("These ways are of two matrices that fit: here the tutorial's.")
+        operands = runs.tutorials()
     with controls.row("way"):
-        way = controls.choice("way", "Seen as", tuple(WAYS))
-    scale, product = colour.signed(A, B), colour.signed(A @ B)
-    panels = {"A": scale, "B": scale, "column": scale, "row": scale, "C": product}
-    run = record(WAYS[way], A, B, panels=tuple(panels), reads=reads)
-    walk.show(run, panels, key=f"walk {way}")
+        way = controls.choice("way", "Seen as", WAYS)
+    steps, scales = draw.walk(way, *operands)
+    walk.show(steps, scales, key=f"walk {way}")
 
 
-def reads(now: Moment) -> dict[str, list[Index]]:
-    """The cells of A and B that the line with i, j and k reads."""
-    names = now.names
-    if "k" not in names or "j" not in names:
-        return {}
-    j, k = names["j"], names["k"]
-    if "i" in names:
-        return {"A": [(names["i"], k)], "B": [(k, j)]}
-    return {"A": [(i, k) for i in range(len(names["A"]))], "B": [(k, j)]}
-
-
-def questions(operation: str, equation: str, A: Tensor, B: Tensor, C: Tensor | None) -> list:
+def questions(run: runs.Run | None) -> list[Draw]:
     """Questions on what is on screen, and on shapes."""
 
-    def value(draw: random.Random) -> Question:
-        assert C is not None
-        cell = tuple(draw.randrange(n) for n in C.shape)
-        terms = terms_of(A, B, letters_of(operation, equation, A.dim(), B.dim()), cell)
-        total = " + ".join(f"{number(a)}·{number(b)}" for a, b in terms)
+    def value(pick: random.Random, run: runs.Run) -> Question:
+        cell = tuple(pick.randrange(n) for n in run.result.shape)
+        total = " + ".join("·".join(map(number, term)) for term in runs.terms(run, cell)[:12])
+        right = run.result[cell].item()
         return Question(
-            f"{OPERATIONS[operation]}: what is C{list(cell)}?", f"{C[cell].item():.4g}",
-            f"It is {total} = {number(C[cell].item())}.",
+            f"What is C{list(cell) if cell else ''}?", number(right, 4).replace("∞", "inf"), f"It is {total} = {number(right)}.",
+            tolerance=0 if runs.is_whole(right) else 0.01, covers=("C",),
         )  # fmt: skip
 
-    def shape(draw: random.Random) -> Question:
-        n, k, m, batch = (draw.randint(2, 5) for _ in range(4))
-        left, right = draw.choice(
-            (((n, k), (k, m)), ((n, k), (batch, k, m)), ((n, k), (k,)), ((batch, n, k), (k, m)), ((k,), (k, m)))
-        )
-        answer = tuple(torch.matmul(torch.zeros(left), torch.zeros(right)).shape)
+    def shape(pick: random.Random) -> Question:
+        left, right = pick.choice(runs.random_shapes(*(pick.randint(2, 5) for _ in range(4))))
+        inner = "the last but one of the right" if len(right) > 1 else "the only one of the right"
         return Question(
-            f"Which shape has matmul of {left} and {right}?", str(answer).replace(",)", ")"),
-            "The last dimension of the left meets the last but one of the right; batches broadcast; a vector's own dimension goes.",
+            f"Which shape has matmul of {left} and {right}?", str(runs.by_shapes("torch.matmul, @", left, right).shape),
+            f"The last dimension of the left meets {inner} and is summed. What stands ahead of two matrices broadcasts.", tolerance=0,
         )  # fmt: skip
 
-    def takes(draw: random.Random) -> Question:
-        left, right = draw.choice(
-            (((2, 3), (3, 2)), ((2, 3), (3,)), ((2, 3, 4), (2, 4, 5)), ((2, 3, 4), (4, 5)), ((4,), (4,)))
-        )
-        name = draw.choice(("torch.mm", "torch.matmul, @", "torch.bmm"))
-        said = refusal(ALL[name], torch.ones(left), torch.ones(right))
+    def takes(pick: random.Random) -> Question:
+        left, right = pick.choice(runs.TAKEN_OR_NOT)
+        found = runs.by_shapes(pick.choice(("torch.mm", "torch.matmul, @", "torch.bmm")), left, right)
+        why = f"It gives {found.shape}." if found.shape is not None else f"torch says “{found.words}”."
         return Question(
-            f"Does {name} take {left} and {right}?",
-            "yes" if said.startswith("shape") else "no",
-            f"It gives {said}.",
+            f"Does `{found.operation}` take {left} and {right}?",
+            "no" if found.shape is None else "yes",
+            why,
             ("yes", "no"),
         )
 
-    return [shape, takes] if C is None else [value, shape, takes]
+    return [*([partial(value, run=run)] if run else []), shape, takes]
 
 
-def take(operation: str, equation: str, A: Tensor, B: Tensor, C: Tensor) -> TakeAway:
+TRIES = (
+    Try("Batches", "shapes=batches&cell=3, 1, 1",
+        "A is one matrix, B five of them: A has no letter b, so every batch of C reads all of it. Point at A: in how many cells of C does it take part?"),
+    Try("A shape that mm takes and * refuses", "op=mul",
+        "`*` has no letter to sum: both tensors must have equal sizes, or 1, in each dimension. Read torch's words, then choose one of the two ways out."),
+    Try("A trace", "op=einsum&equation=ii->",
+        "The letter i stands twice in A: only cells with equal indices are read, and all are summed. Point at a cell off the diagonal. What would `ii->i` give?"),
+    Try("Three tensors", "op=einsum&equation=bi,ij,bj->b",
+        "One number for each b: a row of A, the whole of B, a row of D. Point at C, then at B: which letters does B lack, and over which does its gradient therefore sum?"),
+    Try("An equation that is refused", "op=einsum&equation=ik,kj->iq",
+        "No operand says how long q is. Read torch's words and take the equation that is offered: what does it do with j?"),
+)  # fmt: skip
+
+
+def take(run: runs.Run) -> TakeAway:
     """The product on screen as a script, and its tensors."""
-    given = f"({equation!r}, A, B)" if equation else "(A, B)"
-    function = getattr(ops, operation)
+    names = ", ".join(
+        ([repr(run.equation)] if run.operation == "einsum" else []) + [n for n in run.tensors if n != "C"]
+    )
+    inputs = {name: x for name, x in run.tensors.items() if name != "C"}
+    call = f"{run.operation}({names})"
     script = Script(
-        "Product", {"A": A, "B": B}, (function,), (f"C = {operation}{given}",), ("C",),
-        {"C": f"torch.{operation}{given}"},
-    )  # fmt: skip
-    return TakeAway(script, {"A": A, "B": B, "C": C})
+        f"C = {call}", inputs, (getattr(ops, run.operation),), (f"C = {call}",), ("C",), {"C": f"torch.{call}"}
+    )
+    return TakeAway(script, run.tensors)
 
 
 frame.page("products", lesson)

@@ -1,22 +1,36 @@
-"""The page on products shows what torch computes, and what torch and numpy refuse."""
+"""The page on products shows what torch computes, and what torch refuses, with a way out."""
 
-from itertools import product
+import json
 
-import numpy as np
 import pytest
 import torch
 
-from core.figures.products import Operand, goes_into, letters_of, linked, terms_of
-from core.ops import products as ops
-from tests.linking import partners, products_of
-from tests.pages.opening import boards, control, kept, open_page, panels, sound, words
+from core.experiments import products as runs
+from tests.pages.opening import boards, control, held, open_page, panels, settings, sound, tried, words
 
-PAIRS = {"matrices": "mm", "wider": "mm", "batches": "matmul", "bmm": "bmm", "vectors": "dot", "broadcast": "mul"}
+TYPED = {"a_from": "typed", "b_from": "typed"}
 
 
-@pytest.mark.parametrize("pair", PAIRS)
-def test_matmul_agrees_on_every_pair_of_shapes(pair):
-    assert "manual matmul agrees with torch" in words(open_page("products", shapes=pair))
+def mends(app):
+    """The buttons that mend a refusal."""
+    return [button for button in app.button if (button.key or "").startswith("mend")]
+
+
+@pytest.mark.parametrize(
+    ("operation", "shapes"), [("matmul", "batches"), ("bmm", "bmm"), ("dot", "vectors"), ("mul", "broadcast")]
+)
+def test_the_result_on_screen_is_torchs(operation, shapes):
+    app = open_page("products", op=operation, shapes=shapes)
+    assert torch.equal(held(app, "C"), getattr(torch, operation)(held(app, "A"), held(app, "B")))
+
+
+@pytest.mark.parametrize("equation", ["i,j->ij", "ii->i", "bi,ij,bj->b", "...ij->...ji"])
+def test_an_equation_of_the_readers_is_torchs(equation):
+    app = open_page("products", op="einsum", equation=equation)
+    shown = panels(app)
+    operands = [held(app, name) for name in runs.NAMES if name in shown]
+    assert len(operands) == runs.operands_named(equation)
+    assert torch.equal(held(app, "C"), torch.einsum(equation, *operands))
 
 
 def test_a_link_may_name_the_shapes_by_their_label():
@@ -24,120 +38,119 @@ def test_a_link_may_name_the_shapes_by_their_label():
     assert panels(app)["C"].cells.shape == (5, 3, 2)
 
 
-# ---- what hangs together ---------------------------------------------------------------------------------------
-
-CASES = [
-    ("matmul", "", (2, 3), (3, 2)), ("mm", "", (1, 4), (4, 1)), ("matmul", "", (3, 4), (5, 4, 2)),
-    ("matmul", "", (1, 2, 3), (4, 3, 2)), ("bmm", "", (2, 3, 4), (2, 4, 3)), ("matmul", "", (3, 4), (4,)),
-    ("matmul", "", (4,), (2, 4, 3)), ("dot", "", (4,), (4,)), ("mul", "", (3, 4), (4,)), ("mul", "", (3, 1), (1, 4)),
-    ("mul", "", (2, 1, 3), (4, 3)), ("einsum", "ik,jk->ij", (2, 3), (4, 3)), ("einsum", "i,j->ij", (3,), (2,)),
-    ("einsum", "ij,ij->", (2, 3), (2, 3)), ("einsum", "ij,j->i", (2, 3), (3,)),
-    ("einsum", "bij,bjk->bik", (2, 2, 3), (2, 3, 2)),
-]  # fmt: skip
-
-
-def shown(operation, equation, left, right):
-    """The page's board for two tensors of these shapes, and the product of the same with its graph."""
-    numbers = {
-        "a_from": "random",
-        "b_from": "random",
-        "a_shape": "x".join(map(str, left)),
-        "b_shape": "x".join(map(str, right)),
-    }
-    app = open_page("products", op=operation, **({"equation": equation} if equation else {}), **numbers)
-    A, B = (kept(app).own[f"good {name}"].double().requires_grad_() for name in "ab")
-    function = getattr(torch, operation)
-    return boards(app)["board"], A, B, function(equation, A, B) if equation else function(A, B)
-
-
-@pytest.mark.parametrize(("operation", "equation", "left", "right"), CASES)
-def test_a_cell_lights_up_what_a_gradient_reaches_and_an_operand_says_its_own(operation, equation, left, right):
-    board, A, B, C = shown(operation, equation, left, right)
-    for index in product(*map(range, C.shape)):
-        found = partners(board, "C", index)
-        grads = torch.autograd.grad(C[index], (A, B), retain_graph=True)
-        for name, x, grad in zip("AB", (A, B), grads, strict=True):
-            assert found[name] == {tuple(at) for at in grad.nonzero().tolist()}, (name, index, x.shape)
-        total = sum(A[a].item() * B[b].item() for a, b in products_of(board, "C", index, ["A", "B"]))
-        assert total == pytest.approx(C[index].item())
-    grad, _ = torch.autograd.grad(C.sum(), (A, B))
-    for index in product(*map(range, A.shape)):
-        assert sum(B[at].item() for at in partners(board, "A", index)["B"]) == pytest.approx(grad[index].item())
-
-
-@pytest.mark.parametrize(("operation", "equation", "left", "right"), CASES)
-def test_a_pinned_operand_pins_a_cell_that_it_goes_into(operation, equation, left, right):
-    A, B = torch.randn(left), torch.randn(right)
-    letters = letters_of(operation, equation, A.dim(), B.dim())
-    C = getattr(ops, operation)(*([equation] if equation else []), A, B)
-    operands = [Operand(n, at, tuple(x.shape)) for n, at, x in zip("ABC", letters, (A, B, C), strict=True)]
-    (a, _, c), _ = linked(*operands)
-    for index, said in zip(product(*map(range, A.shape)), goes_into(a, c), strict=True):
-        cell = tuple(int(n) for n in said.split(",")) if said else ()
-        assert A[index].item() in [left for left, _ in terms_of(A, B, letters, cell)], (index, cell)
-
-
 def test_the_tutorials_product_is_spelled():
     board = boards(open_page("products", cell="0,1"))["board"]
     assert board.pinned == ("C", (0, 1))
-    assert board.spelled["C"] == "`{at:C}` = {sum:A*B} = **{C}**"
-    A, B = torch.arange(1.0, 7).reshape(2, 3), torch.arange(1.0, 7).reshape(3, 2)
-    assert terms_of(A, B, letters_of("mm", "", 2, 2), (0, 1)) == [(1, 2), (2, 4), (3, 6)]
+    assert "{sum:A*B}" in board.spelled["C"]
+
+
+# ---- the reader's input ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("op", "a", "b"),
+    [
+        ("matmul", "[[16777217, 1]]", "[[1], [1]]"), ("matmul", "[[nan, inf]]", "[[0.0], [1.0]]"),
+        ("mul", "2.5", "[1.0, -0.0]"), ("mul", "[1, 2]", "[0.5, 2]"), ("dot", "[0.5]", "[4.0]"),
+        ("mm", "tensor([[60000., 1.]], dtype=torch.float16)", "tensor([[2.], [0.]], dtype=torch.float16)"),
+    ],
+)  # fmt: skip
+def test_what_torch_computes_is_shown_in_the_readers_dtype(op, a, b):
+    app = open_page("products", op=op, a=a, b=b, **TYPED)
+    inf, nan = torch.inf, torch.nan
+    A, B = (eval(t, {"tensor": torch.tensor, "torch": torch}) if "tensor" in t
+            else torch.tensor(eval(t, {"inf": inf, "nan": nan})) for t in (a, b))  # fmt: skip
+    theirs = getattr(torch, op)(A, B)
+    assert torch.equal(held(app, "C").double().nan_to_num(7), theirs.double().nan_to_num(7))
+    title = panels(app)["C"].figure.to_dict()["layout"]["title"]["text"]
+    assert theirs.dtype == torch.float32 or str(theirs.dtype).removeprefix("torch.") in title
+
+
+def test_large_integers_are_spelled_in_full():
+    app = open_page("products", a="[[16777217, 1]]", b="[[1], [1]]", **TYPED)
+    assert list(panels(app)["C"].cells.texts) == ["16777218"]
+
+
+def test_controls_of_the_example_are_gone_with_tensors_of_the_readers():
+    assert {"shapes", "seed"} <= set(settings(open_page("products")))
+    assert not {"shapes", "seed"} & set(settings(open_page("products", a="[[1.]]", b="[[2.]]", **TYPED)))
 
 
 # ---- refusals --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("op", ["mm", "bmm", "dot", "mul"])
-def test_a_refusal_is_torchs_keeps_the_inputs_and_offers_what_fits(op):
-    app = open_page("products", op=op, shapes="batches")
+@pytest.mark.parametrize(
+    "link",
+    [
+        {"op": "dot"}, {"op": "mul"}, {"op": "einsum", "equation": "ik,kj->iq"},
+        {"a": "[[1, 2]]", "b": "[[0.5], [2]]", **TYPED},
+        {"op": "einsum", "a": "[[1.0, 2.0]]", "b": "[[0.5], [2.0], [1.0]]", **TYPED},
+    ],
+    ids=json.dumps,
+)  # fmt: skip
+def test_a_refusal_keeps_the_inputs_and_the_tabs_and_every_way_out_leads_out(link):
+    app = open_page("products", **link)
+    assert {"A"} <= set(panels(app)) <= {"A", "B"}
+    assert {"Pitfalls", "Walk through", "Predict", "Take away"} <= {tab.label for tab in app.tabs}
+    words_of_torch = app.error[0].value
+    for number in range(len(mends(app))):
+        mended = open_page("products", **link)
+        assert mended.error[0].value == words_of_torch
+        sound(mends(mended)[number].click().run())
+        assert not mended.error, number
+        assert "C" in panels(mended)
+    assert mends(app)
+
+
+def test_the_words_are_those_of_the_call():
+    app = open_page("products", op="bmm", shapes="batches")
     with pytest.raises(RuntimeError) as refusal:
-        getattr(torch, op)(torch.ones(3, 4), torch.ones(5, 4, 2))
+        torch.bmm(torch.ones(3, 4), torch.ones(5, 4, 2))
     assert str(refusal.value).splitlines()[0] in app.error[0].value
-    assert set(panels(app)) == {"A", "B"}
-    assert "Pitfalls" in [tab.label for tab in app.tabs]
-    offered = next(button for button in app.button if button.label.startswith("Take shapes"))
-    sound(offered.click().run())
-    assert not app.error
-    assert "C" in panels(app)
 
 
 def test_another_operation_is_offered_for_the_same_shapes():
     app = open_page("products", op="dot")
-    sound(next(button for button in app.button if button.label.startswith("Take matmul")).click().run())
+    sound(mends(app)[0].click().run())
     assert control(app, "op").value == "matmul"
-    assert "agrees with torch" in words(app)
+    assert torch.equal(held(app, "C"), held(app, "A") @ held(app, "B"))
 
 
-def test_the_readers_dtype_is_kept():
-    typed = {"a_from": "typed", "b_from": "typed"}
-    app = open_page("products", a="[[16777217, 1]]", b="[[1], [1]]", **typed)
-    assert panels(app)["C"].cells.values.tolist() == [[16777218]]
-    mixed = open_page("products", a="[[1, 2]]", b="[[0.5], [2]]", **typed)
-    assert "both are float32 here" in words(mixed)
-
-
-def test_which_operations_take_the_shapes_is_what_torch_and_numpy_do():
-    text = words(open_page("products", shapes="broadcast"))
-    a, b = torch.ones(3, 4), torch.ones(4)
+def test_which_operations_take_the_tensors_is_what_torch_and_numpy_do():
+    text = words(open_page("products", shapes="broadcast", takes="true"))
     with pytest.raises(RuntimeError) as refused:
-        torch.mm(a, b)
+        torch.mm(torch.ones(3, 4), torch.ones(4))
     assert str(refused.value).splitlines()[0][:100] in text
-    assert f"| `np.dot` | **{'×'.join(map(str, np.dot(a.numpy(), b.numpy()).shape))}**" in text
+    assert sum(line.startswith("| `") for line in text.splitlines()) == len(runs.ALL)
 
 
-@pytest.mark.parametrize("equation", ["ik,kj->ij", "ij,ij->", "i,j->ij"])
-def test_einsum_agrees_or_refuses(equation):
-    app = open_page("products", op="einsum", equation=equation)
-    assert "manual einsum agrees with torch" in words(app) or app.error
+# ---- what stands below -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("way", ["inner products", "sum of outer products", "combinations of columns"])
-def test_three_ways_walk_to_the_same_product(way):
-    open_page("products", tab="Walk through", way=way)
+def test_each_link_to_try_shows_what_it_says():
+    batches, star, trace, three, refused = (tried("products", number) for number in range(5))
+    assert panels(batches)["A"].cells.shape == (3, 4)
+    assert panels(batches)["C"].cells.shape == (5, 3, 2)
+    assert star.error
+    assert len(mends(star)) == 2
+    assert held(trace, "C").tolist() == [held(trace, "A").trace().item()]
+    assert held(three, "C").shape == held(three, "A").shape[:1]
+    assert len(mends(refused)) == 1
 
 
-@pytest.mark.parametrize("op", ["matmul", "dot"])
-def test_the_questions_and_the_script_of_what_is_on_screen_open(op):
-    for tab in ("Predict", "Take away"):
-        open_page("products", tab=tab, op=op, shapes="vectors")
+def test_the_walk_is_of_the_tutorials_matrices_where_the_readers_do_not_fit():
+    open_page("products", tab="Walk through", op="einsum", equation="ii->", way="manual")
+
+
+@pytest.mark.parametrize("link", [{"shapes": "vectors", "op": "dot"}, {"op": "bmm"}])
+def test_questions_and_script_are_there_for_a_number_and_under_a_refusal(link):
+    app = open_page("products", tab="Predict", **link)
+    assert len([button for button in app.button if button.label == "Commit"]) == (2 if "shapes" not in link else 3)
+    open_page("products", tab="Take away", **link)
+
+
+def test_a_wrong_value_close_to_the_right_one_does_not_pass():
+    app = open_page("products", tab="Predict", a="[[1000, 1]]", b="[[1], [1]]", **TYPED)
+    app.text_input(key="answer products 0 0 given").set_value("1002")
+    sound(next(button for button in app.button if button.label == "Commit").click().run())
+    assert not app.success

@@ -1,0 +1,1 @@
+"""What the page on batch norm says below its pictures."""

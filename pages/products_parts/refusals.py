@@ -1,0 +1,79 @@
+"""What a product refuses: torch's words, the reason in ours, and what would fit, in one click."""
+
+from functools import partial
+
+import streamlit as st
+
+from core.experiments import products as runs
+from core.figures import products as draw
+from core.ui import board, controls, frame, tensor_input, words
+
+SHAPES = {
+    "matrices": "2×3 times 3×2, the tutorial's", "wider": "3×4 times 4×2", "batches": "3×4 times 5×4×2, batches",
+    "bmm": "2×3×4 times 2×4×3, bmm", "broadcast": "3×4 by 4, broadcast", "vectors": "4 by 4, two vectors",
+}  # fmt: skip
+OPERATIONS = {"matmul": "matmul (@)", "mm": "mm", "bmm": "bmm", "dot": "dot", "mul": "mul (*)", "einsum": "einsum"}
+HEIGHT = 350  # pixels of the pictures
+
+WHY = {
+    "dtype": "A is {given}, the last operand {other}. `*` turns both into one dtype first; what sums products does not, and takes no flags.",
+    "rank": "{name} has {given:|dimension|dimensions}, and {other:|is|are} needed here.",
+    "inner": "The last dimension of A, {given}, meets the one of B, {other}, that is summed with it: both carry the letter k and must be equally long.",
+    "batch": "Ahead of the matrices A has {given} and B {other}: bmm wants one batch size for both, and matmul at least such as broadcast.",
+    "broadcast": "Aligned at their last dimension, {given} and {other} differ somewhere, and neither has size 1 there.",
+    "sign": "`{name}` is no letter: a dimension is named by one letter, or several by `...`",
+    "many": "The equation names {given:|operand|operands}, and {other:|is|are} given: this page takes up to three.",
+    "count": "The equation gives {name} {given:|letter|letters}, and {name} has {other:|dimension|dimensions}: one letter names one dimension.",
+    "size": "The letter {name} stands for {given} cells at one place and for {other} at another: one letter has one size.",
+    "twice": "The letter {name} stands twice after the arrow: the result has one dimension for each letter.",
+    "nowhere": "The letter {name} stands after the arrow and in no operand: nothing says how long that dimension is.",
+    "other": "",
+}
+
+
+def refused(operation: str, equation: str, operands: list[runs.Tensor], misfit: runs.Misfit) -> None:
+    """torch's words, the operands as they are, and what would fit, in one click each."""
+    called = f"`torch.{operation}`" if misfit.by == "torch" else f"torch takes it, and {misfit.by} of {operation}"
+    mends = {}
+    examples = {f"{name.lower()}_from": "example" for name in runs.NAMES[: len(operands)]}
+    if misfit.kind == "dtype":
+        mends["Give them one dtype"] = partial(hold, operands)
+    elif operation == "einsum":
+        if (mended := runs.repaired(equation)) != equation:
+            mends[f"Take `{mended}`"] = partial(put, equation=mended)
+        else:
+            mends["Take tensors that fit the equation"] = partial(put, **examples)
+    else:
+        if other := runs.operation_for(operands):
+            mends[f"Take {OPERATIONS[other]} for these shapes"] = partial(put, op=other)
+        if fits := runs.pair_for(operation):
+            mends[f"Take shapes that fit: {SHAPES[fits]}"] = partial(put, shapes=fits, **examples)
+    frame.refused(f"{called}: {misfit.words}", words.say(WHY[misfit.kind], misfit), mends)
+    board.show(*[part for p in draw.inputs(operands) for part in (p, "and")][:-1], height=HEIGHT)
+
+
+def put(**settings: str) -> None:
+    """Put the page's controls where a button says; called before they are drawn."""
+    st.session_state.update(settings)
+
+
+def hold(operands: list[runs.Tensor]) -> None:
+    """Make the operands, in one dtype, the reader's."""
+    for name, x in zip(runs.NAMES, runs.one_dtype(operands), strict=False):
+        tensor_input.hold(name.lower(), x)
+
+
+def which_take(operands: list[runs.Tensor]) -> None:
+    """Which operations take these two shapes, tried now, with torch's and numpy's own refusals."""
+    part = controls.expander("takes", "Which operations take these two tensors?")
+    if part.open:
+        rows = [
+            f"| `{a.operation}` | {'' if a.shape is None else words.spelled(a.shape)} | "
+            + (
+                f":red-badge[refuses] {a.words[:110].replace('|', '/')} |"
+                if a.shape is None
+                else ":green-badge[takes them] |"
+            )
+            for a in runs.answers(*operands)
+        ]
+        part.markdown("\n".join(["| | gives the shape | |", "|---|---|---|", *rows]))
