@@ -4,13 +4,16 @@ import numpy as np
 import pytest
 import torch
 
+from core.experiments.chain import large
+from core.experiments.chain.claims import moved
 from core.experiments.chain.operations import OPERATIONS, default_step
 from core.experiments.chain.presets import PRESETS
 from core.experiments.chain.run import run_chain
-from core.experiments.chain.text import format_chain, format_step, start_tensor
+from core.experiments.chain.text import format_chain, format_step, parse_chain, start_tensor
 from core.experiments.layout.rule import Layout
+from pages.layout_parts.cost import walked
 from tests import linking
-from tests.pages.opening import boards, charts, control, open_page, panels, ran_alone, sound, words
+from tests.pages.opening import boards, charts, control, open_page, panels, ran_alone, sound, tried, words
 
 
 def preset_link(preset):
@@ -271,3 +274,40 @@ def test_a_question_is_answered_by_the_real_tensor():
     app.text_input(key="answer layout 0 0 given").set_value(f"{answer:g}")
     sound(next(b for b in app.button if b.label == "Commit").click().run())
     assert any("Right" in message.value for message in app.success)
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_the_links_to_try_show_what_they_are_for(number):
+    app = tried("layout", number)
+    assert "our reasoning agrees with torch" in words(app)
+
+
+@pytest.mark.parametrize(
+    ("chain", "shape"), [("transpose(0,1)>view(12)", "3,4"), ("view(2,4,2,3)>transpose(1,2)>view(2,4,6)", "2,4,6")]
+)
+def test_each_mend_of_a_refused_step_lets_the_chain_go_on_and_says_what_it_copies(chain, shape):
+    asked = {"shape": shape, "dtype": "float32", "fill": "arange"}
+    for label in [
+        b.label for b in open_page("layout", chain=chain, **asked).button if (b.key or "").startswith("mend")
+    ]:
+        app = open_page("layout", chain=chain, **asked)
+        sound(next(b for b in app.button if b.label == label).click().run())
+        assert not app.error, label
+        made = run_chain(start_tensor(tuple(map(int, shape.split(",")))), parse_chain(control(app, "chain").value))
+        assert all(stage.tensor is not None for stage in made)
+        copied = moved(list(made)).bytes
+        assert (f"copies {copied} bytes" if copied else "copies nothing") in label
+
+
+def test_a_line_of_python_is_read_as_a_chain():
+    app = open_page("layout", shape="2,3,4", chain="x.transpose(1, 2).contiguous().view(2, -1)[:, ::2]")
+    assert "our reasoning agrees with torch" in words(app)
+    assert "(2, 6) | (12, 2)" in words(app)
+
+
+def test_equal_strides_and_a_busy_machine_give_no_verdict():
+    def found(*ratios, stride=(1, 4)):
+        return large.Walked((4, 4), stride, (4, 1), tuple(map(float, ratios)), (1.0,) * len(ratios))
+
+    said = {walked(found(*r)) for r in ((2, 2.1, 2.2), (0.5, 0.6, 0.7), (0.9, 1, 1.1), (1, 2, 5))}
+    assert len(said | {walked(found(1, 2, 5, stride=(4, 1)))}) == 5
