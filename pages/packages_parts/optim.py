@@ -33,7 +33,7 @@ def optim_part(topic: Topic) -> None:
     """Paths of four optimisers on one surface."""
     how, start, steps = choose()
     run = descent.run(how, start)
-    st.markdown("**Look first** at the paths, which all begin in the ring: who goes straight down, who swings to and fro, and who is still far from the lowest place at the end?")
+    st.markdown("**Look first** at the paths, which all begin in the ring: who goes straight down, who swings to and fro, who is slow?")
     pictures = st.container()
     with controls.row("watch"):
         watch = NAMES.index(controls.choice("watch", "Spell out a step of", {name: name for name in NAMES}, "Adam"))
@@ -71,7 +71,7 @@ def choose_rate(name: str, surface: str, default: float) -> float:
     """An optimiser's lr. Rosenbrock's walls are so steep that its rates are kept apart from the other surfaces'."""
     key = f"lr_{name.lower()}" + ("_steep" if surface == STEEP else "")
     first = STEEP_DEFAULTS.get(name, default) if surface == STEEP else default
-    return float(controls.stops(key, f"lr of {name}", RATES, first, format=lambda v: f"{v:g}", width=NARROW))
+    return float(controls.stops(key, f"lr of {name}", RATES, first, format=lambda v: f"{v:g}", width=126))
 
 
 def choose_matrix() -> tuple[float, ...]:

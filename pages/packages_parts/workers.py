@@ -51,7 +51,7 @@ def show_seeds(seed: int) -> None:
     if not drawn:
         return
     board.show(*(draw.seeds(each, SOURCES[each.source]) for each in drawn), name="seeds", spelled={each.source: f"{{note:{each.source}}}" for each in drawn})
-    st.markdown("Each row is one worker in one epoch, epoch by epoch; equal numbers have one colour.")
+    st.markdown("Each row is one worker in one epoch: *e1 w0* is worker 0 in epoch 1. Equal numbers have one colour.")
     st.markdown("\n".join(f"- `{SOURCES[each.source]}`: {words.say(verdict(each), each)}" for each in drawn))
     st.markdown(
         "torch seeds three generators in each worker, anew in each epoch: its own, Python's `random`, and numpy's global one. A generator that the Dataset holds "
