@@ -8,14 +8,15 @@ import torch
 from core.experiments import loading
 from core.experiments.loading import Batch, Loaded, Loading, Slot, Workers
 from core.experiments.worker_seeds import BELOW, Drawn
-from core.figures import colour
-from core.figures.board import Cells, Panel, Relation
+from core.figures import board, colour
+from core.figures.board import Cells, Panel, Relation, with_row_names
 from core.figures.gallery import panel
 from core.figures.heatmap import Outline, Picture
 from core.figures.lanes import Busy, boxes, lanes
 from core.figures.numbers import number
 
 ROOM, TALLEST = 560, 240  # pixels for the epochs' cells
+SEED_CELL, SEED_MARGIN = 24, 46  # pixels
 Place = tuple[int, int]  # epoch, batch
 
 
@@ -106,7 +107,7 @@ def _lane(slot: Slot) -> str:
     return "training" if slot.worker is None else f"worker {slot.worker}"
 
 
-def seeds(drawn: Drawn, title: str) -> Picture:
+def seeds(drawn: Drawn, title: str) -> Panel:
     """The numbers that one source gave, a row for each worker of each epoch; equal numbers have one colour."""
     table = torch.tensor(drawn.numbers, dtype=torch.float32)
     notes = [
@@ -115,10 +116,11 @@ def seeds(drawn: Drawn, title: str) -> Picture:
         for row, (epoch, worker) in enumerate(drawn.rows)
         for i, n in enumerate(drawn.numbers[row])
     ]  # fmt: skip
-    return Picture(
+    picture = Picture(
         drawn.source, table, colour.identity(BELOW), title, texts=[f"{n:g}" for n in table.flatten().tolist()],
-        axes="row i", notes=notes, side=24,
+        axes="row i", notes=notes,
     )  # fmt: skip
+    return with_row_names(board.panel(picture, SEED_CELL), [f"e{e} w{w}" for e, w in drawn.rows], SEED_MARGIN)
 
 
 def _elsewhere(drawn: Drawn, row: int) -> str:

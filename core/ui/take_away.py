@@ -1,6 +1,7 @@
 """Take away: a script and a notebook that make the numbers on screen, the tensors, and the pictures."""
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -30,8 +31,8 @@ def of(
     names = list(inspect.signature(operator.manual).parameters)
     given = dict(zip(names, call.args, strict=False)) | dict(call.kwargs)
     inputs = {name: value for name, value in given.items() if isinstance(value, torch.Tensor)}
-    written = [name if name in inputs else repr(given[name]) for name in names[: len(call.args)]]
-    written += [f"{name}={name if name in inputs else repr(value)}" for name, value in call.kwargs.items()]
+    written = [name if name in inputs else code_of(given[name]) for name in names[: len(call.args)]]
+    written += [f"{name}={name if name in inputs else code_of(value)}" for name, value in call.kwargs.items()]
     arguments = ", ".join(written)
     script = Script(
         title=title, inputs=inputs, functions=(operator.manual,), results=("output",), seed=seed,
@@ -39,6 +40,12 @@ def of(
         reference={"output": f"{operator.mirrors}({arguments})"},
     )  # fmt: skip
     return TakeAway(script, tensors)
+
+
+def code_of(value: object) -> str:
+    """A value as a script writes it."""
+    bare = isinstance(value, float) and not math.isfinite(value)  # Python has no literal for those
+    return f'float("{value}")' if bare else repr(value)
 
 
 def show(page: str, take: TakeAway) -> None:
