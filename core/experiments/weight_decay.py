@@ -115,6 +115,7 @@ def gradient_at(w: Tensor, b: Tensor, setting: Setting) -> Tensor:
     return gradient
 
 
+@lru_cache(maxsize=256)
 def stable_rate(lambd: float, setting: Setting) -> float:
     """2 / the largest curvature of the loss with its penalty: with a larger learning rate SGD diverges."""
     X, n = setting.data.X, setting.n_train
