@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from core.data import mnist
 from core.ops import init
 
-SIZES = (784, 256, 10)
+SIZES = INPUTS, HIDDEN, CLASSES = 784, 256, 10
 
 
 @dataclass(frozen=True)
@@ -171,6 +171,16 @@ class Progress:
     loss: float  # of this step's batch, before the step
     train_accuracy: float | None  # None between measurements
     test_accuracy: float | None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Accuracies of the network by hand and of torch.nn's after a step."""
+
+    step: int
+    train: float
+    test: float
+    test_of_torch: float
 
 
 def steps_per_epoch(samples: int, batch_size: int) -> int:

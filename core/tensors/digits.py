@@ -9,12 +9,15 @@ MIDDLE = 14  # row and column, from 0, of the pixel at which MNIST's digits have
 INK = 0.1  # what is darker is background
 
 
+def are_bytes(image: Tensor) -> bool:
+    """Whether pixels count as running from 0 to 255: bytes do, and numbers that go above 1."""
+    return image.dtype == torch.uint8 or bool((image.float() > 1).any())
+
+
 def as_shares(image: Tensor) -> Tensor:
-    """Pixels (H, W) as float32 from 0 to 1: bytes, or numbers that go above 1, are divided by 255, the rest is cut."""
+    """Pixels (H, W) as float32 from 0 to 1: those from 0 to 255 are divided by 255, what is beyond is cut."""
     values = image.float()
-    if image.dtype == torch.uint8 or (values > 1).any():
-        values = values / 255
-    return values.clamp(0, 1)
+    return (values / 255 if are_bytes(image) else values).clamp(0, 1)
 
 
 def padded(image: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 
 from core.experiments import mlp
-from core.experiments.mlp import Parameters, Progress
+from core.experiments.mlp import Measured, Parameters, Progress
 from core.ops.threads import settle_thread
 from core.timing.job import Job, State
 from core.ui import controls
@@ -56,16 +56,6 @@ class Pair:
 
     ours: Progress
     theirs: Progress
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Accuracies of both networks after a step."""
-
-    step: int
-    train: float
-    test: float
-    test_of_torch: float
 
 
 @dataclass
