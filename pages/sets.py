@@ -1,248 +1,192 @@
-"""Sets and unique: what a set does with items, and how unique sorts, compares neighbours, counts and maps back."""
+"""Sets and unique: how unique sorts, compares neighbours, counts and maps back, and where a set puts its items."""
 
 import random
-from collections.abc import Sequence
+from functools import partial
 
-import numpy as np
 import streamlit as st
-import torch
-from torch import Tensor
 
-from core.experiments import sets as study
-from core.figures import colour
-from core.figures.board import Relation
-from core.figures.heatmap import Picture
-from core.figures.walk import record
-from core.ops import sets as ops
+from core.experiments import sets as runs
+from core.figures import sets as draw
 from core.ops.operator import Call
+from core.ops.sets import unique
 from core.tensors.limits import Limits
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import board, check, controls, frame, tensor_input, walk
+from core.ui import board, check, controls, frame, tensor_input, walk, words
 from core.ui.board import Words
-from core.ui.frame import Pitfall
-from core.ui.predict import Question
+from core.ui.frame import Pitfall, Try
+from core.ui.predict import Draw, Question
 from core.ui.take_away import TakeAway
 
-TUTORIAL, SCATTERED, HASHES = "tutorial", "scattered", "hashes"
-NAMES = {TUTORIAL: "the tutorial's", SCATTERED: "not in order", HASHES: "one slot for all"}
-EXAMPLES = {TUTORIAL: [1, 2, 3, 2, 6, 7, 8, 7], SCATTERED: [5, 64, 33, 7, 5, 64, 33], HASHES: [64, 0, 32, 8, 0, 64]}
-LIMITS = Limits(ranks=(1,), max_side=1000, max_elements=1000, integers_only=True, low=-999, high=999)
-WINDOW = 24  # cells of a row: of a longer one those around the picked item are shown
-LARGEST, ROOM = 34, 900  # pixels of a cell, and of a line of pictures
+NAMES = {runs.SCATTERED: "not in order", runs.TUTORIAL: "the tutorial's", runs.HASHES: "all meet at slot 0"}
+LIMITS = Limits(ranks=(1, 2, 3), max_side=1000, max_elements=1000, allow_nonfinite=True)
+ASKED = {"return_inverse": True, "return_counts": True}
 
 
 def lesson(topic: Topic) -> None:
     """The page between its title and its tabs."""
-    row = controls.main()
+    row, more = controls.main(), controls.more()
     with row:
-        name = controls.choice("example", "Example", NAMES)
-    with controls.more():
-        x = tensor_input.tensor("x", "Items", torch.tensor(EXAMPLES[name]), LIMITS)
+        own = tensor_input.source("x") != "example"
+        name = runs.SCATTERED if own else controls.choice("example", "Example", NAMES)
+    with more:
+        x = tensor_input.tensor("x", "Items", runs.torch.tensor(runs.EXAMPLES[name]), LIMITS)
     with row:
-        cell = controls.cell("cell", "Picked item", x.shape) or (0,)
-    items = x.tolist()
-    found, steps = study.set_order(items), ops.unique_steps(x)
-    show(x, steps, found, cell[0])
-    check.show(topic.operators[0], Call((x,), {"return_inverse": True, "return_counts": True}))
+        picked = (controls.cell("cell", "Picked item", (x.numel(),)) or (0,))[0]
+    run = runs.run(x)
+    if x.dim() > 1:
+        st.caption("unique and set know no rows here: they read all numbers one after another.")
+    show(run, picked)
+    check.show(topic.operators[0], Call((x,), ASKED))
     frame.below(
         topic,
-        pitfalls=[sorts(items, found), *map(frame.claimed, study.CLAIMS[1:]), *pitfalls(x)],
-        walk=lambda: walk_unique(x[:WINDOW]),
-        questions=questions(x, found, steps),
-        take=lambda: take(x, steps),
+        pitfalls=pitfalls(x, run),
+        walk=partial(line_by_line, run),
+        questions=questions(run),
+        tries=TRIES,
+        take=partial(take, x),
     )
 
 
-def sorts(items: list, found: study.SetOrder) -> Pitfall:
-    """Items that happen to come out sorted would bear the claim out: one counterexample refutes it."""
-    shown = EXAMPLES[SCATTERED] if found.is_sorted or len(items) > WINDOW else items
-    claim = study.set_sorts(shown)
-    return Pitfall(claim.says, lambda: frame.show_claim(claim))
-
-
-# ---- the pictures ----------------------------------------------------------------------------------------------
-
-
-def show(x: Tensor, steps: ops.UniqueSteps, found: study.SetOrder, picked: int) -> None:
-    """Items, sorted items, first of each run, unique values, counts and inverse; and the set's walk over its table.
-
-    An item hangs together with its place once sorted ("n s"), with its unique value ("n u") and with its place in the
-    set's walk ("n w").
-    """
-    walked = torch.tensor(found.order)
-    places = {item: place for place, item in enumerate(found.order)}
-    at = torch.tensor([places[value] for value in steps.output.tolist()])  # (u,) in the walk
-    where = {
-        "n": picked, "s": int((steps.order == picked).nonzero()[0, 0]), "u": int(steps.inverse[picked]),
-        "w": int(at[steps.inverse[picked]]),
-    }  # fmt: skip
-    values, flags, said = colour.signed(x), colour.magnitude(torch.ones(1)), notes(x, steps, found)
-    firsts = steps.order[steps.is_first]  # (u,) the first item with each value
-    of_walk = torch.empty_like(firsts)
-    of_walk[at] = firsts
-
-    def row(name: str, letter: str, numbers: Tensor, scale: colour.Scale, title: str, items: Tensor) -> Picture:
-        """The part of a row that holds the picked item, and the item that a pin of each cell picks."""
-        start = min(where[letter] // WINDOW * WINDOW, max(len(numbers) - WINDOW, 0))
-        part = slice(start, start + WINDOW)
-        cut = f", {start} to {min(part.stop, len(numbers)) - 1} of {len(numbers)}" if len(numbers) > WINDOW else ""
-        return Picture(
-            name, numbers[part], scale, title + cut, axes=letter, origin=(0, start), notes=said[letter][part],
-            picks=list(map(str, items[part].tolist())),
-        )  # fmt: skip
-
-    pictures = [
-        row("x", "n", x, values, "items, in the order given", torch.arange(len(x))),
-        row("sorted", "s", steps.sorted, values, "sorted", steps.order),
-        row("first", "s", steps.is_first.int(), flags, "1: differs from its left neighbour", steps.order),
-        row("unique", "u", steps.output, values, "unique", firsts),
-        row("counts", "u", steps.counts, colour.magnitude(steps.counts), "counts", firsts),
-        row(
-            "inverse",
-            "n",
-            steps.inverse,
-            colour.identity(len(steps.output)),
-            "inverse: place in unique",
-            torch.arange(len(x)),
-        ),
-        row("walk", "w", walked, values, "the set, as it is walked", of_walk),
-        row(
-            "slots",
-            "w",
-            torch.tensor(found.slots),
-            colour.identity(found.table_size),
-            f"hash mod {found.table_size}",
-            of_walk,
-        ),
-    ]
+def show(run: runs.Run, picked: int) -> None:
+    """unique's rows, and below them the set's table with its walk."""
+    p = draw.pictures(run, picked)
+    order = "ascending here" if run.walk.is_sorted else "not ascending here"
+    above = "unique sorts the items, keeps each that differs from its left neighbour, counts, and says where each item went."
+    below = f"A set puts each item at slot hash(item) mod {run.walk.table_size}, or near it. Its order is that of the slots: {order}."
+    starts = {"x": Words(above), "table": Words(below)}
     board.show(
-        *pictures[:6], Words(walk_said(found)), *pictures[6:],
-        links=[
-            Relation("n s", table(steps.order, torch.arange(len(x)))), Relation("n u", table(torch.arange(len(x)), steps.inverse)),
-            Relation("u w", table(torch.arange(len(at)), at)),
-        ],
-        spelled={picture.name: f"{{note:{picture.name}}}" for picture in pictures},
-        picks=dict.fromkeys((picture.name for picture in pictures), "cell"), pinned=("x", (picked,)), cell=side(len(x)),
+        *(part for name in p for part in ([starts[name]] if name in starts else []) + [p[name]]),
+        links=draw.ties(run), spelled={name: f"{{note:{name}}}" for name in p}, picks=dict.fromkeys(p, "cell"),
+        pinned=("x", (picked,)), cell=draw.side(len(run.items)),
     )  # fmt: skip
 
 
-def table(left: Tensor, right: Tensor) -> np.ndarray:
-    """Pairs of indices, one a row."""
-    return torch.stack([left, right], 1).numpy()
+# ---- pitfalls --------------------------------------------------------------------------------------------------
 
 
-def side(count: int) -> int:
-    """Pixels of a cell with which as many rows as can be read stand beside each other."""
-    count = min(count, WINDOW)
-    beside = 3 if count <= 8 else 2 if count <= 14 else 1
-    return min(LARGEST, (ROOM // beside - 32) // count)
-
-
-def notes(x: Tensor, steps: ops.UniqueSteps, found: study.SetOrder) -> dict[str, list[str]]:
-    """What is to be said of each item, each sorted place, each unique value and each place of the set's walk."""
-    items, order, inverse = x.tolist(), steps.order.tolist(), steps.inverse.tolist()
-    values, counts, stands = steps.output.tolist(), steps.counts.tolist(), steps.order.argsort().tolist()
-    having: list[list[int]] = [[] for _ in values]
-    for item, value in enumerate(inverse):
-        having[value].append(item)
-    often = ["once" if n == 1 else f"{n} times" for n in counts]
-    return {
-        "n": [f"Item {i} is {item}: sorted it stands at {stands[i]}; `unique[inverse[{i}]]` = `unique[{u}]` = **{item}**, which occurs {often[u]}."
-              for i, (item, u) in enumerate(zip(items, inverse, strict=True))],
-        "s": [f"`sorted[{s}]` = **{items[i]}** is item {i}. " + ("It equals its left neighbour: it is not a new value."
-              if not first else "It differs from its left neighbour: it is the first of its value." if s else "Nothing stands left of it: it is the first of its value.")
-              for s, (i, first) in enumerate(zip(order, steps.is_first.tolist(), strict=True))],
-        "u": [f"`unique[{u}]` = **{value}** occurs {often[u]}: `inverse` is {u} at {some(having[u])}." for u, value in enumerate(values)],
-        "w": [f"`hash({item})` = {h}, and {h} mod {found.table_size} = **{slot}**: the slot at which {item} is first looked for."
-              for item, h, slot in zip(found.order, found.hashes, found.slots, strict=True)],
-    }  # fmt: skip
-
-
-def some(numbers: Sequence[object]) -> str:
-    """Numbers in a sentence, the first of many."""
-    return ", ".join(map(str, numbers[:12])) + (f" and {len(numbers) - 12} more" if len(numbers) > 12 else "")
-
-
-def walk_said(found: study.SetOrder) -> str:
-    """The order in which Python walks a set of the items."""
-    said = "happens to be sorted" if found.is_sorted else "is not sorted"
+def pitfalls(x: runs.Tensor, run: runs.Run) -> tuple[Pitfall, ...]:
+    """What people believe of sets and of unique, the tutorial's words first."""
     return (
-        f"list(set(items)) {said}. The set is a table of {found.table_size} slots: an item is first looked for at "
-        f"hash(item) mod {found.table_size}, and the walk follows the slots."
+        Pitfall("A set removes duplicates and sorts, as the tutorial has it", partial(runs.set_sorts, run.items), sorts),
+        Pitfall(
+            "Whole numbers are their own hash, so that a set of them is sorted", runs.whole_numbers_and_their_hashes,
+            "hash(7) is {seven}, but hash(−1) is {minus_one}, the same as hash(−2), for −1 means an error inside Python; and hash(2⁶¹ − 1) is {large}. "
+            "Nor does an own hash sort: what counts is the slot, the hash modulo the size of the table. The set of 8 and 1 has {table_size} slots, 8 lies at slot 0, and it is walked as {pair}.",
+        ),
+        Pitfall("list(set(items)) keeps the order in which the items first came", partial(runs.orders, x), keeps),
+        Pitfall("`torch.unique(sorted=False)` keeps the order of first appearance", partial(runs.orders, x), loose),
+        Pitfall(
+            "A set of tensors drops the equal ones", runs.set_of_tensors,
+            "For two tensors of the number 1, `a == b` is {equal}, but their hashes are not the same: a tensor's hash is that of the object. A set of both holds **{in_set:|tensor|tensors}**; "
+            "a set of their `.item()`s holds {numbers_in_set:|number|numbers}, and torch.unique of both stacked finds {by_unique:|value|values}.",
+        ),
+        Pitfall(
+            "NaN counts as one value", runs.nan_is_one_value,
+            "Only for numpy. Of two NaNs a set keeps **{in_set}**, torch.unique **{by_torch}** and numpy.unique **{by_numpy}**: NaN equals nothing, itself included. A set that is given the same "
+            "object twice keeps {same_object}, since it asks first whether it is that object.",
+        ),
+    )  # fmt: skip
+
+
+def sorts(found: runs.Sorts) -> str:
+    """Items that happen to come out ascending do not bear the claim out."""
+    counter = "{counter} come out as **{counter_order}**."
+    if found.is_sorted:
+        return (
+            "Duplicates go. That these items come out ascending, as {order}, is chance: their slots among {table_size} happen to ascend. "
+            + counter
+        )
+    return "Duplicates go, but nothing is sorted: `list(set(items))` is **{order}**, the order of the slots in a table of {table_size}. `sorted(set(items))` sorts."
+
+
+def keeps(found: runs.Orders) -> str:
+    """Whether the set's order is that of first appearance hangs on the items."""
+    rest = " To drop duplicates and keep the order, ask a dictionary, which keeps it: `list(dict.fromkeys(items))` is {by_first}."
+    if found.set_keeps:
+        return (
+            "With these items it does, by chance of their slots: {by_set}. Put them in another order, and the set's walk hardly changes."
+            + rest
+        )
+    return "It is {by_set}: the order of the slots." + rest
+
+
+def loose(found: runs.Orders) -> str:
+    """Whether torch's order is that of first appearance hangs on the items too."""
+    promise = " `sorted=False` promises no order at all, which leaves torch free to choose the fastest way."
+    if found.torch_keeps:
+        return (
+            "With these items torch gives {by_torch}, which is that order, by chance. Of {counter} it makes **{counter_torch}**."
+            + promise
+        )
+    return (
+        "torch gives **{by_torch}**"
+        + (", ascending all the same" if found.torch_sorts else "")
+        + "; the order of first appearance is {by_first}."
+        + promise
     )
 
 
-def walk_unique(x: Tensor) -> None:
-    """unique line by line: sort, compare with the left neighbour, count, map back."""
-    panels = ("items", "order", "ordered", "is_first", "place", "inverse", "counts")
-    steps = record(ops.unique_steps, x, panels=panels)
-    places, flags = colour.identity(len(x)), colour.magnitude(torch.ones(1))
-    scales = dict.fromkeys(panels, places) | {"items": colour.signed(x), "ordered": colour.signed(x), "is_first": flags}
+# ---- walk, questions, what to try, take away -------------------------------------------------------------------
+
+
+def line_by_line(run: runs.Run) -> None:
+    """unique, which is written as it is told: sort, compare with the left neighbour, count, map back."""
+    if len(run.items) > draw.WINDOW:
+        st.caption(f"The walk takes the first {draw.WINDOW} items.")
+    steps, scales = draw.walk(run)
     walk.show(steps, scales, key="walk")
 
 
-def pitfalls(x: Tensor) -> list[Pitfall]:
-    """What people believe of unique."""
-    return [
-        Pitfall("`torch.unique(sorted=False)` keeps the order of first appearance", lambda: unsorted(x)),
-        Pitfall("To drop duplicates and keep the order there is nothing", lambda: first_seen(x)),
-    ]
+def questions(run: runs.Run) -> list[Draw]:
+    """Questions on the items on screen, and on other sets."""
 
-
-def unsorted(x: Tensor) -> None:
-    """sorted=False on the input, by torch."""
-    loose, first = torch.unique(x, sorted=False).tolist(), list(dict.fromkeys(x.tolist()))
-    verdict = "the same here, which is chance" if loose == first else "another order"
-    st.markdown(
-        f"torch gives {some(loose)}; the order of first appearance is {some(first)}: {verdict}. `sorted=False` promises no order at all."
-    )
-
-
-def first_seen(x: Tensor) -> None:
-    """dict.fromkeys, and the same from the inverse."""
-    found = study.deduplicate(x.tolist())
-    st.markdown(
-        f"`list(dict.fromkeys(items))` is {some(found.first_seen)}: dictionaries keep the order of insertion. set: "
-        f"{some(found.by_set)}; numpy.unique: {some(found.by_numpy)}; torch.unique: {some(found.by_torch.output.tolist())}."
-    )
-
-
-def questions(x: Tensor, found: study.SetOrder, steps: ops.UniqueSteps) -> list:
-    """Questions on the items on screen."""
-
-    def inverse(draw: random.Random) -> Question:
-        place = draw.randrange(len(x))
+    def inverse(pick: random.Random) -> Question:
+        place = pick.randrange(len(run.items))
+        right, item = int(run.steps.inverse[place]), draw.spelled(run.items[place])
         return Question(
-            f"What is inverse[{place}], for the item {int(x[place])}?", str(int(steps.inverse[place])),
-            f"{int(x[place])} is number {int(steps.inverse[place])} of the sorted unique values {some(steps.output.tolist())}.",
+            f"What is inverse[{place}], for the item {item}?", str(right), f"Of the unique values in ascending order {item} stands at place {right}, counted from 0.",
+            tolerance=0, covers=("inverse",),
         )  # fmt: skip
 
-    def slot(draw: random.Random) -> Question:
-        item = draw.choice(found.order)
+    def slot(pick: random.Random) -> Question:
+        found = runs.slot_of(pick.choice(runs.askable(run.walk)), run.walk.table_size)
         return Question(
-            f"hash({item}) is {hash(item)}. At which of the {found.table_size} slots is {item} first looked for?",
-            str(hash(item) % found.table_size), "The hash modulo the size of the table.",
+            f"hash({draw.spelled(found.item)}) is {found.code}. At which of {found.table_size} slots does a set first look for it?", str(found.slot),
+            f"{found.code} mod {found.table_size} is {found.slot}.", tolerance=0, covers=("table",),
         )  # fmt: skip
 
-    def ordered(draw: random.Random) -> Question:
-        items = draw.sample((0, 1, 2, 3, 8, 9, 16, 17, 32), 3)
-        answer = study.set_order(items)
+    def ordered(pick: random.Random) -> Question:
+        found = runs.set_order(pick.sample((0, 1, 2, 3, 8, 9, 16, 17, 32), 3))
+        given = words.listed(pick.sample(found.order, 3))
         return Question(
-            f"Is list(set({items})) sorted?", "yes" if answer.is_sorted else "no",
-            f"It is {list(answer.order)}: the slots are {list(answer.slots)} of {answer.table_size}.", ("yes", "no"),
+            f"Is the list of the set of {given} in ascending order?", "yes" if found.is_sorted else "no",
+            f"The table has {found.table_size} slots. The walk finds {words.spelled(found.order)} at the slots {words.spelled(found.slots)}.", ("yes", "no"),
         )  # fmt: skip
 
     return [inverse, slot, ordered]
 
 
-def take(x: Tensor, steps: ops.UniqueSteps) -> TakeAway:
+TRIES = (
+    Try("The tutorial's items", "example=tutorial",
+        "list(set(items)) is ascending here, and so the tutorial says that a set sorts. Compare each item with its slot: why can 1 to 8 come out in no other order from a table of this size?"),
+    Try("All meet at one slot", "example=hashes",
+        "64, 0, 32 and 8 are all first looked for at slot 0. One of them lies there. Point at the others: where did they go, and what does that do to the order?"),
+    Try("A fifth item", "x_from=typed&x=[8, 1, 2, 3, 4]",
+        "With five items the table grows from 8 slots to 32, and 8 has a slot of its own behind 4. Take the 4 away under More settings: what becomes of the order?"),
+    Try("Negative numbers", "x_from=typed&x=[-1, -2, 0, 1]",
+        "hash(−1) is −2: both are first looked for at the same slot. Which of them has it?"),
+    Try("NaN twice", "x_from=typed&x=[1, nan, 0.5, nan]",
+        "Both NaNs stay, in unique and in the set: NaN equals nothing. Its hash is made from where the object lies in memory, so that its slot is another in each run."),
+)  # fmt: skip
+
+
+def take(x: runs.Tensor) -> TakeAway:
     """The run on screen as a script, and its tensors."""
     call = "(x, return_inverse=True, return_counts=True)"
-    script = Script(
-        "Unique", {"x": x}, (ops.unique,), (f"output, inverse, counts = unique{call}",), ("output", "inverse", "counts")
-    )
-    return TakeAway(script, {"x": x, "output": steps.output, "inverse": steps.inverse, "counts": steps.counts})
+    results = ("output", "inverse", "counts")
+    script = Script("Unique", {"x": x}, (unique,), (f"{', '.join(results)} = unique{call}",), results)
+    return TakeAway(script, {"x": x, **dict(zip(results, unique(x, **ASKED), strict=True))})
 
 
 frame.page("sets", lesson)

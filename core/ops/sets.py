@@ -36,7 +36,7 @@ def unique_steps(items: Tensor) -> UniqueSteps:
     is_first = torch.ones_like(order, dtype=torch.bool)
     is_first[1:] = (ordered[1:] != ordered[:-1]).any(dim=1)
     place = is_first.cumsum(0) - 1  # (n,) at each sorted place, how many different items stand before it
-    inverse = torch.empty_like(order)
+    inverse = torch.zeros_like(order)
     inverse[order] = place
     starts = is_first.nonzero().squeeze(1)  # (u,)
     counts = torch.diff(starts, append=starts.new_tensor([len(order)]))

@@ -1,12 +1,10 @@
-"""unique against torch's, and what sets do."""
+"""unique against torch's."""
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.experiments import sets as study
 from core.ops import sets
 from core.ops.sets import unique
 from tests.ops.like_torch import check, check_refused
@@ -128,53 +126,3 @@ def test_steps_are_the_run():
     assert steps.is_first.tolist() == [True, False, True, True]
     assert steps.inverse.tolist() == [2, 0, 1, 0]
     assert (steps.output.tolist(), steps.counts.tolist()) == ([1, 2, 3], [2, 1, 1])
-
-
-# ---- sets ------------------------------------------------------------------------------------------------------
-
-
-def test_the_tutorials_example_is_sorted_by_accident():
-    example = [1, 2, 3, 2, 6, 7, 8, 7]
-    assert study.set_order(example).is_sorted
-    assert study.set_sorts(example).holds
-
-
-@pytest.mark.parametrize(
-    ("items", "order"), [((8, 1), (8, 1)), ((1, 16, 2), (16, 1, 2)), ((0, -1), (0, -1)), ((33, 2, 9), None)]
-)
-def test_sets_do_not_sort(items, order):
-    found = study.set_order(items)
-    assert not found.is_sorted or order is None
-    assert order is None or found.order == order
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.lists(st.integers(-100, 100), max_size=40))
-def test_the_slots_explain_the_order_where_none_is_taken_twice(items):
-    found = study.set_order(items)
-    assert sorted(found.order) == sorted(set(items))
-    assert found.table_size & (found.table_size - 1) == 0
-    assert found.table_size > len(found.order)
-    if len(set(found.slots)) == len(found.slots):
-        assert list(found.slots) == sorted(found.slots)
-
-
-def test_strings_sort_no_better():
-    words = [f"w{i}" for i in range(50)]  # hashes of strings change from process to process: 1 in 50! would be sorted
-    assert not study.set_order(words).is_sorted
-
-
-def test_claims():
-    assert [claim().holds for claim in study.CLAIMS] == [False, False, False]
-    assert study.set_compares_tensors_by_value().facts["len({a, b})"] == 2
-    assert list(study.nan_is_one_value().facts.values()) == [2, 1, 2, 1]
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.integers(-20, 20), min_size=1))
-def test_three_ways(items):
-    found = study.deduplicate(items)
-    assert found.by_numpy == tuple(found.by_torch.output.tolist()) == tuple(sorted(set(items)))
-    assert set(found.by_set) == set(found.first_seen) == set(items)
-    assert list(found.first_seen) == sorted(set(items), key=items.index)
-    assert np.unique(items, return_counts=True)[1].tolist() == found.by_torch.counts.tolist()
