@@ -11,7 +11,7 @@ def lesson(topic: Topic) -> None:
     """The page between its title and its tabs: the operator that is looked at has a part of its own."""
     main = controls.main()
     with main:
-        kind = controls.choice("op", "Operator", {name: name for name in PARTS}, few=0, width=158)
+        kind = controls.choice("op", "Operator", {name: name for name in PARTS}, few=0, width=200)
     PARTS[kind](topic, main)
 
 

@@ -8,11 +8,15 @@ REFUSALS = (RuntimeError, ValueError, TypeError, NotImplementedError, IndexError
 MOST_MENDS = 2
 
 
+class UnsafeError(RuntimeError):
+    """A refusal of the app's own: torch takes the call, and had better not."""
+
+
 @dataclass(frozen=True)
 class Refusal:
     """What was said to a call, and how it could be mended."""
 
-    says: str  # "RuntimeError: …", the first line
+    says: str  # "RuntimeError: …", the first line; an unsafe call's as it is, for nobody raised it
     mends: tuple[tuple[str, Any], ...] = ()  # a setting, and the value of it that would be taken
 
 
@@ -28,7 +32,8 @@ def refused(
         known = any(name == other for other, _ in mends)
         if not known and len(mends) < MOST_MENDS and raised(call, {**settings, name: value}) is None:
             mends.append((name, value))
-    return Refusal(f"{type(error).__name__}: {str(error).strip().splitlines()[0]}", tuple(mends))
+    says = str(error).strip().splitlines()[0]
+    return Refusal(says if isinstance(error, UnsafeError) else f"{type(error).__name__}: {says}", tuple(mends))
 
 
 def raised(call: Callable[..., Any], settings: Mapping[str, Any]) -> Exception | None:

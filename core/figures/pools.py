@@ -8,7 +8,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.experiments.pooling import KINDS, Pool, Run, apart, gradient, inside, ties, window_cells, winners, won_by
+from core.experiments.pooling import (
+    KINDS,
+    Flow,
+    Pool,
+    Run,
+    Shift,
+    apart,
+    gradient,
+    inside,
+    ties,
+    window_cells,
+    winners,
+    won_by,
+)  # fmt: skip
 from core.experiments.windows import padding_cells, read_by, reads, using
 from core.figures import colour, images
 from core.figures.board import Panel, Relation
@@ -16,6 +29,7 @@ from core.figures.colour import Scale
 from core.figures.heatmap import Picture
 from core.figures.montage import Index
 from core.figures.numbers import number
+from core.figures.walk import Moment, Walk, record, source_of
 from core.figures.windows import MOST_TERMS, factor
 from core.ops import pooling as ops
 from core.ops.convolution import Pads
@@ -161,10 +175,9 @@ def indices(run: Run) -> dict[str, list[range]]:
 # ---- the gradients -------------------------------------------------------------------------------------------------
 
 
-def backward(
-    run: Run, came: dict[str, Tensor], went: dict[str, Tensor], width: float, height: float
-) -> list[Picture | Panel]:  # fmt: skip
+def backward(run: Run, flows: dict[str, Flow], width: float, height: float) -> list[Picture | Panel]:
     """For each pooling the gradient that comes to its outputs, and what goes on from them to the input."""
+    came, went = ({kind: getattr(flows[kind], name) for kind in KINDS} for name in ("came", "went"))
     maps = [matrix for kind in KINDS for matrix in (came[kind], went[kind])]
     how = drawn(run, colour.signed(*maps), [(matrix, images.NO_PADS) for matrix in maps[:2]], width, height)
     assert run.average.divisors is not None
@@ -276,3 +289,63 @@ def sizes(shape: Sequence[int], settings: dict[str, Any]) -> str:
         lines = [lines[0].removeprefix("max: ")]
     general = rf"{left} \frac{{H + 2p - d(k-1) - 1}}{{s}} {right} + 1"
     return f"**Output rows** (columns likewise) &ensp;${general}$ &ensp;" + "; ".join(lines)
+
+
+# ---- shifts and walks ----------------------------------------------------------------------------------------------
+
+
+def shift_maps(run: Run, moved: Shift, width: float, height: float) -> list[Picture | Panel]:
+    """How input and outputs change under a shift, side by side on one signed scale."""
+    maps = {"x": moved.input.apart, "max": moved.max.apart, "average": moved.average.apart}
+    how = drawn(
+        run, colour.signed(*maps.values()), [(values, images.NO_PADS) for values in maps.values()], width, height
+    )
+    axes = {"x": "y x", "max": "p q", "average": "r s"}
+    titles = {"x": "input", "max": "max", "average": "average"}
+    return [how.part(name, values, axes[name], f"{titles[name]}: after − before") for name, values in maps.items()]
+
+
+def pool2d_walk(X: Tensor, pool_k: Tensor, mode: str) -> Walk:
+    """The tutorial's `pool2d` line by line."""
+    line = next(i for i, text in enumerate(source_of(ops.pool2d).splitlines()) if f".{METHODS[mode]}()" in text)
+
+    def window(now: Moment) -> list[Index]:
+        i, j = now.names["i"], now.names["j"]
+        return [(i + a, j + b) for a in range(pool_k.shape[0]) for b in range(pool_k.shape[1])]
+
+    def reads(now: Moment) -> dict[str, list[Index]]:
+        return {"X": window(now)} if now.line == line else {}
+
+    def note(now: Moment) -> str:
+        if now.line != line:
+            return ""
+        listed = ", ".join(number(X[cell].item()) for cell in window(now))
+        return f"Y[{now.names['i']}, {now.names['j']}] = {METHODS[mode]}({listed})"
+
+    return record(ops.pool2d, X, pool_k, mode, panels=("X", "pool_k", "Y"), reads=reads, note=note)
+
+
+METHODS = {"avg": "mean", "max": "max"}
+
+
+def manual_walk(run: Run, kind: str) -> Walk:
+    """The steps of max_pool2d or avg_pool2d line by line, with the settings of the run."""
+    steps, windows = (
+        (ops.max_pool2d_steps, run.max.windows) if kind == "max" else (ops.avg_pool2d_steps, run.average.windows)
+    )
+    lines = source_of(steps).splitlines()
+    more = () if kind == "max" else (run.settings["count_include_pad"],)
+
+    def note(now: Moment) -> str:
+        return MADE.get(lines[now.line].split("=")[0].strip(), "")
+
+    return record(steps, run.x, windows, *more, panels=MANUAL[kind], note=note)
+
+
+MANUAL = {"max": ("padded", "output"), "average": ("padded", "total", "divisor", "output")}
+MADE = {
+    "padded": "The padding is set around the input.",
+    "total": "The numbers of each window are added.",
+    "divisor": "The cells that each window counts are multiplied: rows times columns.",
+    "output": "Each sum is divided by its own number.",
+}

@@ -25,7 +25,7 @@ def equation(run: Run) -> tuple[Picture, Picture, Picture, Picture | None]:
     weight = run.weight[0] if len(run.weight) == 1 else run.weight
     w = Picture(
         "w", weight, colour.signed(run.weight), f"w: weight {times(run.weight.shape)}", leading_names=("o",),
-        axes="g v" if len(run.weight) == 1 else "o g v",
+        axes="g v" if len(run.weight) == 1 else "o g v", across=True,
     )  # fmt: skip
     y = Picture("y", run.output, colour.signed(run.output), f"y: output {times(run.output.shape)}", axes="o q")
     bias = None if run.bias is None else Picture("b", run.bias, colour.signed(run.bias), "b: bias", axes="o")

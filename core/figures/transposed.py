@@ -10,7 +10,7 @@ from core.figures.heatmap import Picture
 from core.figures.montage import cell_size
 from core.tensors.limits import times
 
-MATRIX = (620, 330)  # pixels of the matrix
+MATRIX = (860, 360)  # pixels of the matrix
 
 
 def equation(run: Run) -> list[Picture]:
@@ -55,17 +55,20 @@ def indices(run: Run) -> dict[str, list[range]]:
     return {name: ranges[-2:] for name, ranges in found.items()} if run.flat else found
 
 
-def matrix_picture(run: Run) -> tuple[Picture, int]:
-    """The matrix between the first channels, a column for each input cell; and a cell's side."""
+def matrix_pictures(run: Run) -> tuple[Picture, Picture, int]:
+    """The matrix of the convolution and its transpose, between the first channels; and the side of a cell of that."""
     values = matrix(run)
     width, columns = run.output.shape[2], run.x.shape[2]
     notes = [
-        f"y[{r // width}, {r % width}] takes x[{c // columns}, {c % columns}] so many times"
+        f"y[{r // width}, {r % width}] is made of x[{c // columns}, {c % columns}] times this"
         for r, c in np.ndindex(*values.shape)
     ]
-    title = f"matrix {times(values.shape)}: row = output cell, column = input cell"
-    return Picture("M", values, colour.signed(values), title, axes="r s", notes=notes), cell_size(
-        [values.shape], *MATRIX
+    scale, turned = colour.signed(values), values.t()
+    side = cell_size([turned.shape], *MATRIX)
+    return (
+        Picture("C", turned, scale, f"C: conv2d, {times(turned.shape)}", axes="s r", side=side),
+        Picture("M", values, scale, f"M: conv_transpose2d, {times(values.shape)}", axes="r s", notes=notes),
+        cell_size([values.shape], *MATRIX),
     )
 
 

@@ -219,7 +219,7 @@ def avg_pool2d_backward(
 class Change:
     """How far two tensors of one shape differ."""
 
-    apart: Tensor  # after − before; 0 where both are the same infinity
+    apart: Tensor  # after − before; 0 where both are the same infinity, or NaN
     cells: int  # how many of them differ
     relative: float  # ‖after − before‖ / ‖before‖ over the finite cells; 0 where nothing differs
 
@@ -231,7 +231,8 @@ def shifted(input: Tensor, down: int, across: int) -> Tensor:
 
 def change(before: Tensor, after: Tensor) -> Change:
     """How far `after` differs from `before`."""
-    apart = torch.where(before == after, 0.0, after - before)
+    same = (before == after) | (before.isnan() & after.isnan())
+    apart = torch.where(same, torch.zeros_like(before), after - before)
     finite = before.isfinite() & after.isfinite()
     moved, whole = apart[finite].double().norm(), before[finite].double().norm()
     return Change(apart, int((apart != 0).sum()), (moved / whole).item() if moved else 0.0)

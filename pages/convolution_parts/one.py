@@ -52,7 +52,7 @@ def choose(main: Any) -> tuple[Run, object, Refusal | None, Any]:
     """The run, the input's own dtype, what is refused, and the pinned cell."""
     more = controls.more()
     with main:
-        kernel = controls.choice("kernel1", "Kernel", KERNELS, few=0, width=150)
+        kernel = controls.choice("kernel1", "Kernel", KERNELS, few=0, width=130)
     with more:
         length, channels = 12, 1
         if tensor_input.source("s") == "example":
@@ -139,24 +139,19 @@ def causal_sentence(facts: runs.Causal) -> str:
 
 def half_sentence(facts: runs.HalfPadding) -> str:
     """What half a kernel of padding makes of the length."""
-    kept = (
-        "keeps"
-        if facts.outputs == facts.length
-        else f"does not keep: it needs {number(facts.needed)} on each side, which"
-    )
-    why = (
-        " is no whole number"
-        if facts.needed % 1
-        else " the dilation has stretched"
-        if facts.outputs != facts.length
-        else " the length"
-    )
+    here = "the length is kept"
+    if facts.outputs != facts.length:
+        why = (
+            "half a zero there is not: `padding='same'` sets one more behind than in front"
+            if facts.needed % 1
+            else "the dilation stretches the kernel"
+        )
+        here = "keeping the length would take {needed} on each side, and " + why
     after = "keeps it" if facts.next_outputs == facts.length else "gives **{next_outputs}**"
     return (
-        "A signal of {length}, a kernel of {kernel}, dilation {dilation}: padding {padding} gives **{outputs}**. This kernel "
-        + kept
-        + why
-        + ". A kernel one larger, with half of that as the padding, "
+        "A signal of {length} under a kernel of {kernel} with dilation {dilation} and padding {padding} gives **{outputs}**: "
+        + here
+        + ". A kernel one larger, with half of that as its padding, "
         + after
         + "."
     )

@@ -7,10 +7,17 @@ from typing import Any
 import streamlit as st
 
 from core.experiments.refusals import Refusal
+from core.figures.montage import PROJECTED
 from core.figures.numbers import number
-from core.ui import frame, words
+from core.ui import frame, link, words
 
-NARROW = 116  # pixels of a slider
+NARROW = 112  # pixels of a slider
+HEIGHT, PROJECTED_HEIGHT = 400, 310  # pixels of the pictures, so that they stand above the fold
+
+
+def height() -> int:
+    """The pictures' height, as a board asks for it: it enlarges that on a projector."""
+    return int(PROJECTED_HEIGHT / PROJECTED) if link.projector() else HEIGHT
 
 
 def pin(picture: str, index: str) -> None:
@@ -43,7 +50,7 @@ def say_dtype(given: object, taken: object) -> None:
 
 def rows(matrix: Any) -> str:
     """A small matrix in a sentence: [0 1 / 2 3]."""
-    listed = matrix.tolist()
+    listed = matrix if isinstance(matrix, list) else matrix.tolist()
     return (
         "["
         + " / ".join(" ".join(map(number, row)) for row in (listed if isinstance(listed[0], list) else [listed]))

@@ -17,7 +17,7 @@ from core.topics import Topic
 from core.ui import board, check, controls, frame, take_away, tensor_input, walk, words
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
-from pages.convolution_parts.shared import NARROW, pin, refuse, say_dtype, tolerance
+from pages.convolution_parts.shared import NARROW, height, pin, refuse, say_dtype, tolerance
 
 LIMITS = Limits(ranks=(2, 3), max_side=7, max_elements=147, allow_nonfinite=True)
 OWN = Limits(ranks=(2,), max_side=5, max_elements=25, allow_nonfinite=True)
@@ -31,11 +31,11 @@ def part(topic: Topic, main: Any) -> None:
     operator = topic.operator("conv_transpose2d")
     x, w, *b, y = transposed.equation(run)
     if found:
-        board.show(x, "⋆ᵀ", w, links=transposed.links(run), height=380)
+        board.show(x, "⋆ᵀ", w, links=transposed.links(run), height=height())
         refuse(found, "padding 0 and output_padding 0", KEYS)
     else:
         board.show(
-            x, "⋆ᵀ", w, *(("+", b[0]) if b else ()), "=", y, links=transposed.links(run), spelled=transposed.sentences(run), height=380,
+            x, "⋆ᵀ", w, *(("+", b[0]) if b else ()), "=", y, links=transposed.links(run), spelled=transposed.sentences(run), height=height(),
             picks={name: partial(pin, name) for name in ("x", "y")}, pinned=pinned,
         )  # fmt: skip
         say_dtype(given, run.x.dtype)
@@ -71,7 +71,7 @@ def choose(main: Any) -> tuple[Run, object, Refusal | None, Any]:
         side = controls.slider("kernel_size", "Kernel size", 1, 5, 3, width=NARROW) if own is None else 0
         stride = controls.slider("stride_t", "Stride", 1, 4, 2, width=NARROW)
         padding = controls.slider("padding_t", "Padding", 0, 4, 0, width=NARROW)
-        extra = controls.slider("output_padding", "output_padding", 0, 3, 0, width=NARROW)
+        extra = controls.slider("output_padding", "output_padding", 0, 3, 0, width=140)
     shape = (len(given), out_channels // groups, *((side, side) if own is None else own.shape))
     x, weight = runs.in_one_dtype(
         given, runs.kernels(kernel, shape, seed) if own is None else own.expand(shape).contiguous()
@@ -101,15 +101,16 @@ def size_line(run: Run) -> str:
 
 def show_matrix(run: Run) -> None:
     """The matrix that the run is, whose transpose is the convolution's."""
-    height, width = run.output.shape[1:]
-    inputs = run.x.shape[1] * run.x.shape[2]
+    outputs, inputs = run.output[0].numel(), run.x[0].numel()
     st.markdown(
-        f"Where the name comes from. Lay the input out as a column of {inputs} numbers and the output as one of {height * width}: the transposed convolution is the product with this matrix. "
-        f"Its columns hold the kernel, each at the place where that input lays it. `conv2d` with the same kernel, stride and padding is the product with the same matrix **transposed**, {inputs} × {height * width}: "
-        "it takes the output's shape back to the input's. No number of the matrix is inverted: the one does not undo the other."
+        f"Where the name comes from. Lay a picture out as a column of {outputs} numbers, and `conv2d` with this kernel, stride and padding is the product with a matrix **C** of {inputs} × {outputs}: "
+        "each of its rows holds the kernel, where that output's window lies. The transposed convolution is the product with the same matrix **transposed**, M: its columns hold the kernel, where each input lays it. "
+        "The shapes go the other way, but no number is inverted: the one does not undo the other."
     )  # fmt: skip
-    picture, side = transposed.matrix_picture(run)
-    board.show(picture, spelled="`{at:M}` = **{M}**: {note:M}.", cell=side, name="matrix")
+    straight, turned, side = transposed.matrix_pictures(run)
+    board.show(
+        straight, board.BREAK, turned, spelled="`{at:M}` = **{M}** and `{at:C}`: {note:M}.", cell=side, name="matrix"
+    )
 
 
 def show_walk(run: Run) -> None:

@@ -9,12 +9,12 @@ from core.experiments import convolution as runs
 from core.experiments.convolution import Run
 from core.experiments.refusals import Refusal
 from core.figures import colour, slide, windows
-from core.figures.montage import PROJECTED, Index
+from core.figures.montage import Index
 from core.tensors.limits import Limits, times
 from core.topics import Topic
 from core.ui import board, check, controls, frame, link, state, take_away, tensor_input, walk
 from pages.convolution_parts import two_below
-from pages.convolution_parts.shared import NARROW, pin, refuse, say_dtype
+from pages.convolution_parts.shared import HEIGHT, NARROW, PROJECTED_HEIGHT, height, pin, refuse, say_dtype
 
 LIMITS = Limits(ranks=(2, 3), max_side=96, max_elements=5832, allow_nonfinite=True)
 GREY = Limits(ranks=(2,), max_side=96, max_elements=9216, allow_nonfinite=True)
@@ -26,7 +26,6 @@ WALKS = {
     "corr2d": "corr2d, the textbook",
     "manual": "conv2d, the manual version",
 }
-HEIGHT = 400  # pixels of the pictures
 Pinned = tuple[str, Index]
 
 
@@ -34,7 +33,7 @@ def part(topic: Topic, main: Any) -> None:
     """The lesson on conv2d; its main controls join those in `main`."""
     run, given, found, channel, pinned = choose(main)
     if found:
-        board.show(*windows.inputs_alone(run, *room()), links=windows.links(run), height=HEIGHT)
+        board.show(*windows.inputs_alone(run, *room()), links=windows.links(run), height=height())
         refuse(found, "stride 1 and padding 'same'")
     else:
         show_board(run, channel, pinned)
@@ -73,9 +72,10 @@ def choose(main: Any) -> tuple[Run, object, Refusal | None, int, Pinned]:
         apart = kernel in ("counting", "random") and controls.toggle("apart", "Kernel not square")
     with main:
         size = choose_size(kernel, None if own is None else own.shape, apart)
-        stride = controls.slider("stride", "Stride", 1, 4, 1, width=NARROW)
-        padding = controls.stops("padding", "Padding", ["valid", *range(max(size) + 1), "same"], 1, width=NARROW)
-        dilation = controls.slider("dilation", "Dilation", 1, 3, 1, width=NARROW)
+        width = 84 if apart else NARROW
+        stride = controls.slider("stride", "Stride", 1, 4, 1, width=width)
+        padding = controls.stops("padding", "Padding", ["valid", *range(max(size) + 1), "same"], 1, width=width)
+        dilation = controls.slider("dilation", "Dilation", 1, 3, 1, width=width)
     shape = (out_channels, len(given) // groups, *size)
     weight, names = (
         (own.expand(shape).contiguous(), (kernel,) * out_channels)
@@ -98,7 +98,7 @@ def choose_kernel() -> str:
     if former != first and controls.standing("kernel", former) == former:
         st.session_state["kernel"] = first
     state.own()["first kernel"] = first
-    return controls.choice("kernel", "Kernel", KERNELS, first, width=150)
+    return controls.choice("kernel", "Kernel", KERNELS, first, width=130)
 
 
 def choose_input() -> tuple[Any, int]:
@@ -120,8 +120,8 @@ def choose_size(kernel: str, own: Any, apart: bool) -> tuple[int, int]:
         st.markdown(f"Kernel size  \n**{height}×{width}**", width=NARROW)
         return height, width
     if apart:
-        height = controls.slider("kernel_height", "Kernel height", 1, LARGEST_KERNEL, 3, width=NARROW)
-        return height, controls.slider("kernel_width", "Kernel width", 1, LARGEST_KERNEL, 2, width=NARROW)
+        height = controls.slider("kernel_height", "Kernel height", 1, LARGEST_KERNEL, 3, width=84)
+        return height, controls.slider("kernel_width", "Kernel width", 1, LARGEST_KERNEL, 2, width=84)
     size = controls.slider("kernel_size", "Kernel size", 1, LARGEST_KERNEL, 3, width=NARROW)
     return size, size
 
@@ -144,15 +144,15 @@ def choose_cell(run: Run) -> tuple[int, Pinned]:
 
 def room() -> tuple[int, int]:
     """Width and height of the room for images."""
-    return (board.PROJECTOR_WIDTH, int(HEIGHT * PROJECTED)) if link.projector() else (board.PAGE_WIDTH, HEIGHT)
+    return (board.PROJECTOR_WIDTH, PROJECTED_HEIGHT) if link.projector() else (board.PAGE_WIDTH, HEIGHT)
 
 
 def show_board(run: Run, channel: int, pinned: Pinned) -> None:
     """input ⋆ kernel (+ bias) = output: numbers in the cells with the padding drawn, or images."""
-    numbers = partial(windows.equation, run, lambda way: board.fitting(way, HEIGHT))
+    numbers = partial(windows.equation, run, lambda way: board.fitting(way, height()))
     board.show(
         *(windows.image_equation(run, channel, *room()) if run.as_image else numbers()), links=windows.links(run),
-        spelled=windows.sentences(run), height=HEIGHT, picks={name: partial(pin, name) for name in ("x", "w", "b", "y")}, pinned=pinned,
+        spelled=windows.sentences(run), height=height(), picks={name: partial(pin, name) for name in ("x", "w", "b", "y")}, pinned=pinned,
     )  # fmt: skip
     if len(set(run.names)) > 1:
         st.caption("The kernels: " + ", ".join(f"channel {o} has {name}" for o, name in enumerate(run.names)) + ".")

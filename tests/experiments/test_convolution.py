@@ -76,7 +76,7 @@ def test_the_inputs_dtype_is_kept_where_it_holds_the_kernel(dtype, kernel, expec
 
 ODD = {
     "integers": torch.arange(25).reshape(1, 5, 5), "half": torch.arange(25.0).reshape(1, 5, 5).half(),
-    "one element": torch.ones(1, 1, 1), "one row": torch.arange(6.0).reshape(1, 1, 6), 
+    "one element": torch.ones(1, 1, 1), "one row": torch.arange(6.0).reshape(1, 1, 6),
     "equal": torch.full((1, 4, 4), 3.0),
     "zeros": torch.zeros(1, 4, 4), "negative": -torch.arange(16.0).reshape(1, 4, 4),
     "nan": torch.tensor([[[1.0, torch.nan], [2.0, 3.0]]]),

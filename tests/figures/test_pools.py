@@ -69,7 +69,7 @@ def test_a_gradient_lights_where_it_goes(given_, seed):
     run = pooled(x, given_)
     came = {pool.kind: torch.rand_like(pool.output) for pool in run.pools}
     went = {kind: runs.gradient(kind, run, came[kind]) for kind in came}
-    parts = pools.backward(run, came, went, 800, 400)
+    parts = pools.backward(run, {kind: runs.Flow(kind, came[kind], went[kind]) for kind in came}, 800, 400)
     shown = Board([board.panel(part, 20) for part in parts], [], pools.backward_links(run))
     for at in np.ndindex(*x.shape):
         from_max = sum(came["max"][out].item() for out in partners(shown, "dx_max", at)["dmax"])

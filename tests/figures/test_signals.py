@@ -56,7 +56,9 @@ def test_an_input_lights_the_outputs_that_it_is_laid_onto(settings, channels, ou
 
 def test_the_matrix_says_which_cells_each_of_its_numbers_ties():
     run = of_images.transpose(torch.ones(1, 2, 3), torch.ones(1, 1, 2, 2), None, IMAGES[0][0])
-    picture, side = transposed.matrix_picture(run)
-    assert picture.values.shape == (4 * 6, 2 * 3)
-    assert len(picture.notes) == picture.values.numel()
-    assert side * picture.values.shape[0] <= 400
+    straight, turned, side = transposed.matrix_pictures(run)
+    assert turned.values.shape == straight.values.t().shape == (4 * 6, 2 * 3)
+    assert len(turned.notes) == turned.values.numel()
+    assert side * turned.values.shape[0] <= 400
+    shown = Board([board.panel(each, 20) for each in (straight, turned)], [], [], {})
+    assert partners(shown, "C", (2, 7))["M"] == {(7, 2)}

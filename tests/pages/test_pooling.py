@@ -1,18 +1,22 @@
 """The pooling page shows what torch computes, for the settings in the link."""
 
 import random
+import re
 import subprocess
 import sys
+from urllib.parse import parse_qsl
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
+from core.tensors import text as tensor_text
+from core.tensors.limits import Limits
 from core.tensors.script import to_python
-from core.ui import predict, take_away
+from core.ui import frame, predict, take_away, walk
 from tests.linking import partners
-from tests.pages.opening import boards, charts, control, open_page, panels, sound, words
+from tests.pages.opening import boards, charts, control, held, open_page, panels, sound, words
 
 
 def example(size: int = 6, seed: int = 0) -> torch.Tensor:
@@ -161,35 +165,62 @@ def test_a_shift_changes_as_many_outputs_as_torch_says():
     x = example()[None]
     moved = x.roll((1, 2), (1, 2))
     changed = int((F.max_pool2d(moved, 3, 2, 1) != F.max_pool2d(x, 3, 2, 1)).sum())
-    app = open_page("pooling", tab="Shift", down="1", across="2")
-    assert f"max: **{changed} of 9** cells change" in words(app)
-    assert "max: **0 of 9** cells change, by **0 %**" in words(open_page("pooling", tab="Shift", across="0"))
+    row = next(
+        line
+        for line in words(open_page("pooling", tab="Shift", down="1", across="2")).splitlines()
+        if line.startswith("| 1 | 2 |")
+    )
+    assert f"{changed} of 9" in row.split("|")[4]
 
 
-def test_pitfalls_are_run_on_the_input():
-    text = words(open_page("pooling", x_from="typed or pasted", x="[[5, 5, 1], [5, 5, 2], [0, 1, 3]]", stride="1"))
-    assert "In **8 of 9** windows on screen the maximum occurs more than once" in text
-    assert "**0** of its maxima and **0** of its averages change" in text
-    assert "it raises RuntimeError: “mean()" in text
-    assert "**8 of 9** maxima would differ" in text
+@pytest.mark.parametrize(
+    ("link", "sizes", "mended"),
+    [
+        ({"size": "1", "padding": "0"}, [], {"padding": 1}),
+        ({"kernel_size": "5", "dilation": "3", "padding": "1"}, ["13", "8×8"], {"dilation": 1}),
+        ({"kernel_size": "5", "dilation": "3"}, ["13", "8×8"], {"dilation": 1}),
+        ({"size": "2", "kernel_size": "2", "padding": "1", "dilation": "3"}, [], {"dilation": 1}),
+    ],
+)
+def test_a_refusal_keeps_input_and_tabs_says_the_sizes_and_is_mended_by_one_click(link, sizes, mended):
+    app = open_page("pooling", **link)
+    tabs = len(app.tabs)
+    assert app.error
+    assert set(panels(app)) == {"x"}
+    said = " ".join(caption.value for caption in app.caption)
+    assert all(size in said for size in sizes)
+    sound(next(button for button in app.button if (button.key or "").startswith("mend ")).click().run())
+    assert not app.error
+    assert {"x", "max", "average"} <= set(panels(app))
+    assert len(app.tabs) == tabs > 5
+    assert {name: control(app, name).value for name in mended} == mended
 
 
-def test_a_window_larger_than_the_input_is_refused_in_a_sentence():
-    app = open_page("pooling", size="1", padding="0")
-    assert "too small" in app.error[0].value
-    assert torch.equal(colours(app, "max "), F.max_pool2d(example(1)[None], 3, 2, 1)[0]), "what works is shown"
-    kept = open_page("pooling")
-    sound(control(kept, "size").set_value(2).run())
-    sound(control(kept, "padding").set_value(0).run())
-    assert "The picture below is the last one that worked" in kept.error[0].value
-    assert torch.equal(colours(kept, "max "), F.max_pool2d(example(2)[None], 3, 2, 1)[0])
+@pytest.mark.parametrize("kernel", ["7", "8"])
+def test_the_largest_kernels_are_pooled_at_the_default_settings(kernel):
+    app = open_page("pooling", kernel_size=kernel)
+    assert not app.error
+    assert torch.equal(colours(app, "max "), F.max_pool2d(example()[None], int(kernel), 2, 1)[0])
 
 
-def test_a_dilated_window_that_does_not_fit_is_refused_by_the_size_that_it_spans():
-    app = open_page("pooling", kernel_size="5", dilation="3", padding="1")
-    assert "8×8 with its padding" in app.error[0].value
-    assert "13×13" in app.error[0].value
-    assert len(boards(app)["board"].panels) == 3
+@pytest.mark.parametrize(
+    ("x", "dtype"),
+    [
+        ("[[1,2,3],[4,5,6],[7,8,9]]", torch.float32), ("[[16777217,1],[2,3]]", torch.float64),
+        ("tensor([[1.5, 2.], [3., 4.]], dtype=torch.float64)", torch.float64),
+        ("[[1., nan, 2.], [inf, 3., -inf], [0., 0., 0.]]", torch.float32), ("[[true, false]]", torch.float32),
+    ],
+)  # fmt: skip
+def test_what_torch_pools_is_pooled_and_a_conversion_is_said(x, dtype):
+    app = open_page("pooling", x_from="typed", x=x, tab="Backward")
+    given = tensor_text.parse(x, limits=Limits(allow_nonfinite=True))
+    taken = given.to(dtype)[None]
+    assert torch.equal(
+        held(app, "max").double().nan_to_num(0.5), F.max_pool2d(taken, 3, 2, 1)[0].double().nan_to_num(0.5)
+    )
+    assert torch.allclose(held(app, "average").double(), F.avg_pool2d(taken, 3, 2, 1)[0].double(), equal_nan=True)
+    name = str(given.dtype).removeprefix("torch.")
+    assert any(name in caption.value for caption in app.caption) == (given.dtype != dtype)
 
 
 @pytest.mark.parametrize("link", [{}, {"dilation": "3", "padding": "1"}, {"count_include_pad": "false"}])
@@ -214,23 +245,34 @@ def asked(monkeypatch, **link) -> list:
     return found
 
 
-def test_the_questions_answers_are_torchs(monkeypatch):
+def test_the_questions_answers_are_torchs_and_covered(monkeypatch):
     x = example()[None].requires_grad_()
     highest, by, receives, shape = asked(monkeypatch, ceil_mode="true")
-    assert "rounded" in shape(random.Random(0)).why
     for number in range(8):
         question = highest(random.Random(number))
-        place = place_in(question.ask, "max[")
-        assert question.accepts(str(F.max_pool2d(x, 3, 2, 1, ceil_mode=True)[0][place].item()))
+        expected = F.max_pool2d(x, 3, 2, 1, ceil_mode=True)[0][place_in(question.ask, "max[")].item()
+        assert question.accepts(str(expected))
+        assert not question.accepts(str(expected + 0.4))
+        assert question.covers == ("max",)
         question = by(random.Random(number))
         place = place_in(question.ask, "average[")
         average = F.avg_pool2d(x, 3, 2, 1, ceil_mode=True)
         total = F.avg_pool2d(x, 3, 2, 1, ceil_mode=True, divisor_override=1)
         assert question.accepts(str(round((total[0][place] / average[0][place]).item())))
+        assert question.covers == ("average",)
         question = receives(random.Random(number))
-        pool = F.max_pool2d if "of the max" in question.ask else F.avg_pool2d
+        pool = F.max_pool2d if question.covers == ("max",) else F.avg_pool2d
         (grad,) = torch.autograd.grad(pool(x, 3, 2, 1, ceil_mode=True).sum(), x)
-        assert question.accepts(str(grad[0][place_in(question.ask, "input[")].item()))
+        assert question.accepts(str(grad[0][place_in(question.ask, "at x[")].item()))
+        question = shape(random.Random(number))
+        size, k, s = (re.search(p, question.ask)[1] for p in (r"1×8×(\d+)", r"input, (\d)", r"stride=(\w+),"))
+        output = F.max_pool2d(
+            torch.zeros(1, 8, int(size), int(size)),
+            int(k),
+            None if s == "None" else int(s),
+            ceil_mode="ceil_mode=True" in question.ask,
+        )
+        assert question.accepts(str(tuple(output.shape)))
 
 
 def place_in(text: str, before: str) -> tuple[int, ...]:
@@ -249,6 +291,48 @@ def test_the_script_gives_torchs_numbers(monkeypatch, tmp_path):
     assert torch.allclose(saved["average"], F.avg_pool2d(x, 3, 2, 1, ceil_mode=True, count_include_pad=False))
 
 
-def test_a_window_of_padding_alone_is_refused_before_torch_writes_outside_the_tensor():
-    app = open_page("pooling", size="2", kernel_size="2", padding="1", dilation="3")
-    assert "a window that holds padding alone" in words(app)
+EVENTS = {
+    "What survives of a digit": lambda app: held(app, "max").shape == (14, 14)
+    and (held(app, "max") > 0).sum() > 0 and held(app, "average").max() < held(app, "max").max() + 1e-6,
+    "Padding pulls an average down": lambda app: held(app, "average").tolist() == [[4, 6], [6, 9]],
+    "One winner of many windows": lambda app: held(app, "dx_max").max() > 1
+    and (held(app, "dx_max") == 0).sum() > held(app, "dx_max").numel() / 2,
+    "A window too many": lambda app: held(app, "max").shape == (3, 3),
+    "NaN wins": lambda app: held(app, "max").isnan().tolist() == [[True, False], [False, False]]
+    and held(app, "average").isnan().sum() == 1,
+}  # fmt: skip
+
+
+def test_the_links_to_try_show_what_they_promise(monkeypatch):
+    shown = []
+    monkeypatch.setattr(frame, "show_tries", shown.extend)
+    open_page("pooling")
+    monkeypatch.undo()
+    assert [each.title for each in shown] == list(EVENTS)
+    for each in shown:
+        app = open_page("pooling", **dict(parse_qsl(each.link)))
+        assert EVENTS[each.title](app), each.title
+        assert each.look in words(app), "the page knows that it stands there"
+    ones = {
+        "x_from": "typed",
+        "x": dict(parse_qsl(shown[-1].link))["x"],
+        "kernel_size": "2",
+        "stride": "1",
+        "padding": "0",
+    }
+    assert held(open_page("pooling", **ones), "max").isnan().sum() == 4, "as the last one says"
+
+
+@pytest.mark.parametrize("mode", ["avg", "max", "manual max", "manual average"])
+@pytest.mark.parametrize("source", ["example", "photo"])
+def test_every_walk_runs_with_the_settings_on_screen(mode, source, monkeypatch):
+    walked = []
+    monkeypatch.setattr(walk, "show", lambda steps, scales, key: walked.append((steps, scales)))
+    open_page("pooling", tab="Walk through", mode=mode, x_from=source, count_include_pad="false", dilation="2")
+    ((steps, scales),) = walked
+    last = steps.steps[-1].values
+    assert set(scales) <= set(last)
+    if mode.startswith("manual") and source == "example":
+        x = example()[None]
+        expected = F.max_pool2d(x, 3, 2, 1, 2) if "max" in mode else F.avg_pool2d(x, 3, 2, 1, count_include_pad=False)
+        assert torch.allclose(last["output"], expected[0])

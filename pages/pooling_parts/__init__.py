@@ -1,0 +1,1 @@
+"""What the pooling page stands on below its pictures."""
