@@ -1,9 +1,11 @@
 """Make the home page's pictures: each page's board at its first state, in small.
 
-    python -m docs.thumbnails
+    python -m docs.thumbnails [topic …]
 
 They change only where a page's first state does; a test says when one is out of date.
 """
+
+import sys
 
 from core.figures.thumbnails import thumbnail
 from core.topics import PAGES
@@ -18,10 +20,10 @@ def made(name: str) -> str:
 
 
 def main() -> None:
-    """Write all of them."""
+    """Write those of the topics that are named, else all of them."""
     THUMBNAILS.mkdir(exist_ok=True)
-    for topic in PAGES:
-        (THUMBNAILS / f"{topic.name}.svg").write_text(made(topic.name))
+    for name in sys.argv[1:] or [topic.name for topic in PAGES]:
+        (THUMBNAILS / f"{name}.svg").write_text(made(name))
 
 
 if __name__ == "__main__":
