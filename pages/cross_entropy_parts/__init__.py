@@ -1,0 +1,1 @@
+"""The kinds of cross entropy: one of C classes, yes or no, every pixel."""
