@@ -258,8 +258,9 @@ def _judge(
         return replace(found, rounding=found.largest <= min(small, SHRINKS * eps / other_eps * there))
     ours_off, theirs_off = apart(ours, their_other), apart(theirs, their_other)
     shrinks = there <= max(_allowed(their_other, None), SHRINKS * other_eps / eps * found.largest)
-    near = ours_off <= max(theirs_off, small if math.isfinite(found.largest) else 0.0)
-    return replace(found, rounding=shrinks and near, ours_off=ours_off, theirs_off=theirs_off)
+    near = ours_off <= max(theirs_off, small)
+    finite = math.isfinite(found.largest)  # infinity or NaN in place of a number is more than rounding
+    return replace(found, rounding=shrinks and near and finite, ours_off=ours_off, theirs_off=theirs_off)
 
 
 # ---- random versions -------------------------------------------------------------------------------------------

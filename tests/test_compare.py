@@ -156,3 +156,13 @@ def test_distributions(seed):
     assert compare.distributions([a], [b]).agrees
     for wrong in (a + 0.5, a.abs(), a[:-1]):
         assert not compare.distributions([wrong], [b]).agrees
+
+
+def test_infinity_in_place_of_nan_is_no_rounding_and_float64_says_who_is_right():
+    x = torch.tensor([1.0, math.inf, 2.0, 3.0, -1.0, 0.0, 4.0, 5.0, 6.0, 7.0])  # torch's vector kernel gives NaN
+    gelu = next(operator for operator in topics.operators() if operator.name == "gelu")
+    found = compare.operator(gelu, Call((x,)))
+    theirs = torch.nn.functional.gelu(x)
+    assert found.agrees == theirs.equal(gelu.manual(x))
+    if not found.agrees:
+        assert found.worst.nearer == "ours"
