@@ -30,7 +30,7 @@ def lesson(topic: Topic) -> None:
         own = tensor_input.source("x") != "example"
         name = runs.SCATTERED if own else controls.choice("example", "Example", NAMES)
     with more:
-        x = tensor_input.tensor("x", "Items", runs.torch.tensor(runs.EXAMPLES[name]), LIMITS)
+        x = tensor_input.tensor("x", "Items", runs.example(name), LIMITS)
     with row:
         picked = (controls.cell("cell", "Picked item", (x.numel(),)) or (0,))[0]
     run = runs.run(x)

@@ -19,6 +19,11 @@ MOST = 12  # items that a sentence names
 NEIGHBOURS, FEWEST = 9, 8  # slots that CPython tries behind a taken one, and those of the smallest table
 
 
+def example(name: str) -> Tensor:
+    """The items of an example."""
+    return torch.tensor(EXAMPLES[name])
+
+
 # ---- the table of a set ----------------------------------------------------------------------------------------
 
 
