@@ -3,7 +3,7 @@
 from functools import partial
 
 from core.experiments import normalize as runs
-from core.figures.numbers import number
+from core.ui import words
 from core.ui.frame import Pitfall
 
 
@@ -28,7 +28,7 @@ def ranges(facts: runs.Ranges) -> str:
         return "Every number of this output is nan. Give it numbers."
     said = "The output runs from **{low}** to **{high}**, and {negative} of {cells} numbers are negative. "
     if not facts.outside:
-        said += "These happen to lie between 0 and 1, since none of the numbers that went in is negative: with their signs turned, the output runs from **{turned_low}** to **{turned_high}**. "
+        said += "These happen to lie between 0 and 1. With all signs turned, the output runs from **{turned_low}** to **{turned_high}**. "
     return (
         said
         + "Signs stay: it is the length that becomes 1, not the range. What maps numbers to 0…1 is min-max scaling."
@@ -41,7 +41,7 @@ def powers(facts: tuple[runs.Powers, runs.Powers]) -> str:
     for each in facts:
         part = f"For p = {each.p} **{each.wrong} of {each.vectors}** vectors get a wrong norm"
         if each.first:
-            part += " (the first of them {} in place of {})".format(*map(number, each.first))
+            part += " (the first of them {} in place of {})".format(*map(words.spelled, each.first))
         if not each.wrong:
             part += f"; with all signs turned, {each.turned_wrong} of {each.vectors}"
         said.append(part)
@@ -72,10 +72,15 @@ def sums(facts: runs.RowSums) -> str:
     """Sums and norms after normalising."""
     said = "Their sums are {sums}. "
     if facts.sum_to_1 == facts.vectors:
-        said += "So they do here: with p = {p} and numbers that are not negative the sum is the norm, or the vectors have a single number. Turn one sign, and it is gone. "
+        said += (
+            "So they do here: with p = 1 and no negative number the sum is the norm. "
+            if facts.p == 1
+            else "So they do here, but only with these numbers. "
+        )
+        said += "Turn one sign, and they do not. "
     said += "Their p-norms are {norms}: **{norm_1} of {vectors}** are 1. "
     if facts.norm_1 < facts.vectors:
-        said += "The others are shorter than eps, or hold no finite number, or p is 0, which counts and measures no length. "
+        said += "The others are shorter than eps, or their norm is no finite number, or p is 0, which counts and measures no length. "
     return said + "Rows that always sum to 1 are what softmax makes."
 
 
