@@ -54,7 +54,7 @@ def says_small(found: runs.SmallStart) -> str:
     after += "Kaiming's start"
     if found.after_kaiming < found.after_small:
         return says + after + ": it learns from both, and later from the small one."
-    return says + after + ": with this learning rate the small start is not behind."
+    return says + after + ": so few steps with this learning rate do not part them yet."
 
 
 def says_accumulated(found: runs.Accumulated) -> str:
