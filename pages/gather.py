@@ -21,8 +21,8 @@ WAYS: dict[runs.Way, str] = {"gather": "gather", "scatter": "scatter"}
 PRESETS = {runs.TUTORIAL: "the tutorial's", runs.LOSS: "pick for cross entropy", runs.SORT: "reorder each row"}
 HEIGHT = 290  # pixels of the pictures
 FIRST = {
-    "gather": "Look at the marked place of **index** first: the number there says how far along dim {dim} **input** is read, and what is read lands at the same place of **output**.",
-    "scatter": "Look at the marked place of **index** first: the number there says how far along dim {dim} the number of **src** at the same place is written, into a copy of **input**.",
+    "gather": "Look at the marked place of **index**: its number says where along dim {dim} **input** is read, for the same place of **output**.",
+    "scatter": "Look at the marked place of **index**: its number says where along dim {dim} **src**'s number is written into a copy of **input**.",
 }
 
 

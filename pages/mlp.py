@@ -25,7 +25,7 @@ RATES = (0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
 BATCHES = (32, 64, 128, 256, 512)
 SAMPLES = (500, 2000, 8000)
 LABEL = 28  # pixels over a control
-NARROW = 112  # pixels of a slider
+NARROW = 96  # pixels of a slider
 
 
 def lesson(topic: Topic) -> None:
@@ -33,7 +33,7 @@ def lesson(topic: Topic) -> None:
     with controls.main():
         own = choose_own()
         which = 0 if own else controls.number("image", "Test image", 0, len(mlp.digits(1).y_test) - 1, 0)
-        scheme = controls.choice("scheme", "Start", runs.SCHEMES, width=150)
+        scheme = controls.choice("scheme", "Start", runs.SCHEMES, width=140)
         lr = controls.stops("lr", "Learning rate", RATES, 0.5, format=lambda v: f"{v:g}", width=NARROW)
         epochs = controls.slider("epochs", "Epochs", 1, 20, 8, width=NARROW)
         start = beside_labels()

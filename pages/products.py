@@ -161,7 +161,8 @@ def questions(run: runs.Run | None) -> list[Draw]:
 
     def value(pick: random.Random, run: runs.Run) -> Question:
         cell = tuple(pick.randrange(n) for n in run.result.shape)
-        total = " + ".join("·".join(map(number, term)) for term in runs.terms(run, cell)[:12])
+        terms = ["·".join(map(number, term)) for term in runs.terms(run, cell, 9)]
+        total = " + ".join([*terms, *(["…"] if runs.summands(run) > len(terms) else [])])
         right = run.result[cell].item()
         return Question(
             f"What is C{list(cell) if cell else ''}?", number(right, 4).replace("∞", "inf"), f"It is {total} = {number(right)}.",

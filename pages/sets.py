@@ -30,7 +30,7 @@ def lesson(topic: Topic) -> None:
         own = tensor_input.source("x") != "example"
         name = runs.SCATTERED if own else controls.choice("example", "Example", NAMES)
     with more:
-        x = tensor_input.tensor("x", "Items", runs.torch.tensor(runs.EXAMPLES[name]), LIMITS)
+        x = tensor_input.tensor("x", "Items", runs.example(name), LIMITS)
     with row:
         picked = (controls.cell("cell", "Picked item", (x.numel(),)) or (0,))[0]
     run = runs.run(x)
@@ -53,7 +53,7 @@ def show(run: runs.Run, picked: int) -> None:
     p = draw.pictures(run, picked)
     order = "ascending here" if run.walk.is_sorted else "not ascending here"
     above = "unique sorts the items, keeps each that differs from its left neighbour, counts, and says where each item went."
-    below = f"A set puts each item at slot hash(item) mod {run.walk.table_size}, or near it. Its order is that of the slots: {order}."
+    below = f"A set puts each item at slot hash(item) mod {run.walk.table_size} of its table, or elsewhere if that is taken; its order, that of the slots, is {order}."
     starts = {"x": Words(above), "table": Words(below)}
     board.show(
         *(part for name in p for part in ([starts[name]] if name in starts else []) + [p[name]]),
@@ -105,7 +105,7 @@ def keeps(found: runs.Orders) -> str:
     rest = " To drop duplicates and keep the order, ask a dictionary, which keeps it: `list(dict.fromkeys(items))` is {by_first}."
     if found.set_keeps:
         return (
-            "With these items it does, by chance of their slots: {by_set}. Put them in another order, and the set's walk hardly changes."
+            "With these items it does, by chance of their slots: {by_set}. Given the other way round they come out as {turned}."
             + rest
         )
     return "It is {by_set}: the order of the slots." + rest

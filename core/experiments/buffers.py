@@ -6,16 +6,18 @@ module's business. Whether a gradient arrives is another question, which only re
 """
 
 import copy
+import functools
 import io
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from core.experiments.claim import Claim
 from core.ops import init
+
+Numbers = tuple[float, ...] | Tensor
 
 
 class Holder(nn.Module):
@@ -39,6 +41,17 @@ class Holder(nn.Module):
         return x * (self.weight + self.frozen + self.buffer + self.scratch + self.plain)
 
 
+def example() -> Tensor:
+    """The x of the page."""
+    return torch.tensor([1.0, 2.0, 3.0])
+
+
+def made(buffer_requires_grad: bool, size: int, requires_grad: bool | None) -> Holder:
+    """A module, after module.requires_grad_(...) if it is called at all."""
+    module = Holder(buffer_requires_grad, size)
+    return module if requires_grad is None else module.requires_grad_(requires_grad)
+
+
 KINDS = {
     "weight": "nn.Parameter",
     "frozen": "nn.Parameter, requires_grad=False",
@@ -59,14 +72,15 @@ class Role:
     in_state_dict: bool
     moved: bool  # by .to(torch.float64), as .cuda() would move it
     has_gradient: bool  # after a backward
-    changed_by_optimiser: bool  # by SGD over module.parameters(), and over what it was handed besides
+    handed: bool  # to SGD: as one of module.parameters(), or besides
+    changed_by_optimiser: bool
     before: tuple[float, ...]
     after: tuple[float, ...]
     gradient: tuple[float, ...] | None
 
 
 def roles(
-    module: Holder, x: tuple[float, ...] = (1.0, 2.0, 3.0), lr: float = 0.1, handed: Collection[str] = ()
+    module: Holder, x: Numbers = (1.0, 2.0, 3.0), lr: float = 0.1, handed: Collection[str] = ()
 ) -> tuple[Role, ...]:
     """Move a copy of the module, and train another for one step of SGD on x.
 
@@ -88,6 +102,7 @@ def roles(
             in_state_dict=name in module.state_dict(),
             moved=getattr(moved, name).dtype == torch.float64,
             has_gradient=after.grad is not None,
+            handed=any(after is tensor for tensor in given),
             changed_by_optimiser=not torch.equal(before, after),
             before=tuple(before.tolist()),
             after=tuple(after.tolist()),
@@ -97,8 +112,22 @@ def roles(
     return tuple(role(name, kind) for name, kind in KINDS.items())
 
 
-def _train_step(module: nn.Module, optimiser: torch.optim.Optimizer, x: tuple[float, ...] = (1.0, 2.0, 3.0)) -> None:
-    module(torch.tensor(x)).sum().backward()
+def tensors_after(found: Collection[Role]) -> dict[str, Tensor]:
+    """The tensors by name, after the step."""
+    return {role.name: torch.tensor(role.after) for role in found}
+
+
+def refusal(module: Holder, x: Numbers, lr: float, handed: Collection[str] = ()) -> str:
+    """What torch says of this training step where it does not take it; empty where it does."""
+    try:
+        roles(module, x, lr, handed)
+    except RuntimeError as said:
+        return f"RuntimeError: {said}"
+    return ""
+
+
+def _train_step(module: nn.Module, optimiser: torch.optim.Optimizer, x: Numbers = (1.0, 2.0, 3.0)) -> None:
+    module(torch.as_tensor(x)).sum().backward()
     optimiser.step()
 
 
@@ -161,126 +190,95 @@ def load_refusal(without: str = "buffer", strict: bool = True) -> str | None:
     return None
 
 
-# ---- the tutorial's points 4.1 to 4.7 --------------------------------------------------------------------------
+# ---- pitfalls: the tutorial's points first -----------------------------------------------------------------------
 
 
-def _role(name: str, module: Holder | None = None) -> Role:
-    return next(role for role in roles(module or Holder()) if role.name == name)
+def _role(name: str, x: Numbers, lr: float, module: Holder | None = None, handed: Collection[str] = ()) -> Role:
+    found = roles(module or Holder(size=len(x)), x, lr, handed)
+    return next(role for role in found if role.name == name)
 
 
-def plain_tensors_stay_behind() -> Claim:
-    """4.1."""
-    plain, scratch = _role("plain"), _role("scratch")
-    return Claim(
-        says="4.1 A plain tensor attribute is not in state_dict() and does not move with the model; "
-        "a registered buffer is and does.",
-        holds=not plain.in_state_dict and not plain.moved and _role("buffer").in_state_dict and _role("buffer").moved,
-        facts={
-            "plain: in state_dict, moved": (plain.in_state_dict, plain.moved),
-            "buffer: in state_dict, moved": (_role("buffer").in_state_dict, _role("buffer").moved),
-            "persistent=False: in state_dict, moved": (scratch.in_state_dict, scratch.moved),
-        },
-        rather="It holds. With persistent=False a buffer moves but is not saved.",
-    )
+@dataclass(frozen=True)
+class Registered:
+    """What registering makes of a tensor, and batch norm's running mean before and after a forward pass."""
+
+    in_parameters: bool
+    in_buffers: bool
+    moved: bool
+    changed_by_optimiser: bool
+    names: list[str]  # of batch norm's buffers
+    before: tuple[float, ...]
+    after: tuple[float, ...]
 
 
-def buffers_become_parameters() -> Claim:
-    """4.2."""
-    buffer = _role("buffer")
-    return Claim(
-        says="4.2 A registered tensor becomes a parameter of the model, moves with it, and gradients do not update it.",
-        holds=buffer.in_parameters and buffer.moved and not buffer.changed_by_optimiser,
-        facts={
-            "in parameters()": buffer.in_parameters,
-            "in buffers()": buffer.in_buffers,
-            "moved": buffer.moved,
-            "changed by the optimiser": buffer.changed_by_optimiser,
-        },
-        rather="It moves and the optimiser leaves it alone, but it is no parameter: parameters() does not list it. "
-        "Nor need it stay constant: batch norm's running mean is a buffer and changes in every forward pass.",
-    )
+def registered_tensors(x: Numbers, lr: float) -> Registered:
+    """4.2: a registered buffer, and buffers that change without any optimiser."""
+    buffer, layer = _role("buffer", x, lr), nn.BatchNorm1d(2)
+    assert layer.running_mean is not None
+    before = tuple(layer.running_mean.tolist())
+    layer(torch.tensor([[1.0, 10.0], [3.0, 30.0]]))
+    return Registered(
+        buffer.in_parameters, buffer.in_buffers, buffer.moved, buffer.changed_by_optimiser,
+        [name for name, _ in layer.named_buffers()], before, tuple(layer.running_mean.tolist()),
+    )  # fmt: skip
 
 
-def optimisers_update_parameters_only() -> Claim:
+@dataclass(frozen=True)
+class Handed:
+    """A buffer that requires a gradient, before a step of SGD and after it."""
+
+    lr: float
+    before: tuple[float, ...]
+    usual: tuple[float, ...]  # where SGD was given module.parameters()
+    handed: tuple[float, ...]  # where it was given the buffer besides
+
+
+def optimisers_update_what_they_are_given(x: Numbers, lr: float) -> Handed:
     """4.3: the optimiser updates what it is given, and can be given a buffer."""
-    module = Holder(buffer_requires_grad=True)
-    _train_step(module, torch.optim.SGD([*module.parameters(), module.buffer], lr=0.1))
-    usual = _role("buffer", Holder(buffer_requires_grad=True))
-    return Claim(
-        says="4.3 Both are saved, both move; the optimiser updates parameters and never buffers.",
-        holds=not usual.changed_by_optimiser and module.buffer.tolist() == [1.0, 1.0, 1.0],
-        facts={
-            "buffer changed by SGD(module.parameters())": usual.changed_by_optimiser,
-            "buffer after SGD([*module.parameters(), module.buffer])": module.buffer.tolist(),
-        },
-        rather="The optimiser updates what it is handed. parameters() leaves buffers out, and that is all that "
-        "protects them. Not every buffer is saved: persistent=False.",
+    usual = _role("buffer", x, lr, Holder(True, len(x)))
+    handed = _role("buffer", x, lr, Holder(True, len(x)), ("buffer",))
+    return Handed(lr, usual.before, usual.after, handed.after)
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """The gradient that arrives at a buffer, which is None where none does."""
+
+    default: tuple[float, ...] | None
+    asked: tuple[float, ...] | None  # where the registered tensor has requires_grad=True
+    weight: tuple[float, ...] | None
+
+
+def gradients_of_buffers(x: Numbers, lr: float) -> Gradients:
+    """4.5: a buffer as it is usually registered, one that asks for a gradient, and a parameter."""
+    asked = _role("buffer", x, lr, Holder(True, len(x)))
+    return Gradients(_role("buffer", x, lr).gradient, asked.gradient, _role("weight", x, lr).gradient)
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A parameter with requires_grad=False beside a buffer."""
+
+    alike: bool  # saved, moved and not updated, both
+    counted: int  # numbers in parameters() that the frozen one adds
+    frozen_thaws: bool  # by module.requires_grad_(True)
+    buffer_thaws: bool
+    decayed: tuple[float, ...]  # a weight of 1s, frozen while its gradient holds zeros, after a step with weight decay
+
+
+def frozen_parameters(x: Numbers, lr: float) -> Frozen:
+    """4.6: where a frozen parameter is not as good as a buffer."""
+    frozen, buffer = _role("frozen", x, lr), _role("buffer", x, lr)
+    alike = all(
+        getattr(frozen, fact) == getattr(buffer, fact) for fact in ("in_state_dict", "moved", "changed_by_optimiser")
     )
-
-
-def two_lists_reach_everything() -> Claim:
-    """4.4."""
-    module = Holder()
-    parameters, buffers = dict(module.named_parameters()), dict(module.named_buffers())
-    return Claim(
-        says="4.4 parameters() and named_parameters() are the same and reach the parameters; buffers() and "
-        "named_buffers() reach the buffers.",
-        holds=[*parameters] == ["weight", "frozen"] and [*buffers] == ["buffer", "scratch"],
-        facts={
-            "named_parameters()": [*parameters],
-            "named_buffers()": [*buffers],
-            "the same tensors without names": all(
-                a is b for a, b in zip(module.parameters(), parameters.values(), strict=True)
-            ),
-        },
-        rather="It holds, with one difference: the named ones give (name, tensor) pairs.",
-    )
-
-
-def buffers_get_gradients() -> Claim:
-    """4.5."""
-    default, asked = _role("buffer"), _role("buffer", Holder(buffer_requires_grad=True))
-    return Claim(
-        says="4.5 Buffers get gradients from backward() just as parameters do; they are only not updated.",
-        holds=default.has_gradient,
-        facts={
-            "gradient of register_buffer(name, tensor)": default.has_gradient,
-            "gradient where the tensor has requires_grad=True": asked.has_gradient,
-            "changed by the optimiser then": asked.changed_by_optimiser,
-        },
-        rather="Only if the registered tensor has requires_grad=True, which is not the default; a parameter has it.",
-    )
-
-
-def frozen_parameters_equal_buffers() -> Claim:
-    """4.6."""
-    frozen, buffer = _role("frozen"), _role("buffer")
-    module = Holder()
-    thawed = _thaw_in_the_usual_way(module)
-    facts = {
-        "frozen: saved, moved, changed": (frozen.in_state_dict, frozen.moved, frozen.changed_by_optimiser),
-        "buffer: saved, moved, changed": (buffer.in_state_dict, buffer.moved, buffer.changed_by_optimiser),
-        "numbers counted by parameters()": sum(p.numel() for p in Holder().parameters()),
-        "requires gradient after module.requires_grad_(True)": thawed,
-        "frozen after training, then zeros for a gradient and weight decay": _decayed_after_freezing(),
-    }
-    alike = facts["frozen: saved, moved, changed"] == facts["buffer: saved, moved, changed"]
-    return Claim(
-        says="4.6 A Parameter with requires_grad=False does the same as a buffer.",
-        holds=alike and thawed["frozen"] == thawed["buffer"],
-        facts=facts,
-        rather="It is saved, moved and, having no gradient, not updated. But it still counts as a parameter: "
-        "requires_grad_(True) thaws it with the rest, and one frozen while its .grad holds zeros (not None) goes on "
-        "shrinking under weight decay and drifting under momentum.",
-    )
-
-
-def _thaw_in_the_usual_way(module: Holder) -> dict[str, bool]:
+    module = Holder(size=len(x))
+    counted = sum(p.numel() for name, p in module.named_parameters() if name == "frozen")
     module.requires_grad_(True)
-    return {name: getattr(module, name).requires_grad for name in ("frozen", "buffer")}
+    return Frozen(alike, counted, module.frozen.requires_grad, module.buffer.requires_grad, _decayed_after_freezing())
 
 
-def _decayed_after_freezing() -> list[float]:
+def _decayed_after_freezing() -> tuple[float, ...]:
     """Train a weight, zero its gradient without dropping it, freeze it, and step on with weight decay."""
     module = Holder()
     optimiser = torch.optim.SGD(module.parameters(), lr=0.1, weight_decay=1.0)
@@ -288,39 +286,101 @@ def _decayed_after_freezing() -> list[float]:
     optimiser.zero_grad(set_to_none=False)
     module.weight.requires_grad_(False)
     optimiser.step()
-    return module.weight.tolist()
+    return tuple(module.weight.tolist())
 
 
-def only_buffers_have_a_gradient_and_stay() -> Claim:
-    """4.7: «a buffer's point is to get a gradient and not be updated, which a Parameter cannot replace»."""
+@dataclass(frozen=True)
+class LeftOut:
+    """A parameter that the optimiser was not given."""
+
+    gradient: tuple[float, ...]
+    before: tuple[float, ...]
+    after: tuple[float, ...]
+
+
+def a_parameter_left_out(x: Numbers, lr: float) -> LeftOut:
+    """4.7: a gradient without an update, by a parameter."""
+    module = Holder(size=len(x))
+    before = tuple(module.weight.tolist())
+    _train_step(module, torch.optim.SGD([module.frozen], lr=lr), x)
+    assert module.weight.grad is not None
+    return LeftOut(tuple(module.weight.grad.tolist()), before, tuple(module.weight.tolist()))
+
+
+@dataclass(frozen=True)
+class Assigned:
+    """Assignments to the names of a module."""
+
+    in_buffers: bool  # after module.buffer = module.buffer + 1
+    values: tuple[float, ...]
+    refusal: str  # of module.weight = torch.ones(3)
+
+
+def assignment_to_names() -> Assigned:
+    """Assign a tensor to a buffer's name, and to a parameter's."""
     module = Holder()
-    _train_step(module, torch.optim.SGD([module.frozen], lr=0.1))
-    weight = module.weight
-    left_out = weight.grad is not None and weight.tolist() == [1.0, 1.0, 1.0]
-    return Claim(
-        says="4.7 The point of a buffer is a gradient without an update, which no Parameter can give.",
-        holds=not left_out,
-        facts={
-            "a Parameter left out of the optimiser: gradient": weight.grad.tolist()
-            if weight.grad is not None
-            else None,
-            "and its value after the step": weight.tolist(),
-        },
-        rather="A Parameter that the optimiser is not given has a gradient and stays as well. The point of a buffer is "
-        "state that is not learned: running statistics, masks, queues, tables, which must be saved and moved with "
-        "the model and kept out of parameters().",
-    )
+    module.buffer = module.buffer + 1
+    refusal = ""
+    try:
+        module.weight = torch.ones(3)  # type: ignore[assignment]
+    except TypeError as said:
+        refusal = f"TypeError: {said}"
+    return Assigned("buffer" in dict(module.named_buffers()), tuple(module.buffer.tolist()), refusal)
 
 
-CLAIMS: tuple[Callable[[], Claim], ...] = (
-    plain_tensors_stay_behind,
-    buffers_become_parameters,
-    optimisers_update_parameters_only,
-    two_lists_reach_everything,
-    buffers_get_gradients,
-    frozen_parameters_equal_buffers,
-    only_buffers_have_a_gradient_and_stay,
-)
+@dataclass(frozen=True)
+class Lists:
+    """How many tensors parameters() gives."""
+
+    plain: int
+    in_list: int  # with one more in a Python list
+    in_parameter_list: int  # with one more in an nn.ParameterList
+
+
+def lists_hide_tensors() -> Lists:
+    """A parameter in a list, and in a ParameterList."""
+    module = Holder()
+    plain = len([*module.parameters()])
+    module.extra = [nn.Parameter(torch.ones(3))]  # type: ignore[assignment]
+    in_list = len([*module.parameters()])
+    module.extra = nn.ParameterList([nn.Parameter(torch.ones(3))])
+    return Lists(plain, in_list, len([*module.parameters()]))
+
+
+@dataclass(frozen=True)
+class Converted:
+    """After module.to(torch.float64), with an optimiser made before it."""
+
+    same_weight: bool  # whether module.weight is the same object
+    same_buffer: bool
+    before: tuple[float, ...]
+    after: tuple[float, ...]  # the weight, after a step of that optimiser
+
+
+def moving_keeps_parameters(x: Numbers, lr: float) -> Converted:
+    """The identity of a parameter and of a buffer over .to()."""
+    module = Holder(size=len(x))
+    weight, buffer = module.weight, module.buffer
+    optimiser = torch.optim.SGD(module.parameters(), lr=lr)
+    module.to(torch.float64)
+    before = tuple(module.weight.tolist())
+    _train_step(module, optimiser, x)
+    return Converted(module.weight is weight, module.buffer is buffer, before, tuple(module.weight.tolist()))
+
+
+# ---- a step by hand ----------------------------------------------------------------------------------------------
+
+
+def step_by_hand(x: Tensor, lr: float) -> Tensor:
+    """What backward and SGD do with a parameter and with a buffer that stands beside it."""
+    weight = torch.ones(len(x), requires_grad=True)
+    buffer = torch.ones(len(x))
+    y = x * (weight + buffer)
+    (grad,) = torch.autograd.grad(y.sum(), [weight])
+    with torch.no_grad():
+        weight -= lr * grad
+    return weight
+
 
 # ---- the case: MoCo --------------------------------------------------------------------------------------------
 
@@ -442,6 +502,46 @@ def next_loss(
     kept = {name: value for name, value in state.items() if keep or name not in dict(moco.named_buffers())}
     fresh.load_state_dict(kept, strict=False)
     return moco_step(fresh, *two_views(step, batch, seed), lr=lr, momentum=momentum).loss
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What one tensor of a model is."""
+
+    name: str
+    shape: tuple[int, ...]
+    parameter: bool
+    requires_grad: bool
+    buffer: bool
+    saved: bool
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """The loss of the next step, and of the same step after saving and loading."""
+
+    goes_on: float
+    with_buffers: float
+    without_buffers: float
+    tensors: tuple[Registration, ...]
+
+
+def resumed(step: int, *, batch: int, momentum: float, seed: int) -> Resumed:
+    """MoCo after so many steps, saved and loaded with its buffers and without them."""
+    run = functools.partial(moco_run, batch=batch, momentum=momentum, seed=seed)
+    model, loss = run(step)[0], run(step + 1)[1][-1].loss
+    again = functools.partial(next_loss, model, step, batch=batch, momentum=momentum, seed=seed)
+    parameters, buffered, saved = dict(model.named_parameters()), dict(model.named_buffers()), model.state_dict()
+    tensors = tuple(
+        Registration(name, tuple(value.shape), name in parameters, value.requires_grad, name in buffered, name in saved)
+        for name, value in {**parameters, **buffered}.items()
+    )
+    return Resumed(loss, again(keep=True), again(keep=False), tensors)
+
+
+def ring_example() -> tuple[Tensor, Tensor]:
+    """An empty queue of six rows, and eight keys."""
+    return torch.zeros(6, 2), torch.arange(1.0, 17.0).reshape(8, 2)
 
 
 def write_in_a_ring(queue: Tensor, keys: Tensor, batch: int) -> Tensor:

@@ -72,10 +72,14 @@ class Signals:
         return (self.layers[-1].activation == 0).double().mean().item()
 
     @property
+    def fan_in(self) -> int:
+        """How many numbers each output is made of."""
+        return self.layers[-1].weight.shape[1]
+
+    @property
     def factor(self) -> float:
         """fan in · Var(W): what a layer multiplies the mean square by, before its activation."""
-        weight = self.layers[-1].weight
-        return weight.shape[1] * weight.double().var().item()
+        return self.fan_in * self.layers[-1].weight.double().var().item()
 
 
 @lru_cache(maxsize=64)

@@ -425,9 +425,10 @@ class Length:
     batches: int
 
 
-def length(draw: random.Random) -> Length:
-    """How many batches a loader of drawn settings has, by torch's own count."""
-    n, size, drop = draw.randint(5, 40), draw.randint(2, 9), draw.random() < 0.5
+def length(how: Loading, draw: random.Random) -> Length:
+    """How many batches a loader of other settings than on screen has, by torch's own count."""
+    n = draw.choice([n for n in range(5, 41) if n != how.count])
+    size, drop = draw.randint(2, 9), draw.random() < 0.5
     return Length(n, size, drop, len(torchs.DataLoader(Items(range(n)), size, drop_last=drop)))
 
 

@@ -432,8 +432,9 @@ class Largest:
 
 
 def some_network(how: Setup, draw: random.Random) -> Largest:
-    """The parameters of each layer of a network with drawn sizes, on digits."""
-    channels, hidden = draw.choice((1, 2, 8, 16)), draw.choice((16, 64, 128))
+    """The parameters of each layer of a network with other sizes than on screen, on digits."""
+    channels = draw.choice([n for n in (1, 2, 8, 16) if n != how.channels])
+    hidden = draw.choice((16, 64, 128))
     model = build((28, 28), Setup(channels, how.kernel_size, hidden))
     counts = {spelled(layer): sum(p.numel() for p in layer.parameters()) for layer in model}
     return Largest(channels, hidden, {name: count for name, count in counts.items() if count})

@@ -166,14 +166,24 @@ def run(operation: str, equation: str, operands: Sequence[Tensor]) -> Run:
     return Run(operation, equation, tuple(operands), result, letters)
 
 
-def terms(run: Run, cell: Shape) -> list[tuple[float, ...]]:
-    """The numbers of the operands whose products add up to this cell of C."""
-    sizes: dict[str, int] = {}
+def sizes(run: Run) -> dict[str, int]:
+    """How long the dimension of each letter is."""
+    found: dict[str, int] = {}
     for x, letters in zip(run.operands, run.letters, strict=False):
         for letter, size in zip(letters, x.shape, strict=True):
-            sizes[letter] = max(size, sizes.get(letter, 1))
-    found = []
-    for combination in itertools.product(*(range(sizes[letter]) for letter in run.summed)):
+            found[letter] = max(size, found.get(letter, 1))
+    return found
+
+
+def summands(run: Run) -> int:
+    """How many products add up to one cell of C."""
+    return math.prod(size for letter, size in sizes(run).items() if letter in run.summed)
+
+
+def terms(run: Run, cell: Shape, most: int | None = None) -> list[tuple[float, ...]]:
+    """The numbers of the operands whose products add up to this cell of C, or the first of them."""
+    long, found = sizes(run), []
+    for combination in itertools.islice(itertools.product(*(range(long[letter]) for letter in run.summed)), most):
         at = dict(zip(run.letters[-1], cell, strict=True)) | dict(zip(run.summed, combination, strict=True))
         found.append(tuple(_at(x, letters, at) for x, letters in zip(run.operands, run.letters, strict=False)))
     return found

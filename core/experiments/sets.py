@@ -19,6 +19,11 @@ MOST = 12  # items that a sentence names
 NEIGHBOURS, FEWEST = 9, 8  # slots that CPython tries behind a taken one, and those of the smallest table
 
 
+def example(name: str) -> Tensor:
+    """The items of an example."""
+    return torch.tensor(EXAMPLES[name])
+
+
 # ---- the table of a set ----------------------------------------------------------------------------------------
 
 
@@ -204,6 +209,7 @@ class Orders:
 
     by_first: list[Any]  # first appearance, as dict.fromkeys keeps it
     by_set: list[Any]
+    turned: list[Any]  # the set of the items given the other way round
     by_torch: list[Any]  # torch.unique(sorted=False)
     set_keeps: bool
     torch_keeps: bool
@@ -216,8 +222,10 @@ def orders(x: Tensor) -> Orders:
     """What a set, torch.unique(sorted=False) and dict.fromkeys make of the items, and torch of five others."""
     items, counter = x.flatten().tolist(), [3, 1, 2, 3, 1]
     first, loose, by_set = list(dict.fromkeys(items)), torch.unique(x, sorted=False).tolist(), list(set(items))
+    turned = items[::-1]
     return Orders(
-        head(first), head(by_set), head(loose), _same(by_set, first), _same(loose, first), ascending(loose),
+        head(first), head(by_set), head(list(set(turned))), head(loose),
+        _same(by_set, first), _same(loose, first), ascending(loose),
         counter, torch.unique(torch.tensor(counter), sorted=False).tolist(),
     )  # fmt: skip
 

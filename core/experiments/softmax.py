@@ -241,6 +241,8 @@ class Dims:
     rows_along_1: Tensor  # the sums of the rows of softmax(x, 1)
     rows_along_0: Tensor  # and of softmax(x, 0)
     moved: int  # rows whose most probable class is another
+    differ: int  # probabilities of these rows that do
+    cells: int
     one_row: bool
 
 
@@ -250,7 +252,11 @@ def both_dims(x: Tensor) -> Dims:
     by_row, by_column = ops.softmax(X, 1), ops.softmax(X, 0)
     defined = ~(by_row.isnan() | by_column.isnan()).any(1)
     moved = (by_row.argmax(1) != by_column.argmax(1)) & defined
-    return Dims(int(defined.sum()), by_row.sum(1), by_column.sum(1), int(moved.sum()), len(X) == 1)
+    differ = (by_row != by_column)[defined]
+    return Dims(
+        int(defined.sum()), by_row.sum(1), by_column.sum(1), int(moved.sum()), int(differ.sum()), differ.numel(),
+        len(X) == 1,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,14 @@ def decimals(value: float, places: int) -> str:
     return rounded if float(rounded) else rounded.lstrip("-")
 
 
+def shortest(value: float) -> str:
+    """A number in as few letters as there are: 13 for 12.6, not 1e1."""
+    return f"{value:.0f}" if 9.5 <= abs(value) < 1000 else number(value, 1)
+
+
 SPELLINGS: tuple[Callable[[float], str], ...] = (  # from the most exact to the shortest
     number,
     lambda value: decimals(value, 2),
     lambda value: decimals(value, 1),
-    lambda value: number(value, 1),
+    shortest,
 )

@@ -4,6 +4,7 @@ A dimension of size 1 that is broadcast belongs to every index of its letter, an
 tensor is its diagonal: both get letters of their own, tied to the letter that they stand for.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, product
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.experiments.products import NAMES, Letters, Run
+from core.experiments.products import NAMES, Letters, Run, summands
 from core.figures import colour
 from core.figures.board import Relation
 from core.figures.heatmap import Picture
@@ -22,6 +23,7 @@ from core.figures.walk import Moment, Walk, record
 from core.ops import products as ops
 
 HEADS, LABELS = 60, 16  # pixels of a picture's title and indices, and of the names of its batches
+LONGEST_SUM = 2000  # products that a sentence is made from: more would keep the browser waiting
 EXACT = 10**6  # integers from here on are written out: rounded they would not be the number
 
 
@@ -159,9 +161,13 @@ def sentences(run: Run) -> dict[str, str]:
     """What the board's line says of a cell of each picture."""
     names = [name for name in run.tensors if name != "C"]
     where = "`C`" if not run.letters[-1] else "`{at:C}`"
-    said = {"C": f"{where} = {{sum:{'*'.join(names)}}} = **{{C}}**"}
+    count = summands(run)
+    added = f"{{sum:{'*'.join(names)}}}" if count <= LONGEST_SUM else f"the sum of {count:,} products"
+    said = {"C": f"{where} = {added} = **{{C}}**"}
     for name in names:
         others = [other for other in names if other != name]
+        if len(others) > 1 and math.prod(run.tensors[other].numel() for other in others) > LONGEST_SUM:
+            others = []
         said[name] = "{note:" + name + "}" if name in run.diagonal else factor(name, others, where)
     return said
 

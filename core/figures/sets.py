@@ -19,7 +19,7 @@ from core.figures.numbers import SPELLINGS, number
 from core.figures.walk import Walk, record
 from core.ops import sets as ops
 
-WINDOW = 24  # cells of a row
+WINDOW, SLOTS = 24, 16  # cells of a row, and of the table's, which has the walk beside it
 LARGEST, ROOM = 34, 900  # pixels of a cell, and of a line of pictures
 LONGEST = 5  # letters of a number in a slot
 EXACT = 10**6  # integers from here on are written out in sentences
@@ -37,9 +37,10 @@ def pictures(run: Run, picked: int) -> dict[str, Picture]:
     table = torch.tensor([run.items[slots[t]] if t in slots else 0 for t in range(size)], dtype=torch.float64)
 
     def row(name: str, letter: str, cells: Tensor, scale: Scale, title: str, pins: Sequence[int | None]) -> Picture:
-        start = min(at[letter] // WINDOW * WINDOW, max(len(cells) - WINDOW, 0))
-        part = slice(start, start + WINDOW)
-        cut = f", {start} to {min(part.stop, len(cells)) - 1} of {len(cells):,}" if len(cells) > WINDOW else ""
+        window = SLOTS if letter == "t" else WINDOW
+        start = min(at[letter] // window * window, max(len(cells) - window, 0))
+        part = slice(start, start + window)
+        cut = f", {start} to {part.stop - 1} of {len(cells):,}" if len(cells) > window else ""
         empty = [t for t, pin in enumerate(pins[part]) if pin is None]
         return Picture(
             name, cells[part], scale, title + cut, axes=letter, origin=(0, start), notes=said[letter][part],
@@ -54,8 +55,8 @@ def pictures(run: Run, picked: int) -> dict[str, Picture]:
         row("unique", "u", steps.output, values, "unique", firsts),
         row("counts", "u", steps.counts, colour.magnitude(steps.counts), "counts", firsts),
         row("inverse", "n", steps.inverse, colour.identity(len(firsts)), "inverse: place in unique", items),
-        row("table", "t", table, values, f"the set's table of {size:,} slots", [slots.get(t) for t in range(size)]),
-        row("walk", "w", run.x[list(numbers)], values, "list(set(items)): the table, read slot by slot", numbers),
+        row("table", "t", table, values, "the set's table, slot by slot", [slots.get(t) for t in range(size)]),
+        row("walk", "w", run.x[list(numbers)], values, "list(set(items)): what the slots hold", numbers),
     )
     return {picture.name: picture for picture in rows}
 

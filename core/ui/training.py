@@ -163,8 +163,6 @@ def buttons(setup: Setup) -> None:
     label = "Train" if not started else "Train again" if run and run.finished else "Continue"
     anew = run is not None and run.finished
     st.button(label, icon=":material/play_arrow:", on_click=begin, args=(setup,), kwargs={"anew": anew})
-    if label == "Continue":
-        st.button("Start again", icon=":material/replay:", on_click=begin, args=(setup,), kwargs={"anew": True})
 
 
 def watch(show: Callable[[Run], None]) -> bool:
@@ -178,7 +176,10 @@ def watch(show: Callable[[Run], None]) -> bool:
 def where(setup: Setup) -> None:
     """How far this set-up's training has come, or why it failed."""
     run = runs().get(setup)
-    st.markdown(_where(setup, run))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(_where(setup, run), width="content")
+        if run and run.step and not run.finished:
+            st.button("Start again", icon=":material/replay:", on_click=begin, args=(setup,), kwargs={"anew": True})
     if run and run.error:
         st.error(f"The training failed: {controls.quoted(run.error)}", icon=":material/block:")
 

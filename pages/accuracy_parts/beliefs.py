@@ -88,15 +88,15 @@ def says_uneven(found: runs.Uneven) -> str:
 
 def says_softened(found: runs.Softened) -> str:
     """That softmax keeps the order, and when it loses it."""
-    says = "Softmax keeps the order of the scores: **{differ} of {samples}** predictions differ without it. "
+    says = "Softmax keeps the order of the scores: **{differ} of {samples}** predictions differ without it"
+    says += " (two scores so close that their probabilities are rounded to one). " if found.differ else ". "
     if not found.zeros:
         return says + "Even with scores {larger} times as large no probability is rounded to 0 here."
     says += (
         "It can only do harm: with scores {larger} times as large, {zeros} of {cells} probabilities are rounded to 0, "
     )
-    return (
-        says + "and among zeros there is no order, which the k best need ({ties:|row has|rows have} no single largest)."
-    )
+    says += "and among zeros there is no order, which the k best need"
+    return says + ("; {ties:|row has|rows have} not even a single largest." if found.ties else ".")
 
 
 def says_stepped(found: runs.Stepped) -> str:

@@ -53,8 +53,8 @@ def says_small(found: runs.SmallStart) -> str:
     after = "After {steps} steps with lr = {lr} the loss is **{after_small}** from 0.01 and **{after_kaiming}** from "
     after += "Kaiming's start"
     if found.after_kaiming < found.after_small:
-        return says + after + ": it learns from both, later from the small one, and the more so the deeper the network."
-    return says + after + ": with this learning rate the small start is not behind."
+        return says + after + ": it learns from both, and later from the small one."
+    return says + after + ": so few steps with this learning rate do not part them yet."
 
 
 def says_accumulated(found: runs.Accumulated) -> str:

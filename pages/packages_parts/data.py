@@ -165,7 +165,7 @@ def questions(how: Loading) -> list[Draw]:
     """On loaders like the one on screen."""
 
     def batches(draw: random.Random) -> Question:
-        asked = loading.length(draw)
+        asked = loading.length(how, draw)
         return Question(words.say("{n} samples, batch_size={size}, drop_last={drop_last}: how many batches has an epoch?", asked), str(asked.batches),
                         f"{asked.n} / {asked.size}, rounded {'down' if asked.drop_last else 'up'}.", tolerance=0)  # fmt: skip
 

@@ -72,7 +72,7 @@ def say_depth(runs: Mapping[str, Signals], activation: str) -> None:
     st.markdown(" ".join(words.say(said, run) for run in runs.values()))
     run = next(iter(runs.values()))
     zeros = " {zeros:.0%} of the last activations are exactly 0; the histograms leave zeros out." if run.zeros else ""
-    st.markdown(words.say("Each layer multiplies the mean square by fan in · Var(W), under {scheme} by **{factor}**; " + WHAT_IT_DOES[activation] + zeros, run))
+    st.markdown(words.say("A layer multiplies the mean square by fan in · Var(W), where *fan in* is how many numbers each output is made of, here {fan_in}. Under {scheme} that is **{factor}**; " + WHAT_IT_DOES[activation] + zeros, run))
 
 
 def all_schemes(how: Setup, depth: int) -> None:

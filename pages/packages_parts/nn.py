@@ -131,7 +131,7 @@ PITFALLS = (
             "Two linear layers in a list: `parameters()` finds **{in_list}** tensors, so the optimiser has nothing to train and `state_dict()` nothing to save, and nobody complains. In an "
             "`nn.ModuleList` it finds **{in_module_list}**."),
     Pitfall("`layer.forward(x)` is `layer(x)`", network.forward_skips_hooks,
-            "`layer(x)` ran the layer's forward hook {by_call:|time|times}, `layer.forward(x)` ran it {by_forward:|time|times}. The table of layers on this page comes from such hooks."),
+            "A forward hook is a function that a layer calls when its output is ready. `layer(x)` called it {by_call:|time|times}, `layer.forward(x)` called it {by_forward:|time|times}. The table of layers on this page comes from such hooks."),
     Pitfall("`eval()` switches the gradients off", network.eval_keeps_gradients,
             "After `eval()`, `training` is {training}, and still the output has a `grad_fn`, {grad_fn}, and backward leaves the gradient {gradient}. `eval()` tells dropout and batch norm how to "
             "behave. `torch.no_grad()` stops the recording."),

@@ -26,6 +26,7 @@ RATES = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.05, 0.1, 0.2, 0.3, 1.0)
 DEFAULTS = (0.03, 0.03, 0.1, 0.1)  # lr of each of NAMES
 STEEP = "Rosenbrock"  # there the first two run away at these
 STEEP_DEFAULTS = {"SGD": 0.001, "momentum": 0.0003}
+LR = "The learning rate: SGD's step is this many times the gradient, downhill."
 MATRIX = Limits(ranks=(2,), max_side=2, max_elements=4, low=-100, high=100)
 
 
@@ -71,7 +72,7 @@ def choose_rate(name: str, surface: str, default: float) -> float:
     """An optimiser's lr. Rosenbrock's walls are so steep that its rates are kept apart from the other surfaces'."""
     key = f"lr_{name.lower()}" + ("_steep" if surface == STEEP else "")
     first = STEEP_DEFAULTS.get(name, default) if surface == STEEP else default
-    return float(controls.stops(key, f"lr of {name}", RATES, first, format=lambda v: f"{v:g}", width=126))
+    return float(controls.stops(key, f"lr of {name}", RATES, first, format=lambda v: f"{v:g}", width=126, help=LR if name == "SGD" else None))
 
 
 def choose_matrix() -> tuple[float, ...]:

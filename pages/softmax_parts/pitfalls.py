@@ -36,14 +36,9 @@ def breaks(facts: runs.Breaks) -> str:
     found = facts.found
     if not found.cells:
         return "No group of these scores has a softmax, whoever computes it."
-    said = (
-        f"In {{found.dtype}} exp of a score above {found.limit:.4g} is ∞, and of one below {found.floor:.4g} it is 0. "
-    )
+    said = "In {found.dtype} exp of a score above {found.limit} is ∞, and of one below {found.floor} it is 0. "
     if not found.wrong:
-        return (
-            said
-            + "These scores times **{magnitude}** still pass: their groups hold nothing so large, or only scores that lie close together."
-        )
+        return said + "Times **{magnitude}** these scores still pass: the largest of each group stays between the two."
     nan = found.inf_by_inf + found.zero_by_zero
     results = " and ".join(
         f"**{n}** that {'is' if n == 1 else 'are'} {what}"
@@ -95,10 +90,8 @@ def both_dims(facts: runs.Dims) -> str:
     if facts.one_row:
         return "This is one row. Along dim 1 it sums to {rows_along_1}. Along dim 0 each score stands alone, is divided by itself, and becomes 1: the row sums to {rows_along_0}."
     said = "`dim=1` runs along a row, so that each **row** sums to 1: {rows_along_1}. With `dim=0` each column does, and the rows sum to {rows_along_0}. "
-    if facts.moved:
-        said += "The most probable class is another in **{moved} of {rows:|row|rows}**. "
-    else:
-        said += "The most probable class happens to be the same in each of {rows:|row|rows}; its probability is not. "
+    if facts.rows:
+        said += "In **{moved} of {rows:|row|rows}** another class is the most probable one, and {differ} of {cells} probabilities differ. "
     return said + "The Σ in the tutorial's formula runs over the classes of one sample, not over the samples."
 
 
@@ -133,7 +126,7 @@ def zeros(facts: runs.Zeros) -> str:
     if not facts.too_small:
         return (
             said
-            + "exp of a number is never 0, and at magnitude {magnitude} no score that is a number got probability 0 in {dtype}: they lie too close together."
+            + "exp of a number is never 0, and at magnitude {magnitude} no score that is a number got probability 0 in {dtype}: none lies far enough below the largest."
         )
     return said + (
         "exp of a number is never 0. At magnitude {magnitude}, **{too_small} of {classes}** probabilities of the picked row are 0 only since they are too small for "

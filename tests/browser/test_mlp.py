@@ -20,9 +20,12 @@ def shown(page: Page, panel: str) -> str:
 def test_it_trains_and_its_units_can_be_picked(page: Page, url: str):
     open_page(page, f"{url}/{LINK}&tab=First+layer")
     before = shown(page, "p"), shown(page, "units")
+    row = page.locator(".st-key-epochs").bounding_box()
     page.get_by_role("button", name="Train").click()
-    expect(page.get_by_role("button", name="Train again")).to_be_visible(timeout=60_000)
+    again = page.get_by_role("button", name="Train again")
+    expect(again).to_be_visible(timeout=60_000)
     rest(page)
+    assert again.bounding_box()["y"] < row["y"] + row["height"]  # in one row with the other controls
     assert shown(page, "p") != before[0]
     assert shown(page, "units") != before[1]
 

@@ -61,30 +61,94 @@ def test_loading_is_strict_about_buffers():
     assert buffers.load_refusal("scratch") is None
 
 
-def test_the_tutorials_points():
-    assert {claim.__name__: claim().holds for claim in buffers.CLAIMS} == {
-        "plain_tensors_stay_behind": True,
-        "buffers_become_parameters": False,
-        "optimisers_update_parameters_only": False,
-        "two_lists_reach_everything": True,
-        "buffers_get_gradients": False,
-        "frozen_parameters_equal_buffers": False,
-        "only_buffers_have_a_gradient_and_stay": False,
-    }
+# ---- pitfalls: whatever x and lr ---------------------------------------------------------------------------------
+
+INPUTS = {
+    "example": buffers.example(),
+    "one number": torch.tensor([-2.5]),
+    "zeros": torch.zeros(3),
+    "half": torch.ones(2).half(),
+    "integers": torch.tensor([1, 2]),
+    "double": torch.tensor([0.1, 0.2]).double(),
+    "not finite": torch.tensor([torch.inf, 1]),
+}
+every_input = pytest.mark.parametrize("x", INPUTS.values(), ids=INPUTS.keys())
+every_lr = pytest.mark.parametrize("lr", [0.0, 0.3, 1.0])
+
+
+def stepped(x, lr):
+    return pytest.approx([1 - lr * value for value in x.double().tolist()], nan_ok=True, rel=1e-3)
+
+
+@every_input
+@every_lr
+def test_optimisers_update_what_they_are_given(x, lr):
+    found = buffers.optimisers_update_what_they_are_given(x, lr)
+    assert found.before == found.usual == (1,) * len(x)
+    assert found.handed == stepped(x, lr)
+
+
+@every_input
+@every_lr
+def test_a_parameter_that_is_left_out_has_a_gradient_and_stays(x, lr):
+    found = buffers.a_parameter_left_out(x, lr)
+    assert found.before == found.after == (1,) * len(x)
+    assert found.gradient == pytest.approx(x.tolist(), rel=1e-3)
+
+
+@every_input
+def test_gradients_go_where_they_are_required(x):
+    found = buffers.gradients_of_buffers(x, 0.1)
+    assert found.default is None
+    assert found.asked == found.weight == pytest.approx(x.tolist(), rel=1e-3)
+
+
+@every_input
+@every_lr
+def test_parameters_keep_their_identity_over_to(x, lr):
+    found = buffers.moving_keeps_parameters(x, lr)
+    assert (found.same_weight, found.same_buffer) == (True, False)
+    assert found.after == stepped(x, lr)
+
+
+@every_input
+@every_lr
+def test_the_step_by_hand_is_sgds(x, lr):
+    found = {role.name: role for role in buffers.roles(Holder(size=len(x)), x, lr)}
+    assert buffers.step_by_hand(x, lr).tolist() == pytest.approx(found["weight"].after, nan_ok=True, rel=1e-3)
+
+
+def test_registered_tensors_are_no_parameters_and_may_change():
+    found = buffers.registered_tensors((1.0, 2.0), 0.1)
+    assert (found.in_parameters, found.in_buffers, found.moved, found.changed_by_optimiser) == (
+        False,
+        True,
+        True,
+        False,
+    )
+    assert found.names == ["running_mean", "running_var", "num_batches_tracked"]
+    assert found.before == (0, 0)
+    assert found.after == pytest.approx((0.2, 2.0))
 
 
 def test_a_frozen_parameter_differs_from_a_buffer():
-    facts = buffers.frozen_parameters_equal_buffers().facts
-    assert facts["numbers counted by parameters()"] == 6
-    assert facts["requires gradient after module.requires_grad_(True)"] == {"frozen": True, "buffer": False}
-    assert facts["frozen after training, then zeros for a gradient and weight decay"] == pytest.approx([0.9] * 3)
+    found = buffers.frozen_parameters((1.0, 2.0), 0.1)
+    assert (found.alike, found.counted, found.frozen_thaws, found.buffer_thaws) == (True, 2, True, False)
+    assert found.decayed == pytest.approx([0.9] * 3)
 
 
-def test_batch_norms_statistics_are_buffers_that_change():
-    layer = nn.BatchNorm1d(2)
-    layer(torch.randn(8, 2, generator=torch.Generator().manual_seed(0)))
-    assert {"running_mean", "running_var"} < set(dict(layer.named_buffers()))
-    assert layer.running_mean.any()
+def test_names_lists_and_refusals():
+    found = buffers.assignment_to_names()
+    assert (found.in_buffers, found.values) == (True, (2, 2, 2))
+    with pytest.raises(TypeError) as refused:
+        Holder().weight = torch.ones(3)
+    assert found.refusal == f"TypeError: {refused.value}"
+    lists = buffers.lists_hide_tensors()
+    assert (lists.plain, lists.in_list, lists.in_parameter_list) == (2, 2, 3)
+    with pytest.raises(RuntimeError) as refused:
+        buffers.roles(Holder().requires_grad_(False))
+    assert buffers.refusal(Holder().requires_grad_(False), (1.0, 2.0, 3.0), 0.1) == f"RuntimeError: {refused.value}"
+    assert not buffers.refusal(Holder(True).requires_grad_(False), (1.0, 2.0, 3.0), 0.1)
 
 
 # ---- MoCo ------------------------------------------------------------------------------------------------------
@@ -193,11 +257,15 @@ def test_a_file_that_lacks_a_name(strict):
 @pytest.mark.parametrize("batch", [2, 3, 4, 6])
 def test_a_run_goes_on_from_its_bytes_only_with_its_buffers(batch):
     settings = {"batch": batch, "momentum": 0.9, "seed": 2}
-    moco, steps = buffers.moco_run(3, **settings)
     _, longer = buffers.moco_run(4, **settings)
-    assert [s.loss for s in longer[:3]] == [s.loss for s in steps]
-    assert buffers.next_loss(moco, 3, **settings) == longer[3].loss
-    assert buffers.next_loss(moco, 3, **settings, keep=False) != longer[3].loss
+    found = buffers.resumed(3, **settings)
+    assert found.goes_on == found.with_buffers == longer[3].loss
+    assert found.without_buffers != longer[3].loss
+    kinds = {t.name: (t.parameter, t.requires_grad, t.buffer, t.saved) for t in found.tensors}
+    assert kinds == {
+        "query_encoder.weight": (True, True, False, True), "key_encoder.weight": (True, False, False, True),
+        "queue": (False, False, True, True), "pointer": (False, False, True, True),
+    }  # fmt: skip
 
 
 def test_two_views_are_of_the_same_samples():

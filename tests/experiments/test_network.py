@@ -125,5 +125,6 @@ def test_questions_have_torchs_answers(seed):
     assert asked.before[2:] != (28, 28)
     if asked.name.startswith("Linear"):
         assert asked.name == f"Linear({asked.before[1]}, {asked.after[1]})"
-    largest = network.some_network(Setup(3, 5, 8), draw)
+    largest = network.some_network(Setup(8, 5, 64), draw)
+    assert largest.channels != 8
     assert largest.counts[largest.most] == max(largest.counts.values())

@@ -46,7 +46,9 @@ def test_the_run_is_torchs_and_each_cell_is_the_sum_of_its_terms(operation, equa
     assert torch.equal(run.result, expected)
     assert [len(letters) for letters in run.letters] == [*map(len, shapes), expected.dim()]
     for cell in product(*map(range, expected.shape)):
-        assert sum(math.prod(term) for term in runs.terms(run, cell)) == expected[cell]
+        terms = runs.terms(run, cell)
+        assert sum(math.prod(term) for term in terms) == expected[cell]
+        assert len(terms) == runs.summands(run)
 
 
 def test_infinite_numbers_and_large_integers_are_kept():

@@ -124,6 +124,8 @@ def test_orders(x):
     assert same(found.by_first[:12], first[:12])
     assert found.torch_keeps == same(loose, first)
     assert found.set_keeps == same(list(set(items)), first) or x.isnan().any()
+    turned = items[::-1]
+    assert same(found.turned[:12], list(set(turned))[:12]) or x.isnan().any()
     assert found.torch_sorts == all(a <= b for a, b in pairwise(loose))
     assert found.counter_torch != list(dict.fromkeys(found.counter))
     assert set(np.unique(found.counter).tolist()) == set(found.counter_torch)

@@ -164,6 +164,7 @@ def test_both_dims(x):
     close(facts.rows_along_0, columns.sum(1))
     defined = [i for i in range(len(X)) if not (rows[i].isnan().any() or columns[i].isnan().any())]
     assert facts.rows == len(defined)
+    assert facts.differ == sum(int((rows[i] != columns[i]).sum()) for i in defined)
     assert facts.moved == sum(int(rows[i].argmax() != columns[i].argmax()) for i in defined)
 
 

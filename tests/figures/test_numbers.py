@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from core.figures.numbers import decimals, number
+from core.figures.numbers import decimals, number, shortest
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,10 @@ def test_decimals_tell_zero_from_almost_zero():
     assert decimals(0.0, 2) == "0"
     assert decimals(0.0004, 2) == "0.00"
     assert decimals(-0.0004, 2) == "0.00"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(12.6, "13"), (-29.3, "-29"), (0.123, "0.1"), (9.7, "10"), (12345.6, "1e4")]
+)
+def test_the_shortest_spelling_has_no_exponent_where_digits_are_fewer(value, said):
+    assert shortest(value) == said

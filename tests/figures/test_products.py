@@ -87,6 +87,13 @@ def test_large_integers_are_written_out():
     assert list(picture.texts) == ["16777218", "-3"]
 
 
+def test_a_sum_too_long_for_a_sentence_is_counted_instead():
+    run = runs.run("einsum", "abc,def,ghi->", [torch.ones(4, 4, 4)] * 3)
+    said = draw.sentences(run)
+    assert f"{64**3:,}" in said["C"]
+    assert not any(word in sentence for word in ("{sum:", "{total:") for sentence in said.values())
+
+
 def test_only_the_diagonal_is_said_to_be_read():
     run = runs.run("einsum", "ii->i", [torch.arange(9.0).reshape(3, 3)])
     pictures, _ = draw.pictures(run)

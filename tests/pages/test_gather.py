@@ -77,6 +77,7 @@ def test_any_input_is_taken_in_its_dtype_with_an_example_index_that_fits(way, di
     assert torch.equal(output.nan_to_num(7).double(), theirs.nan_to_num(7).double())
     titles = [panel.figure.to_dict()["layout"]["title"]["text"] for panel in panels(app).values()]
     assert any(str(shown.dtype).removeprefix("torch.") in title for title in titles) or shown.dtype == torch.float32
+    open_page("gather", way=way, dim=dim, x_from="typed", x=x, tab="Predict")
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_the_tutorials_product_is_spelled():
     ],
 )  # fmt: skip
 def test_what_torch_computes_is_shown_in_the_readers_dtype(op, a, b):
-    app = open_page("products", op=op, a=a, b=b, **TYPED)
+    app = open_page("products", op=op, a=a, b=b, tab="Predict", **TYPED)
     inf, nan = torch.inf, torch.nan
     A, B = (eval(t, {"tensor": torch.tensor, "torch": torch}) if "tensor" in t
             else torch.tensor(eval(t, {"inf": inf, "nan": nan})) for t in (a, b))  # fmt: skip

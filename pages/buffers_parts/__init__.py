@@ -1,0 +1,1 @@
+"""What the page on buffers says below its pictures."""
