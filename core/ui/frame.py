@@ -44,6 +44,10 @@ STYLE = """<style>
 
 PROJECTOR = """<style>
 html { font-size: 125%; }
+.stMainBlockContainer { padding: .5rem 1rem 2rem; max-width: none; }
+.stMainBlockContainer h1 { font-size: 1.6rem; padding: 0; }
+.stMainBlockContainer [data-testid="stVerticalBlock"] { gap: .55rem; }
+.stAppHeader { display: none; }
 .stSidebar, [data-testid="stSidebarCollapsedControl"], [data-testid="stExpandSidebarButton"] { display: none; }
 </style>"""
 
