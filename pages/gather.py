@@ -89,7 +89,7 @@ def refused(way: runs.Way, misfit: runs.Misfit, x: runs.Tensor, index: runs.Tens
     why = words.say(WHY[misfit.kind], misfit) + " The tabs below show the run with an index that fits."
     mend: Callable[[], None] = partial(tensor_input.hold, "index", misfit.mended)
     frame.refused(f"`torch.{way}`: {runs.theirs(way, x, misfit.dim, index)}", why, {"Make the index fit": mend})
-    input, places = draw.inputs(x, index)
+    input, places = draw.inputs(x, misfit, index)
     board.show(input, "[", places, "]", height=HEIGHT)
 
 

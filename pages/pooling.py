@@ -14,7 +14,7 @@ from core.topics import Topic
 from core.ui import board, check, controls, frame, link, tensor_input, walk, words
 from core.ui.board import BREAK
 from core.ui.take_away import TakeAway
-from pages.convolution_parts.shared import HEIGHT, PROJECTED_HEIGHT, height, pin, refuse
+from pages.convolution_parts.shared import HEIGHT, PROJECTED_HEIGHT, REFUSED_HEIGHT, height, pin, refuse
 from pages.pooling_parts import below
 
 LIMITS = Limits(ranks=(2,), max_side=96, max_elements=9216, allow_nonfinite=True)
@@ -77,15 +77,15 @@ def choose() -> tuple[Run, object, Misfit | None, Pinned]:
 
 def show_board(run: Run, given: object, found: Misfit | None, pinned: Pinned) -> None:
     """Input, maximum and average, the input once more where the two have windows of their own; of a refusal the input."""
-    x, highest, *average = pools.equation(run, *room())
     if found:
-        board.show(x, links=pools.links(run), height=height())
+        board.show(pools.input_alone(run, *room()), links=pools.links(run), height=REFUSED_HEIGHT)
         if found.span > min(found.padded):
             st.caption(
                 f"A kernel of {found.kernel} with dilation {found.dilation} spans **{found.span}** cells, and the input with its padding is **{times(found.padded)}**."
             )
         refuse(found.refusal, "half a kernel of padding, no dilation and no ceil_mode")
         return
+    x, highest, *average = pools.equation(run, *room())
     board.show(
         x, "→", highest, *([average[0], "→", average[1]] if runs.apart(run) else average), links=pools.links(run), height=height(),
         spelled=pools.sentences(run), pinned=pinned, picks={name: partial(pin, name) for name in ("x", "max", "average")} | {pools.DENSE: partial(pin, "x")},

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import product
 from random import Random
 from typing import Any
@@ -11,7 +10,7 @@ import torch
 from torch import Tensor
 
 from core.experiments import convolution
-from core.experiments.refusals import Refusal, refused
+from core.experiments.refusals import Refusal, UnsafeError, refused
 from core.experiments.windows import Index
 from core.ops.conv_transpose2d import TransposedSteps, conv_transpose2d, conv_transpose2d_steps
 from core.ops.kit.convolution import TRANSPOSED_DTYPES, conv_transpose2d_arguments
@@ -87,7 +86,12 @@ def refusal(x: Tensor, weight: Tensor, bias: Tensor | None, settings: dict[str, 
         *(("padding", cut) for cut in range(settings["padding"] - 1, -1, -1)),
         *(("stride", s) for s in range(settings["stride"] + 1, 5)),
     ]
-    return refused(partial(torchs, x, weight, bias), settings, changes)
+
+    def call(**given: Any) -> None:
+        if not torchs(x, weight, bias, **given).numel():  # half precision is let through
+            raise UnsafeError("The padding cuts off the whole output: nothing is left.")
+
+    return refused(call, settings, changes)
 
 
 def nearest(x: Tensor, weight: Tensor, bias: Tensor | None, settings: dict[str, Any]) -> Run:
@@ -218,7 +222,8 @@ def overlap(run: Run) -> Overlap:
     settings = run.settings | {"groups": 1}
     counts = torchs(*ones, None, **settings)[0]
     span = max(run.settings["dilation"] * (k - 1) + 1 for k in run.windows.kernel_size)
-    large = torchs(torch.ones(1, 4 * span, 4 * span), ones[1], None, **settings)[0]  # so that there is an inside
+    whole = settings | {"padding": 0, "output_padding": 0}
+    large = torchs(torch.ones(1, 4 * span, 4 * span), ones[1], None, **whole)[0]  # so that there is an inside
     inner = large[span : len(large) - span, span : large.shape[1] - span].unique().int().tolist()
     return Overlap(
         counts, int(counts.min()), int(counts.max()), inner, run.windows.kernel_size, run.settings["stride"]

@@ -7,10 +7,10 @@ from itertools import product
 import numpy as np
 from torch import Tensor
 
-from core.experiments.gather import Place, Run, staying
+from core.experiments.gather import Misfit, Place, Run, staying
 from core.figures import colour
 from core.figures.board import Relation
-from core.figures.heatmap import Picture
+from core.figures.heatmap import Outline, Picture
 from core.figures.numbers import number
 from core.figures.walk import Index, Moment, Walk, record
 from core.ops import gather as ops
@@ -18,12 +18,14 @@ from core.ops import gather as ops
 UNPROMISED = "and which of them stays is not promised"
 
 
-def inputs(input: Tensor, index: Tensor) -> tuple[Picture, Picture]:
-    """The two tensors of a call that is refused."""
+def inputs(input: Tensor, misfit: Misfit, index: Tensor) -> tuple[Picture, Picture]:
+    """The two tensors of a call that is refused; where numbers are no places of input, these are outlined."""
+    wrong = [Outline([cell]) for cell in cells(index) if not 0 <= index[cell] <= misfit.last]
     return (
         Picture("input", input, colour.signed(input), titled("input", input)),
-        Picture("index", index, colour.identity(12), titled("index", index)),
-    )
+        Picture("index", index, colour.identity(misfit.places), titled("index", index),
+                outlines=wrong if misfit.kind == "range" else ()),
+    )  # fmt: skip
 
 
 def pictures(run: Run) -> dict[str, Picture]:

@@ -288,7 +288,15 @@ def sizes(shape: Sequence[int], settings: dict[str, Any]) -> str:
     if settings["dilation"] == 1:
         lines = [lines[0].removeprefix("max: ")]
     general = rf"{left} \frac{{H + 2p - d(k-1) - 1}}{{s}} {right} + 1"
-    return f"**Output rows** (columns likewise) &ensp;${general}$ &ensp;" + "; ".join(lines)
+    sign = "$=$" if len(lines) == 1 else ":"
+    return f"**Output rows**, and columns likewise, &ensp;${general}$ {sign} " + "; ".join(lines)
+
+
+def input_alone(run: Run, width: float, height: float) -> Picture | Panel:
+    """The input of a pooling that is refused, without padding."""
+    scale = images.shades(run.x) if run.as_image else colour.signed(run.x)
+    how = drawn(run, scale, [(run.x, images.NO_PADS)], width, height)
+    return how.part("x", run.x, "y x", f"x: input {times(run.x.shape)}")
 
 
 # ---- shifts and walks ----------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from core.ops.threads import settle_thread
-from core.timing.turns import MOST, TURNS, Left, Turns
+from core.timing.queue import MOST, QUEUE, Left, Queue
 
 S = TypeVar("S")  # what a run yields as it goes on: a timing's runner.Step, a training's progress
 Steps = Callable[[Callable[[], bool]], Iterator[S]]  # given `stop`: runner.run with everything else filled in
@@ -34,9 +34,9 @@ class Job(Generic[S]):
     stops its run, and keeps what it has measured.
     """
 
-    def __init__(self, steps: Steps[S], turns: Turns = TURNS) -> None:
-        self._turns = turns
-        self._ticket = turns.join()
+    def __init__(self, steps: Steps[S], queue: Queue = QUEUE) -> None:
+        self._queue = queue
+        self._ticket = queue.join()
         self._stopped = threading.Event()
         self._state: State[S] = State("waiting")
         self._cut = ""  # why the run was cut short: a phase of State
@@ -45,14 +45,14 @@ class Job(Generic[S]):
 
     def state(self) -> State[S]:
         """How far it is, at once; also the sign that a reader is still there."""
-        before = self._turns.place(self._ticket)
+        before = self._queue.place(self._ticket)
         state = self._state  # a frozen whole: no lock
         return State("waiting", before or 0) if state.phase == "waiting" else state
 
     def stop(self) -> None:
         """Leave the queue, or stop after the piece of work under way. Doing it twice does nothing."""
         self._stopped.set()
-        self._turns.leave(self._ticket)
+        self._queue.leave(self._ticket)
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Block until the job is over; False where the time ran out first. Not asking: patience runs on."""
@@ -63,7 +63,7 @@ class Job(Generic[S]):
         settle_thread()
         step = None
         try:
-            with self._turns.turn(self._ticket):
+            with self._queue.turn(self._ticket):
                 for step in steps(self._to_stop):
                     self._state = State("running", step=step)
             self._state = State(self._cut or "done", step=step)
@@ -76,6 +76,6 @@ class Job(Generic[S]):
     def _to_stop(self) -> bool:
         if self._stopped.is_set():
             self._cut = "stopped"
-        elif not self._turns.wanted(self._ticket):
+        elif not self._queue.wanted(self._ticket):
             self._cut = "left"
         return bool(self._cut)

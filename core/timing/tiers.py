@@ -105,14 +105,14 @@ def once(function: calls.Function, inputs: list[Call], outputs: Sequence[torch.T
     """One timed call: forward on the next set of inputs, and backward where outputs with a gradient are given."""
     ends = [output for output in outputs if output.requires_grad]
     weights = calls.weights_for(ends)
-    turns = itertools.cycle([(c.args, c.kwargs, [t for t in calls.arguments(c) if t.requires_grad]) for c in inputs])
+    cycled = itertools.cycle([(c.args, c.kwargs, [t for t in calls.arguments(c) if t.requires_grad]) for c in inputs])
 
     def forward() -> object:
-        args, kwargs, _ = next(turns)
+        args, kwargs, _ = next(cycled)
         return function(*args, **kwargs)
 
     def forward_and_backward() -> object:
-        args, kwargs, wanted = next(turns)
+        args, kwargs, wanted = next(cycled)
         results = [output for output in calls.results(function(*args, **kwargs)) if output.requires_grad]
         return torch.autograd.grad(results, wanted, weights, allow_unused=True)
 

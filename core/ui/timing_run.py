@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.ops.operator import Operator
-from core.timing import apart, devices, report, results
+from core.timing import devices, process, report, results
 from core.timing.job import Job, State
 from core.timing.results import Result
 from core.timing.runner import Step
@@ -151,7 +151,7 @@ def _runs() -> dict[str, Run]:
 
 def _begin(page: str, operators: tuple[Operator, ...], settings: Settings) -> None:
     if page not in _runs():
-        job = Job(lambda stop: apart.run(operators, settings, stop=stop))
+        job = Job(lambda stop: process.run(operators, settings, stop=stop))
         _runs()[page] = Run(page, operators, settings, job)
 
 

@@ -13,6 +13,7 @@ from core.ui import frame, link, words
 
 NARROW = 112  # pixels of a slider
 HEIGHT, PROJECTED_HEIGHT = 400, 310  # pixels of the pictures, so that they stand above the fold
+REFUSED_HEIGHT = 240  # of the inputs alone, so that what is refused stands there too
 
 
 def height() -> int:

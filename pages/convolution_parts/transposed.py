@@ -17,7 +17,7 @@ from core.topics import Topic
 from core.ui import board, check, controls, frame, take_away, tensor_input, walk, words
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
-from pages.convolution_parts.shared import NARROW, height, pin, refuse, say_dtype, tolerance
+from pages.convolution_parts.shared import NARROW, REFUSED_HEIGHT, height, pin, refuse, say_dtype, tolerance
 
 LIMITS = Limits(ranks=(2, 3), max_side=7, max_elements=147, allow_nonfinite=True)
 OWN = Limits(ranks=(2,), max_side=5, max_elements=25, allow_nonfinite=True)
@@ -31,7 +31,7 @@ def part(topic: Topic, main: Any) -> None:
     operator = topic.operator("conv_transpose2d")
     x, w, *b, y = transposed.equation(run)
     if found:
-        board.show(x, "⋆ᵀ", w, links=transposed.links(run), height=height())
+        board.show(x, "⋆ᵀ", w, links=transposed.links(run), height=REFUSED_HEIGHT)
         refuse(found, "padding 0 and output_padding 0", KEYS)
     else:
         board.show(

@@ -14,7 +14,16 @@ from core.tensors.limits import Limits, times
 from core.topics import Topic
 from core.ui import board, check, controls, frame, link, state, take_away, tensor_input, walk
 from pages.convolution_parts import two_below
-from pages.convolution_parts.shared import HEIGHT, NARROW, PROJECTED_HEIGHT, height, pin, refuse, say_dtype
+from pages.convolution_parts.shared import (
+    HEIGHT,
+    NARROW,
+    PROJECTED_HEIGHT,
+    REFUSED_HEIGHT,
+    height,
+    pin,
+    refuse,
+    say_dtype,
+)
 
 LIMITS = Limits(ranks=(2, 3), max_side=96, max_elements=5832, allow_nonfinite=True)
 GREY = Limits(ranks=(2,), max_side=96, max_elements=9216, allow_nonfinite=True)
@@ -33,7 +42,9 @@ def part(topic: Topic, main: Any) -> None:
     """The lesson on conv2d; its main controls join those in `main`."""
     run, given, found, channel, pinned = choose(main)
     if found:
-        board.show(*windows.inputs_alone(run, *room()), links=windows.links(run), height=height())
+        board.show(
+            *windows.inputs_alone(run, room()[0], REFUSED_HEIGHT), links=windows.links(run), height=REFUSED_HEIGHT
+        )
         refuse(found, "stride 1 and padding 'same'")
     else:
         show_board(run, channel, pinned)

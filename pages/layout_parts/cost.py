@@ -6,7 +6,7 @@ from core.experiments.chain import large
 from core.experiments.chain.run import Stage
 from core.experiments.layout import cache
 from core.figures import memory
-from core.ui import apart_run, words
+from core.ui import process_run, words
 
 LINE_BYTES = 64
 
@@ -22,7 +22,7 @@ def show_cost(ran: list[Stage]) -> None:
         lines = cache.cache_lines(facts.layout, facts.itemsize, LINE_BYTES)
         rows.append(f"| `x{stage.number}` | {lines.touched} | {lines.fetched} | {lines.refetched} | {lines.least} |")
     st.markdown("\n".join(rows))
-    found = apart_run.show(
+    found = process_run.show(
         large.walks,
         memory.of(ran[-1]).layout,
         start="Time a walk over a large tensor of this pattern",

@@ -5,7 +5,7 @@ import streamlit as st
 from core.experiments import loading, worker_seeds
 from core.experiments.loading import Loaded
 from core.figures import loading as draw
-from core.ui import apart_run, board, controls, words
+from core.ui import board, controls, process_run, words
 from pages.packages_parts.lesson import NARROW
 
 SOURCES = {
@@ -48,7 +48,7 @@ def show_seeds(seed: int) -> None:
         samples = controls.slider("seed_samples", "Samples a worker", 4, 8, 5, width=NARROW)
         epochs = controls.slider("seed_epochs", "Epochs", 1, 3, 2, width=NARROW)
     setup = worker_seeds.Setup(workers, samples, epochs, seed)
-    drawn = apart_run.show(worker_seeds.runs, setup, start="Start the workers", doing="The workers draw.")
+    drawn = process_run.show(worker_seeds.runs, setup, start="Start the workers", doing="The workers draw.")
     if not drawn:
         return
     board.show(*(draw.seeds(each, SOURCES[each.source]) for each in drawn), name="seeds", spelled={each.source: f"{{note:{each.source}}}" for each in drawn})

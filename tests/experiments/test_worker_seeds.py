@@ -5,14 +5,14 @@ import torch
 
 from core.experiments import worker_seeds
 from core.experiments.worker_seeds import SOURCES, Drawn, Setup
-from core.timing import apart
+from core.timing import process
 
 HOW = Setup(workers=2, samples=4, epochs=2, seed=3)
 
 
 @pytest.fixture(scope="module")
 def drawn():
-    return {each.source: each for each in apart.steps_of(worker_seeds.runs, HOW, stop=lambda: False)}
+    return {each.source: each for each in process.steps_of(worker_seeds.runs, HOW, stop=lambda: False)}
 
 
 def test_every_source_is_drawn_from_by_every_worker_in_every_epoch(drawn):
@@ -51,6 +51,6 @@ def test_one_worker_and_one_epoch_repeat_nothing():
 
 def test_a_stop_ends_the_run_between_two_sources():
     seen = []
-    for each in apart.steps_of(worker_seeds.runs, HOW, stop=lambda: bool(seen)):
+    for each in process.steps_of(worker_seeds.runs, HOW, stop=lambda: bool(seen)):
         seen.append(each.source)
     assert seen == ["torch"]

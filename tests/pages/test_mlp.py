@@ -18,7 +18,7 @@ from core.experiments.mlp_lesson import Seen
 from core.figures.board import packed
 from core.figures.mlp import short
 from core.timing.job import Job
-from core.timing.turns import TURNS
+from core.timing.queue import QUEUE
 from core.ui import drawing, share, training
 from core.ui import words as sentences
 from core.ui.training import Setup
@@ -301,8 +301,8 @@ def test_stopped_and_continued_it_ends_where_the_whole_run_ends(gate):
 
 
 def test_a_training_waits_for_its_turn_and_can_leave_the_queue():
-    holder = TURNS.join()
-    with TURNS.turn(holder):
+    holder = QUEUE.join()
+    with QUEUE.turn(holder):
         app = open_page("mlp", **SMALL)
         sound(button(app, "Train").click().run())
         assert any("1 before you" in bar.proto.text for bar in app.get("progress"))

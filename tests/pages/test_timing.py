@@ -10,7 +10,7 @@ import pytest
 
 from core import topics
 from core.figures.timing import shortened
-from core.timing import apart, devices, report, results, runner
+from core.timing import devices, process, report, results, runner
 from core.timing.devices import Device
 from core.timing.limits import Limits
 from core.timing.results import Machine, Measurement, Result, Versions
@@ -63,7 +63,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(runner, "ROUNDS", 2)
     known = Limits(bytes_per_s=1e10, operations_per_s=1e11)
     monkeypatch.setitem(runner.run.__kwdefaults__, "measure_limits", lambda settings, clock: known)
-    monkeypatch.setattr(apart, "run", runner.run)  # in this process, where the settings above hold
+    monkeypatch.setattr(process, "run", runner.run)  # in this process, where the settings above hold
 
 
 class Gate:
@@ -90,7 +90,7 @@ class Gate:
 @pytest.fixture
 def gate(monkeypatch):
     made = Gate()
-    monkeypatch.setattr(apart, "run", made)
+    monkeypatch.setattr(process, "run", made)
     yield made
     made.open.set()
 
@@ -200,7 +200,7 @@ def test_a_run_that_fails_says_so(monkeypatch):
         raise ValueError("this went wrong")
         yield
 
-    monkeypatch.setattr(apart, "run", fails)
+    monkeypatch.setattr(process, "run", fails)
     app = poll(started("dropout", **TAB), over)
     assert "ValueError: this went wrong" in words(app)
 

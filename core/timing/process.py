@@ -1,6 +1,6 @@
 """A run in a process of its own: it shares no interpreter with the pages, and can be ended at any moment.
 
-`python -m core.timing.apart FD` is that process. It takes the run from the connection at this file descriptor: a
+`python -m core.timing.process FD` is that process. It takes the run from the connection at this file descriptor: a
 generator function that the other process can import, and its arguments.
 """
 

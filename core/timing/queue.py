@@ -21,7 +21,7 @@ class Left(Exception):  # noqa: N818 (what happened, not a fault)
     """The ticket left the queue before its turn came."""
 
 
-class Turns:
+class Queue:
     """A fair queue for several threads, at most MOST of them.
 
     A ticket stays in the queue as long as someone asks for its place, at least every `patience_s` seconds; one that
@@ -96,4 +96,4 @@ class Turns:
             del self._seen[ticket]
 
 
-TURNS = Turns()  # the process's own
+QUEUE = Queue()  # the process's own

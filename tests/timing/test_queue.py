@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from core.ops import normalize
+from core.timing import queue as queue_module
 from core.timing import results, runner
-from core.timing import turns as turns_module
 from core.timing.job import Job
+from core.timing.queue import Left, Queue
 from core.timing.runner import Step
 from core.timing.settings import Settings
-from core.timing.turns import Left, Turns
 from tests.timing.fakes import Clock, known_limits
 
 
@@ -24,55 +24,55 @@ def eventually(condition, timeout=10.0):
 
 
 def test_places_are_in_the_order_of_joining():
-    turns = Turns()
-    tickets = [turns.join() for _ in range(3)]
-    assert [turns.place(t) for t in tickets] == [0, 1, 2]
-    turns.leave(tickets[1])
-    turns.leave(tickets[1])
-    assert [turns.place(t) for t in tickets] == [0, None, 1]
+    queue = Queue()
+    tickets = [queue.join() for _ in range(3)]
+    assert [queue.place(t) for t in tickets] == [0, 1, 2]
+    queue.leave(tickets[1])
+    queue.leave(tickets[1])
+    assert [queue.place(t) for t in tickets] == [0, None, 1]
 
 
 def test_who_does_not_ask_leaves_the_queue():
     clock = Clock()
-    turns = Turns(patience_s=10, clock=clock)
-    gone, here = turns.join(), turns.join()
+    queue = Queue(patience_s=10, clock=clock)
+    gone, here = queue.join(), queue.join()
     for _ in range(3):
         clock.spend(6)
-        place = turns.place(here)
+        place = queue.place(here)
     assert place == 0
-    assert turns.place(gone) is None
-    with pytest.raises(Left), turns.turn(gone):
+    assert queue.place(gone) is None
+    with pytest.raises(Left), queue.turn(gone):
         pass
 
 
 def test_a_run_nobody_asks_for_keeps_its_turn_until_it_ends():
     clock = Clock()
-    turns = Turns(patience_s=10, clock=clock)
-    running = turns.join()
-    with turns.turn(running):
-        waiting = turns.join()
+    queue = Queue(patience_s=10, clock=clock)
+    running = queue.join()
+    with queue.turn(running):
+        waiting = queue.join()
         clock.spend(20)
-        assert not turns.wanted(running)
-        turns.leave(running)
-        waiting = turns.join()
-        assert turns.place(waiting) == 1
-    assert turns.place(waiting) == 0
+        assert not queue.wanted(running)
+        queue.leave(running)
+        waiting = queue.join()
+        assert queue.place(waiting) == 1
+    assert queue.place(waiting) == 0
 
 
 def test_a_turn_ends_with_an_error_too():
-    turns = Turns()
-    with pytest.raises(KeyError), turns.turn(turns.join()):
+    queue = Queue()
+    with pytest.raises(KeyError), queue.turn(queue.join()):
         raise KeyError
-    with turns.turn(turns.join()):
+    with queue.turn(queue.join()):
         pass
 
 
 def test_never_two_at_once_and_in_order():
-    turns, inside, order = Turns(), [], []
-    tickets = [turns.join() for _ in range(6)]
+    queue, inside, order = Queue(), [], []
+    tickets = [queue.join() for _ in range(6)]
 
     def take(i):
-        with turns.turn(tickets[i]):
+        with queue.turn(tickets[i]):
             inside.append(i)
             order.append((i, len(inside)))
             time.sleep(0.01)
@@ -111,10 +111,10 @@ class Steps:
 
 
 def test_two_readers_the_second_waits_and_then_runs():
-    turns, first_steps, second_steps = Turns(), Steps(), Steps()
-    first = Job(first_steps, turns)
+    queue, first_steps, second_steps = Queue(), Steps(), Steps()
+    first = Job(first_steps, queue)
     eventually(lambda: first.state().phase == "running")
-    second = Job(second_steps, turns)
+    second = Job(second_steps, queue)
     assert (second.state().phase, second.state().before) == ("waiting", 1)
     for _ in range(100):
         first_steps.go.release()
@@ -127,7 +127,7 @@ def test_two_readers_the_second_waits_and_then_runs():
 
 def test_stop_keeps_what_was_measured():
     steps = Steps()
-    job = Job(steps, Turns())
+    job = Job(steps, Queue())
     for _ in range(5):
         steps.go.release()
     eventually(lambda: job.state().step is not None and job.state().step.fraction >= 0.05)
@@ -140,9 +140,9 @@ def test_stop_keeps_what_was_measured():
 
 
 def test_a_waiting_reader_stops():
-    turns, steps = Turns(), Steps()
-    first, second = Job(Steps(), turns), Job(steps, turns)
-    third = Job(Steps(), turns)
+    queue, steps = Queue(), Steps()
+    first, second = Job(Steps(), queue), Job(steps, queue)
+    third = Job(Steps(), queue)
     second.stop()
     assert second.wait(10)
     assert second.state().phase == "stopped"
@@ -156,10 +156,10 @@ def test_a_waiting_reader_stops():
 
 def test_a_reader_who_closes_the_page_leaves_waiting_or_running():
     clock = Clock()
-    turns, waiting_steps = Turns(patience_s=10, clock=clock), Steps()
-    running = Job(Steps(), turns)
+    queue, waiting_steps = Queue(patience_s=10, clock=clock), Steps()
+    running = Job(Steps(), queue)
     eventually(lambda: running.state().phase == "running")
-    waiting = Job(waiting_steps, turns)
+    waiting = Job(waiting_steps, queue)
     clock.spend(11)
     assert waiting.wait(10)
     assert running.wait(10)
@@ -173,18 +173,18 @@ def test_a_job_that_fails_says_why_and_gives_its_turn_back():
         yield step(0.5)
         raise ValueError("no such device")
 
-    turns = Turns()
-    job = Job(broken, turns)
+    queue = Queue()
+    job = Job(broken, queue)
     assert job.wait(10)
     assert (job.state().phase, job.state().error) == ("failed", "ValueError: no such device")
     assert job.state().step.fraction == 0.5
-    assert turns.place(turns.join()) == 0
+    assert queue.place(queue.join()) == 0
 
 
 def test_a_real_run_in_a_job_is_measured_like_any_other():
     chosen = Settings(sizes="small", tiers=("manual", "torch"))
     threads = torch.get_num_threads()
-    job = Job(lambda stop: runner.run(normalize.OPERATORS, chosen, stop=stop, measure_limits=known_limits), Turns())
+    job = Job(lambda stop: runner.run(normalize.OPERATORS, chosen, stop=stop, measure_limits=known_limits), Queue())
     eventually(lambda: job.state().over, timeout=60)
     assert job.state().phase == "done", job.state().error
     for m in job.state().step.result.measurements:
@@ -193,14 +193,14 @@ def test_a_real_run_in_a_job_is_measured_like_any_other():
 
 
 def test_a_full_queue_takes_no_more(monkeypatch):
-    monkeypatch.setattr(turns_module, "MOST", 2)
-    turns = Turns()
-    first, second = turns.join(), turns.join()
-    refused = turns.join()
-    assert (turns.place(first), turns.place(second), turns.place(refused)) == (0, 1, None)
+    monkeypatch.setattr(queue_module, "MOST", 2)
+    queue = Queue()
+    first, second = queue.join(), queue.join()
+    refused = queue.join()
+    assert (queue.place(first), queue.place(second), queue.place(refused)) == (0, 1, None)
     assert refused.refused
-    job = Job(Steps(), turns)
+    job = Job(Steps(), queue)
     assert job.wait(10)
     assert (job.state().phase, "wait already" in job.state().error) == ("failed", True)
-    turns.leave(first)
-    assert turns.place(turns.join()) == 1
+    queue.leave(first)
+    assert queue.place(queue.join()) == 1

@@ -11,13 +11,13 @@ from typing import Any, Generic, Protocol, TypeVar
 import streamlit as st
 
 from core.ops.threads import settle_thread
-from core.timing import apart
+from core.timing import process
 from core.timing.job import Job, State
 from core.ui import controls
 
 POLL_S = 0.5  # how often the page looks
 KEPT = 6  # runs that a session remembers
-RUNS = "_apart_runs"  # session state: {(function, set-up): Run}, the oldest first
+RUNS = "_process_runs"  # session state: {(function, set-up): Run}, the oldest first
 
 
 class Found(Protocol):
@@ -61,8 +61,8 @@ def begin(function: Function[F], setup: Hashable) -> None:
     for old in list(runs())[:-KEPT]:
         del runs()[old]
 
-    def work(stop: apart.Stop) -> Iterator[F]:
-        for found in apart.steps_of(function, setup, stop=stop):
+    def work(stop: process.Stop) -> Iterator[F]:
+        for found in process.steps_of(function, setup, stop=stop):
             run.found.append(found)
             yield found
 
