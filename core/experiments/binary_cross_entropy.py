@@ -108,6 +108,11 @@ class Samples:
     own: bool
 
     @property
+    def p(self) -> Tensor:
+        """The probabilities of yes."""
+        return sigmoid(self.x)
+
+    @property
     def call(self) -> Call:
         """The arguments of a loss without settings."""
         return Call((self.x, self.y))

@@ -219,8 +219,10 @@ def minus_log(one: classes.OneLogit) -> Panel:
 def over_one_logit(one: classes.OneLogit) -> Panel:
     """The loss and its slope over the target's logit."""
     top = float(one.loss.max())
+    now: dict[str, tuple[curves.Values, curves.Values]] = {"now": ([one.now, one.now], [-1, top])}
+    now = now if abs(one.now) <= 8 else {}
     figure = curves.lines(
-        {"loss": (one.z, one.loss), "slope": (one.z, one.slope), "now": ([one.now, one.now], [-1, top])},
+        {"loss": (one.z, one.loss), "slope": (one.z, one.slope)} | now,
         curves.Axis(f"logit of the target, class {one.target}", range=(-8.4, 8.4)), curves.Axis(),
         title="Over one logit", height=360,
     )  # fmt: skip

@@ -34,7 +34,7 @@ def without_mean(found: runs.WithoutMean) -> str:
     """The tutorial's loss where a probability vanished, of one sample, and of several."""
     if not math.isclose(found.mean, found.torchs, rel_tol=1e-3, abs_tol=1e-5):
         return (
-            "The mean of `ce_loss` is **{mean:.5g}** here, and torch's loss is **{torchs:.5g}**: the tutorial takes the "
+            "The mean of `ce_loss` is **{mean}** here, and torch's loss is **{torchs}**: the tutorial takes the "
             "logarithm of a probability that has become 0, or nearly so."
         )
     if found.n == 1:

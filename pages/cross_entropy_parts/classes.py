@@ -146,12 +146,17 @@ CONVEX = (
 )
 
 
+OUTSIDE_CURVE = "The logit of this sample's target, {now}, lies outside of the second picture, which shows −8 to 8."
+
+
 def curves(run: runs.Run, picked: Any) -> None:
     """−log p, the picked sample's loss over one logit, and over two."""
     i, j = picked or (0, int(run.label[0]))
     one = runs.over_one_logit(run, i)
     surface = [draw.over_two_logits(runs.over_two_logits(run, i, j))] if run.x.shape[1] > 1 else []
     board.show(draw.minus_log(one), draw.over_one_logit(one), *surface, name="curves")
+    if abs(one.now) > 8:
+        st.caption(words.say(OUTSIDE_CURVE, one))
     above = runs.chords_above(lambda flat: runs.loss_of_logits(flat, run.label), run.x.numel())
     st.markdown(words.say(CONVEX, {"above": above}))
 

@@ -1,7 +1,7 @@
 """Yes or no, and several labels: logits → sigmoid → −log of what the true answer got → one number."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -9,10 +9,13 @@ import streamlit as st
 
 from core.experiments import binary_cross_entropy as runs
 from core.experiments.cross_entropy import LIMITS, example
+from core.figures import colour
 from core.figures import losses as draw
 from core.figures.numbers import number
+from core.figures.walk import record
+from core.ops import binary_losses as ops
 from core.topics import Topic
-from core.ui import board, check, controls, frame, take_away, tensor_input, words
+from core.ui import board, check, controls, frame, take_away, tensor_input, walk, words
 from core.ui.frame import Pitfall, Try
 from pages.cross_entropy_parts import asked
 from pages.cross_entropy_parts.shared import REDUCTIONS, cell_pixels, hint, look, narrow, say_conversion, table, typed
@@ -81,7 +84,8 @@ def lesson(topic: Topic, kind: str, main: Any, more: Any) -> None:
         st.caption(NOT_FINITE)
     frame.below(
         topic, tries=[Try(each.title, f"kind={kind}&{each.link}", each.look) for each in TRIES[kind]],
-        pitfalls=pitfalls(kind, run, samples), questions=asked.LABELS, operator=topic.operators[WITH_LOGITS],
+        pitfalls=pitfalls(kind, run, samples), questions=asked.LABELS,
+        walk=lambda: walk_through(run, samples), operator=topic.operators[WITH_LOGITS],
         take=lambda: take_away.of(
             topic.operators[WITH_LOGITS], run.call, {"x": run.x, "y": run.y, "p": run.p, "output": run.loss},
             title="Binary cross entropy",
@@ -128,6 +132,22 @@ def ways(topic: Topic, samples: runs.Samples) -> None:
     """Binary cross entropy by all its names."""
     st.markdown(table(runs.equal_ways(samples.x, samples.y)))
     check.show(topic.operators[SOFT_MARGIN], samples.call)
+
+
+WALKS: Mapping[str, tuple[str, Callable[..., Any], tuple[str, ...]]] = {  # what is walked, its function, what it shows
+    "formula": ("the tutorial's formula", ops.binary_cross_entropy_textbook, ("p", "y", "return")),
+    "manual": ("manual, with your settings", ops.binary_cross_entropy_with_logits, ("x", "y", "losses", "return")),
+}
+
+
+def walk_through(run: runs.Run, samples: runs.Samples) -> None:
+    """The formula on probabilities, or the complete version on logits, line by line."""
+    which = controls.choice("walk_of", "Walk through", {key: named for key, (named, *_) in WALKS.items()})
+    _, function, panels = WALKS[which]
+    args, kwargs = (run.call.args, run.call.kwargs) if which == "manual" else ((samples.p, samples.y), {})
+    steps = record(function, *args, panels=panels, **kwargs)
+    scale = colour.signed(samples.x)
+    walk.show(steps, {name: draw.ONES if name in "py" else scale for name in panels}, key=f"walk {which}")
 
 
 # ---- what is believed of it ------------------------------------------------------------------------------------------

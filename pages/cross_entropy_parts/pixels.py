@@ -76,7 +76,7 @@ def pitfalls(run: runs.Run) -> Sequence[Pitfall]:
 
 CHANNELS = (
     "With logits of shape {shape} and targets of shape {targets} torch refuses: “{refused}”. Move the classes to dimension "
-    "1, to {moved}, and the loss is **{loss:.5g}**."
+    "1, to {moved}, and the loss of all pixels is **{loss}**."
 )
 
 
@@ -84,18 +84,18 @@ def pixel_list(found: runs.PixelList) -> str:
     """Rows of several pixels, where that changes the loss."""
     rows = "Without `permute`, {mixed} of the {rows} rows hold the logits of several pixels. "
     if math.isclose(found.permuted, found.reshaped, rel_tol=1e-6):
-        return rows + "All these logits are equal, so that the loss is {permuted:.5g} all the same."
+        return rows + "All these logits are equal, so that the loss is {permuted} all the same."
     return rows + (
-        "torch does not complain: the loss is **{reshaped:.5g}**. After `permute(0, 2, 3, 1)` it is {permuted:.5g}, as for "
-        "the image itself, {image:.5g}."
+        "torch does not complain: the loss of all pixels is **{reshaped}**. After `permute(0, 2, 3, 1)` it is "
+        "{permuted}, as for the image itself, {image}."
     )  # fmt: skip
 
 
 def classes_alike(found: runs.MeanOfClasses) -> str:
     """The frequent class decides, where the classes cost differently."""
     if math.isclose(found.over_pixels, found.over_classes, rel_tol=1e-6):
-        return "Here every class costs {over_pixels:.5g}, so that the mean is the same. It is over the pixels all the same."
+        return "Here every class costs {over_pixels}, so that the mean is the same. It is over the pixels all the same."
     return (
-        "The classes have {counts} pixels and cost {costs}. The mean over all pixels is **{over_pixels:.5g}**, the mean of "
-        "the classes' own means {over_classes:.5g}: a class counts by its number of pixels. `weight` can change that."
+        "The classes have {counts} pixels and cost {costs}. The mean over all pixels is **{over_pixels}**, the mean of "
+        "the classes' own means {over_classes}: a class counts by its number of pixels. `weight` can change that."
     )

@@ -25,9 +25,9 @@ def test_a_slider_and_a_pick_change_the_pictures(page: Page, url: str):
 
     curve = "JSON.stringify(document.querySelector('[data-panel=\"one logit\"] .js-plotly-plot').layout.xaxis.title)"
     one = page.evaluate(curve)
-    page.mouse.click(*cell(page, "loss", 2, 0))
+    page.mouse.click(*cell(page, "loss", 1, 0))
     rest(page)
-    expect(page).to_have_url(re.compile("cell=2%2C"))
+    expect(page).to_have_url(re.compile("cell=1%2C"))
     assert outlined(page, "grad", "pinned") == 1
     assert page.evaluate(curve) != one
     assert page.locator("[data-panel='surface'] .contourlabels").count() >= 1

@@ -271,7 +271,7 @@ def test_ways_are_equal():
 
 
 @pytest.mark.parametrize("kind", [BINARY, LABELS, PIXELS])
-@pytest.mark.parametrize("tab", ["Predict", "Code", "Timing"])
+@pytest.mark.parametrize("tab", ["Predict", "Walk through", "Timing"])
 def test_every_kind_opens_every_tab(kind, tab):
     app = open_page("cross_entropy", kind=kind, tab=tab)
     assert len([button for button in app.button if button.label == "Commit"]) == (3 if tab == "Predict" else 0)
