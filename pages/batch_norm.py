@@ -179,7 +179,8 @@ def groups_board(run: runs.Run, cell: Index) -> None:
 
 def running_statistics(history: runs.History, c: int, run: runs.Run) -> None:
     """The running statistics of each channel: what this batch makes of them, and how they came about."""
-    found, (mean, var) = runs.moved(run), pictures.this_batch(runs.moved(run), run.x)
+    found = runs.moved(run)
+    mean, var = pictures.this_batch(found, run.x)
     names = ("running_mean", "batch_mean", "new_mean", "running_var", "batch_var", "new_var", "means", "variances")
     board.show(
         *mean, *([board.BREAK] if found.training else []), *var, board.BREAK, *pictures.charts(history, c, run.x),

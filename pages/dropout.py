@@ -26,8 +26,8 @@ DRAWN = """Look at the mask first: it drops **{dropped}** of {cells:|number|numb
 multiplies the others by 1/(1 − p) = **{factor}**. The mean of the input is **{mean_x}**, that of the output
 **{mean_y}**. If the kept numbers stayed as they are, it would be **{mean_unscaled}**: over many masks, below, it comes to
 (1 − p) times the input's mean, and the factor brings it back."""
-ALL_DROPPED = """With p = 1 the mask drops **{dropped}** of {cells:|number|numbers}. No factor could bring the mean back
-from 0, so dropout does not try: 1/(1 − p) would be 1/0."""
+ALL_DROPPED = """With p = 1 the mask drops **{dropped}** of {cells:|number|numbers}. No factor could bring back
+what was multiplied by 0, so dropout does not try: 1/(1 − p) would be 1/0."""
 NOT_DRAWN = """In evaluation dropout draws nothing, whatever p is: the output is the input, with its mean of **{mean_x}**.
 That is the mean which training has on average, as the curves below show; so the next layer sees what it was trained on."""
 NO_P = """With p = 0 nothing is drawn, in training as in evaluation: the output is the input, with its mean of **{mean_x}**.
@@ -116,7 +116,7 @@ def shift(found: runs.Shift) -> str:
     if not found.p:
         return "With p = 0 the factor is 1, and there is nothing to make up for: choose a larger p and look again."
     if found.p == 1:
-        return "With p = 1 all outputs are 0, and no factor can help: the mean of |x| falls from **{mean}** to **{scaled}**."
+        return "With p = 1 every number is multiplied by 0, and no factor can help: the mean of |x| goes from **{mean}** to **{scaled}**."
     if not found.mean > 0:
         return "The mean of |x| is {mean} here, and no mask moves it: give the page other numbers to see the shift."
     return "The mean of |x| is **{mean}**. Over {masks} masks the output has the mean **{scaled}** with the factor 1/(1 − p), and **{unscaled}** without it. In evaluation, where nothing is dropped, the next layer would then get numbers **{factor}** times as large as those it was trained on."
