@@ -32,7 +32,7 @@ NOTHING_COUNTS = (
     "Every target is ignored: the mean is 0 / 0, which is **{loss}**. The largest slope is {slope}: torch passes nothing on "
     "to samples that are ignored."
 )
-TAKEN = "The pitfalls below take the {taken} of these {given} samples that count and hold finite numbers."
+TAKEN = "The pitfalls below take {taken} of these {given} samples: those that count and hold finite numbers."
 NONE_TAKEN = "None of these samples counts and holds finite numbers: the pitfalls below take the page's example."
 
 TRIES = (
@@ -81,12 +81,12 @@ def part(topic: Topic, main: Any, more: Any) -> None:
 def choose(main: Any, more: Any) -> tuple[runs.Run, Any]:
     """Logits, targets, weights and settings; and the picked cell."""
     with more:
-        n, c = 3, 4
+        n, c, seed = 3, 4, 0
         if tensor_input.source("x") == "example":
             n = controls.slider("N", "Samples N", 1, 6, 3, width=narrow())
             c = controls.slider("C", "Classes C", 2, 6, 4, width=narrow())
-        example = runs.example(n, c, controls.seed())
-        logits = runs.logits(tensor_input.tensor("x", "Logits", example, runs.LIMITS))
+            seed = controls.seed()
+        logits = runs.logits(tensor_input.tensor("x", "Logits", runs.example(n, c, seed), runs.LIMITS))
         x = logits.x
         places = runs.example_targets(x)
         y = typed("y", "Targets", runs.TARGETS, ", ".join(map(str, places.tolist())),

@@ -113,7 +113,7 @@ def test_the_readers_dtype_is_kept_or_its_conversion_said(x, dtype):
     captions = " ".join(caption.value for caption in app.caption)
     assert (f"{dtype}, for which" in captions) == bool(dtype)
     assert ("(3,)" in captions) == (x == "[1., 2., 3.]")
-    assert {"N", "C"}.isdisjoint(settings(app))
+    assert {"N", "C", "seed"}.isdisjoint(settings(app))
 
 
 @pytest.mark.parametrize(
