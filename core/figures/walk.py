@@ -4,6 +4,7 @@
 could see. What a line changed is found by comparing, so the picture shows the run and nothing else.
 """
 
+import ast
 import dataclasses
 import inspect
 import math
@@ -143,7 +144,20 @@ def packed(walk: Walk, scales: Mapping[str, Scale]) -> dict[str, Any]:
         steps.append(
             {"line": step.line, "note": step.note, "reads": step.reads, "writes": step.writes, "changes": changes}
         )
-    return {"source": walk.source.splitlines(), "panels": list(scales), "steps": steps, "cut": walk.cut}
+    source = walk.source.splitlines()
+    return {
+        "source": source, "folded": folded(walk.source), "panels": list(scales), "steps": steps, "cut": walk.cut,
+    }  # fmt: skip
+
+
+def folded(source: str) -> list[int]:
+    """The lines of a function's docstring below its first, counted from 0: the walk is about what runs."""
+    (function,) = ast.parse(source).body
+    assert isinstance(function, ast.FunctionDef)
+    if ast.get_docstring(function) is None:
+        return []
+    said = function.body[0]
+    return list(range(said.lineno, said.end_lineno or said.lineno))
 
 
 def hue(value: float, scale: Scale) -> str:

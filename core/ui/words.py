@@ -67,4 +67,4 @@ class _Speller(string.Formatter):
     def format_field(self, value: Any, format_spec: str) -> str:
         if format_spec.startswith("|"):
             return counted(value, *format_spec[1:].split("|"))
-        return format(value, format_spec) if format_spec else spelled(value)
+        return format(value, format_spec).replace("-", "−") if format_spec else spelled(value)

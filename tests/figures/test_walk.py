@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from core.figures import colour
-from core.figures.walk import MOST_STEPS, hue, moments, packed, record
+from core.figures.walk import MOST_STEPS, folded, hue, moments, packed, record
 from core.ops.convolution import corr2d
 from core.ops.softmax import softmax_steps
 
@@ -82,3 +82,10 @@ def test_the_matrices_of_a_walk_stand_as_on_a_board():
     assert places[0, 0, 0, 0] == (1, 1)
     assert places[0, 2, 1, 0] == (8, 1)
     assert places[1, 1, 0, 1] == (4, 5)
+
+
+def test_a_long_docstring_is_folded_below_its_first_line():
+    source = 'def f(x):\n    """First.\n\n    More.\n    """\n    return x\n'
+    assert folded(source) == [2, 3, 4]
+    assert folded('def f(x):\n    """First."""\n    return x\n') == []
+    assert folded("def f(x):\n    return x\n") == []

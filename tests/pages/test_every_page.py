@@ -3,6 +3,7 @@
 import functools
 import importlib
 import pkgutil
+import re
 import subprocess
 import sys
 
@@ -67,6 +68,26 @@ def test_every_control_moves(topic):
                 sound(control(app, key).set_value(option).run())
         elif widget.type == "toggle":
             sound(widget.set_value(not setting.value).run())
+
+
+@every_topic
+@pytest.mark.parametrize("tab", ["Pitfalls", "Predict", "Walk through"])
+@pytest.mark.parametrize("end", ["min", "max"])
+def test_every_sentence_can_be_said_at_the_ends_of_all_controls(topic, end, tab):
+    ends = {}
+    app = open_page(topic.name)
+    for key in plain_settings(topic.name):
+        widget = control(app, key)
+        if widget.type == "slider":
+            ends[key] = f"{getattr(widget, end):g}"
+        elif widget.type == "toggle":
+            ends[key] = str(end == "max").lower()
+    said = words(open_page(topic.name, tab=tab, **ends, **{f"claim{i}": "true" for i in range(1, 13)}))
+    prose = re.sub(
+        r"(?s)<style>.*?</style>|`[^`]*`|“[^”]*”|\$[^$]*\$", "", said
+    )  # without code, quotations and formulas
+    raw = re.search(r".{40}(\{\w+[}:]|tensor\(|\b1 (cells|batches|layers|rows|numbers)\b|torch\.Size|0x7f).{20}", prose)
+    assert not raw, raw[0]
 
 
 @every_topic

@@ -13,9 +13,10 @@ export default function ({ parentElement, data }) {
   walks.set(parentElement, walk);
 
   find("step").max = last;
-  const lines = data.source.map((text) => {
+  const lines = data.source.map((text, number) => {
     const line = document.createElement("span");
-    line.textContent = text || " ";
+    line.textContent = (text || " ") + (data.folded.includes(number + 1) && !data.folded.includes(number) ? " …" : "");
+    line.hidden = data.folded.includes(number);
     return line;
   });
   find("code").replaceChildren(...lines);
