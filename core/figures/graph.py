@@ -140,7 +140,7 @@ def _box(box: Box, node: Node | None, planned: Node, note: str) -> tuple[dict, d
 def _lines(node: Node, note: str) -> list[str]:
     if node.is_leaf:
         return [f"adds into {node.tensor or 'the leaf'}.grad", *([note] if note else [])]
-    shape = f"shape ({', '.join(map(str, node.shape))})" if node.shape is not None else ""
+    shape = f"shape {node.shape}" if node.shape is not None else ""
     kept = "has let go of what it kept" if node.freed else f"keeps {_kept(node) or 'nothing'}"
     return [" · ".join(part for part in (shape, note) if part), kept]
 

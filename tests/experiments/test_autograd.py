@@ -1,16 +1,24 @@
-"""The graph as torch built it, what it holds, and the contexts."""
+"""The graph as torch built it, what it holds, and an expression under contexts."""
+
+import weakref
+from itertools import product
 
 import pytest
 import torch
 
 from core.experiments import autograd
-from core.experiments.autograd import build_expression, graph_of, held_by
+from core.experiments.autograd import DETACH, Graph, SavedTensors, build_expression, graph_of, saved_by
 
-OFF = ["no_grad", "inference_mode", "set_grad_enabled(False)"]
+OFF = ["no_grad", "inference_mode", "set_grad_enabled"]
+X, W = [0.5, 1.0, 1.5], [1.0, -1.0, 2.0]
 
 
 def leaf(*shape):
     return torch.rand(shape, requires_grad=True)
+
+
+def same(ours, theirs):
+    return ours is theirs if ours is None or theirs is None else torch.equal(ours.nan_to_num(7), theirs.nan_to_num(7))
 
 
 def test_graph_of_a_small_expression():
@@ -38,8 +46,8 @@ def test_a_leaf_used_twice_is_one_node():
 
 
 def test_no_graph_without_gradients():
-    assert graph_of(torch.ones(3) * 2) == autograd.Graph((), ())
-    assert graph_of(leaf(3)) == autograd.Graph((), ())
+    assert graph_of(torch.ones(3) * 2) == Graph((), ())
+    assert graph_of(leaf(3)) == Graph((), ())
     assert len(graph_of(leaf(3) * torch.ones(3)).nodes) == 2
 
 
@@ -70,157 +78,11 @@ def test_saved_lists_and_python_functions():
 @pytest.mark.parametrize(
     "build", [lambda x: x.exp(), lambda x: (x * x).sum(), lambda x: x.sigmoid().prod(), torch.relu]
 )
-def test_the_hooks_and_the_graph_agree_on_what_is_held(build):
+def test_the_hooks_and_the_graph_agree_where_all_is_kept(build):
     x = leaf(5)
     kept = []  # keep the graph alive while both look at it
-    held = held_by(lambda: kept.append(build(x)))
-    assert held.nbytes == graph_of(kept[0]).saved_bytes
-
-
-# ---- contexts --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("context", OFF)
-def test_nothing_is_recorded_or_held_where_recording_is_off(context):
-    expression = build_expression(outer=context)
-    assert not any(t.requires_grad for t in expression.tensors)
-    assert all(t.grad_fn is None and t.is_leaf for t in expression.tensors)
-    assert expression.held == autograd.Held(0, 0)
-    assert "does not require grad" in expression.error
-    assert all(t.is_inference == (context == "inference_mode") for t in expression.tensors)
-
-
-def test_everything_is_recorded_outside():
-    for expression in (build_expression(), build_expression(("enable_grad",) * 3, outer="no_grad")):
-        assert [t.grad_fn for t in expression.tensors] == ["MulBackward0", "ExpBackward0", "SumBackward0"]
-        assert expression.held.nbytes == expression.graph.saved_bytes == 4 * 12
-        assert expression.error is None
-        x, w = torch.tensor([0.5, 1.0, 1.5], requires_grad=True), torch.tensor([1.0, -1.0, 2.0], requires_grad=True)
-        (((x * w).exp()) * (x * w)).sum().backward()
-        assert expression.gradients == {"x": tuple(x.grad.tolist()), "w": tuple(w.grad.tolist())}
-
-
-@pytest.mark.parametrize("context", ["no_grad", "set_grad_enabled(False)"])
-def test_a_part_without_recording_is_a_constant_to_the_rest(context):
-    expression = build_expression(("none", context, "none"))
-    h = torch.tensor([0.5, -1.0, 3.0])
-    w = torch.tensor([1.0, -1.0, 2.0])
-    assert expression.gradients["x"] == pytest.approx((h.exp() * w).tolist())
-    assert [t.requires_grad for t in expression.tensors] == [True, False, True]
-    assert expression.held.nbytes < build_expression().held.nbytes
-
-
-def test_inference_tensors_may_not_enter_a_graph():
-    expression = build_expression(("none", "inference_mode", "none"))
-    assert "Inference tensors cannot be saved for backward" in expression.error
-    assert [t.name for t in expression.tensors] == ["h", "a"]
-
-
-def test_networks_hold_nothing_without_recording_and_less_in_eval():
-    training = autograd.held_by_network("none")
-    assert training.nbytes > autograd.held_by_network("none", training=False).nbytes > 0
-    for context in OFF:
-        assert autograd.held_by_network(context).nbytes == 0
-    deeper = autograd.held_by_network("none", depth=8)
-    assert deeper.nbytes == pytest.approx(2 * training.nbytes, rel=0.1)
-
-
-# ---- with ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("context", [autograd.NoGrad, autograd.no_grad_by_yield, torch.no_grad])
-def test_our_no_grad_is_torchs(context):
-    x = leaf(3)
-    with context():
-        assert not (x * 2).requires_grad
-        with torch.enable_grad(), context():
-            assert not torch.is_grad_enabled()
-        assert not torch.is_grad_enabled()
-    assert (x * 2).requires_grad
-    with pytest.raises(ZeroDivisionError), context():
-        raise ZeroDivisionError
-    assert torch.is_grad_enabled()
-
-
-def test_how_with_works():
-    assert autograd.how_with_works() == (("before", True), ("inside", False), ("after", True))
-    moments = dict(autograd.how_with_works(fail=True))
-    assert moments == {"before": True, "inside": False, "caught outside": True, "after": True}
-
-
-def test_claims():
-    assert {claim.__name__: claim().holds for claim in autograd.CLAIMS} == {
-        "results_need_no_gradient": True,
-        "every_tensor_inside_needs_no_gradient": False,
-        "only_scalars_are_meant": False,
-        "no_grad_is_eval": False,
-        "leaves_cannot_be_changed_in_place": False,
-    }
-
-
-def test_claims_leave_the_random_numbers_alone():
-    torch.manual_seed(0)
-    before = torch.get_rng_state()
-    for claim in autograd.CLAIMS:
-        claim()
-    autograd.held_by_network("none")
-    assert torch.equal(before, torch.get_rng_state())
-
-
-# ---- names, detach, nesting ------------------------------------------------------------------------------------
-
-
-def test_nodes_and_saved_tensors_are_named():
-    graph = build_expression().graph
-    assert [node.tensor for node in graph.nodes] == ["y", "", "a", "h", "x", "w"]
-    assert {saved.tensor for node in graph.nodes for saved in node.saved} == {"a", "h", "x", "w"}
-
-
-def test_a_detached_part_gives_the_gradients_of_an_unrecorded_one():
-    detached, off = build_expression(("none", "detach", "none")), build_expression(("none", "no_grad", "none"))
-    assert detached.gradients == off.gradients
-    assert detached.held.tensors > off.held.tensors
-    with pytest.raises(KeyError):
-        build_expression(("none", "nonsense", "none"))
-
-
-@pytest.mark.parametrize("function", autograd.FUNCTIONS)
-@pytest.mark.parametrize("leaves", [("x", "w"), ("x",), ("w",)])
-def test_gradients_for_every_function_and_choice_of_leaves(function, leaves):
-    values = {"x": (0.5, -2.0), "w": (3.0, 1.5)}
-    made = build_expression(**values, function=function, leaves=leaves)
-    x, w = (torch.tensor(values[name], requires_grad=name in leaves) for name in ("x", "w"))
-    h = x * w
-    (eval(function, {"h": h}) * h).sum().backward()
-    expected = {name: None if t.grad is None else tuple(t.grad.tolist()) for name, t in (("x", x), ("w", w))}
-    assert made.gradients == expected
-    assert made.tensors[1].code == function
-    assert all(node.freed for node in made.graph_after.nodes if made.graph.nodes[node.id].saved)
-
-
-def test_a_refused_expression_shows_its_graph_so_far():
-    made = build_expression(("none", "inference_mode", "none"))
-    assert [node.tensor for node in made.graph.nodes] == ["h", "x", "w"]
-
-
-def test_what_is_recorded_inside_contexts():
-    assert autograd.recorded_inside(())
-    assert autograd.recorded_inside(("no_grad", "enable_grad"))
-    assert not autograd.recorded_inside(("enable_grad", "no_grad"))
-    assert not autograd.recorded_inside(("inference_mode", "enable_grad"))
-    assert torch.is_grad_enabled()
-
-
-def test_descent_by_hand_is_sgd():
-    w, x = torch.tensor([1.0, -2.0]), torch.tensor([0.5, 1.0])
-    theirs = w.clone().requires_grad_()
-    optimiser = torch.optim.SGD([theirs], lr=0.1)
-    for _ in range(2):
-        optimiser.zero_grad()
-        ((theirs * x) ** 2).sum().backward()
-        optimiser.step()
-    torch.testing.assert_close(autograd.descend(w, x, 0.1), theirs)
-    assert w.tolist() == [1, -2]
+    saved = saved_by(lambda: kept.append(build(x)))
+    assert saved.nbytes == graph_of(kept[0]).saved_bytes
 
 
 @pytest.mark.parametrize(
@@ -233,9 +95,9 @@ def test_descent_by_hand_is_sgd():
         (lambda x: (x * 2).sum(), 0),
     ],
 )
-def test_what_is_held_is_each_storage_once(compute, nbytes):
+def test_what_is_saved_is_each_storage_once(compute, nbytes):
     x = torch.arange(1.0, 5, requires_grad=True)
-    assert held_by(lambda: compute(x)).nbytes == nbytes
+    assert saved_by(lambda: compute(x)).nbytes == nbytes
 
 
 def test_a_view_is_not_called_by_the_name_of_what_it_views():
@@ -244,3 +106,159 @@ def test_a_view_is_not_called_by_the_name_of_what_it_views():
     y = (x[:2] * part).sum()
     names = {saved.tensor for node in graph_of(y, {"x": x}).nodes for saved in node.saved}
     assert "x" not in names
+
+
+# ---- the expression --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("context", OFF)
+def test_nothing_is_recorded_or_saved_where_recording_is_off(context):
+    run = build_expression(outer=context)
+    assert not any(t.requires_grad for t in run.tensors)
+    assert all(t.grad_fn is None and t.is_leaf for t in run.tensors)
+    assert (run.saved, run.graph, run.graph_after) == (SavedTensors(0, 0), Graph((), ()), Graph((), ()))
+    with pytest.raises(RuntimeError) as refused:
+        (torch.ones(3) * 2).sum().backward()
+    assert (run.error, run.refused, run.x_grad) == (str(refused.value), "y.backward()", None)
+    assert all(t.is_inference == (context == "inference_mode") for t in run.tensors)
+
+
+@pytest.mark.parametrize("function", autograd.FUNCTIONS)
+@pytest.mark.parametrize("leaves", [("x", "w"), ("x",), ("w",)])
+@pytest.mark.parametrize(
+    ("x", "w"),
+    [
+        (X, W), ([2.0], [3.0]), ([0.5, -2.0, 0.0], [3.0]), ([1.0, 1.0], [1.0, 1.0]),
+        ([float("nan"), 1.0], [2.0, float("inf")]),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_everything_recorded_is_torchs_own(function, leaves, x, w, dtype):
+    given = {"x": torch.tensor(x, dtype=dtype), "w": torch.tensor(w, dtype=dtype)}
+    run = build_expression(**given, function=function, leaves=leaves)
+    x, w = (given[name].clone().requires_grad_(name in leaves) for name in "xw")
+    h = x * w
+    a = eval(function, {"h": h})
+    (a * h).sum().backward()
+    assert same(run.x_grad, x.grad)
+    assert same(run.w_grad, w.grad)
+    assert all(same(t.values, theirs.detach()) for t, theirs in zip(run.tensors, (h, a, (a * h).sum()), strict=True))
+    assert run.saved.nbytes == run.graph.saved_bytes > run.graph_after.saved_bytes == 0
+    assert not given["x"].requires_grad
+
+
+def test_contexts_that_record_change_nothing():
+    run, whole = build_expression(("enable_grad",) * 3, outer="no_grad"), build_expression()
+    assert same(run.x_grad, whole.x_grad)
+    assert [t.grad_fn for t in run.tensors] == ["MulBackward0", "ExpBackward0", "SumBackward0"]
+
+
+@pytest.mark.parametrize("context", ["no_grad", "set_grad_enabled", DETACH])
+def test_a_part_without_recording_is_a_constant_to_the_rest(context):
+    run = build_expression(("none", context, "none"))
+    x, w = torch.tensor(X, requires_grad=True), torch.tensor(W, requires_grad=True)
+    ((x * w).detach().exp() * (x * w)).sum().backward()
+    assert same(run.x_grad, x.grad)
+    assert same(run.w_grad, w.grad)
+    assert [t.requires_grad for t in run.tensors] == [True, False, True]
+    assert run.graph.saved_bytes < build_expression().graph.saved_bytes
+
+
+def still_held(contexts):
+    """Bytes that the graph behind y really keeps alive once h and a are gone."""
+    alive, sizes = weakref.WeakSet(), weakref.WeakKeyDictionary()
+
+    class Box:
+        def __init__(self, tensor):
+            self.tensor = tensor
+
+    def pack(tensor):
+        box = Box(tensor.detach())
+        alive.add(box)
+        sizes[box] = (tensor.untyped_storage().data_ptr(), tensor.nbytes)
+        return box
+
+    def forward(x, w):
+        made = step(contexts[0], torch.mul, x, w)
+        return step(contexts[2], lambda a, h: (a * h).sum(), step(contexts[1], torch.exp, made), made)
+
+    def step(context, compute, *given):
+        if context == "no_grad":
+            with torch.no_grad():
+                return compute(*given)
+        return compute(*given).detach() if context == DETACH else compute(*given)
+
+    x, w = torch.tensor(X, requires_grad=True), torch.tensor(W, requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda box: box.tensor):
+        y = forward(x, w)
+    return sum(dict(sizes[box] for box in alive).values()), y
+
+
+@pytest.mark.parametrize("contexts", list(product(("none", "no_grad", DETACH), repeat=3)))
+def test_what_the_graph_holds_is_what_stays_alive(contexts):
+    run = build_expression(contexts)
+    held, _ = still_held(contexts)
+    assert run.graph.saved_bytes == held <= run.saved.nbytes
+    if contexts == ("none", "none", DETACH):
+        assert (held, run.saved.nbytes) == (0, 48)
+
+
+def test_inference_tensors_may_not_enter_a_graph():
+    run = build_expression(("none", "inference_mode", "none"))
+    assert run.error.startswith("Inference tensors cannot be saved for backward")
+    assert (run.refused, [t.name for t in run.tensors]) == ("y", ["h", "a"])
+    assert [node.tensor for node in run.graph.nodes] == ["h", "x", "w"]
+    assert build_expression(("none", "inference_mode", "no_grad")).refused == "y.backward()"
+
+
+def test_integers_and_lengths_are_refused_in_torchs_words():
+    whole = torch.tensor([1, 2, 3])
+    with pytest.raises(RuntimeError) as refused:
+        whole.clone().requires_grad_()
+    run = build_expression(x=whole)
+    assert (run.error, run.refused, run.tensors) == (str(refused.value), "x", ())
+    assert build_expression(x=whole, leaves=("w",)).w_grad is not None
+    two = torch.tensor([1.0, 2.0])
+    with pytest.raises(RuntimeError) as refused:
+        two * torch.tensor(W)
+    run = build_expression(x=two)
+    assert (run.error, run.refused) == (str(refused.value), "h")
+
+
+@pytest.mark.parametrize(
+    ("x", "w"), [([1, 2, 3], W), ([1.0, 2.0], W), ([True], [2]), (X, [1.0, 2.0]), ([5.0], W), (X, W)]
+)
+def test_the_nearest_runs(x, w):
+    x, w = torch.tensor(x), torch.tensor(w)
+    near = autograd.nearest(x, w)
+    assert build_expression(x=near[0], w=near[1]).error is None
+    if x.is_floating_point() and build_expression(x=x, w=w).error is None:
+        assert near == (x, w)
+
+
+def test_nodes_and_saved_tensors_are_named():
+    graph = build_expression().graph
+    assert [node.tensor for node in graph.nodes] == ["y", "", "a", "h", "x", "w"]
+    assert {saved.tensor for node in graph.nodes for saved in node.saved} == {"a", "h", "x", "w"}
+
+
+@pytest.mark.parametrize("contexts", [("none", "no_grad", "enable_grad"), (DETACH, "set_grad_enabled", DETACH)])
+@pytest.mark.parametrize("outer", ["none", "no_grad", "inference_mode"])
+@pytest.mark.parametrize("function", autograd.FUNCTIONS)
+def test_the_code_is_what_runs(contexts, outer, function):
+    run = build_expression(contexts, outer, function=function)
+    names = {"torch": torch, "x": torch.tensor(X, requires_grad=True), "w": torch.tensor(W, requires_grad=True)}
+    refusal = None
+    try:
+        exec(autograd.code_of(contexts, outer, function), names)
+    except RuntimeError as refused:
+        refusal = str(refused)
+    assert run.error == refusal
+    assert all(same(t.values, names[t.name].detach()) for t in run.tensors)
+    assert all(t.requires_grad == names[t.name].requires_grad for t in run.tensors)
+    assert same(run.x_grad, names["x"].grad)
+
+
+def test_an_unknown_context_is_no_detach():
+    with pytest.raises(KeyError):
+        build_expression(("none", "nonsense", "none"))

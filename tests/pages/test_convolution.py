@@ -431,3 +431,16 @@ def test_the_links_to_try_show_what_they_promise(op, monkeypatch):
         app = open_page("convolution", **dict(parse_qsl(each.link)))
         assert EVENTS[each.title](held(app, "y")), each.title
         assert each.look in words(app), "the page knows that it stands there"
+
+
+@pytest.mark.parametrize("link", [{"x_from": "file"}, {"op": "conv_transpose2d", "t_from": "file"}], ids=str)
+def test_share_says_that_an_upload_is_in_no_link(link):
+    def shared(**asked) -> str:
+        app = open_page("convolution", share="true", **asked)
+        return next(
+            each.value
+            for each in sound(app.run()).markdown
+            if "of this page" in each.value or "This page" in each.value
+        )
+
+    assert shared(**link) != shared(**link | {key: "example" for key in link if key.endswith("_from")})

@@ -1,83 +1,109 @@
 """The page on no_grad says what torch records, keeps and brings back, for the settings in the link."""
 
+import re
 from contextlib import ExitStack
 
 import pytest
 import torch
 
+from core.experiments import autograd
+from core.experiments.autograd import FUNCTIONS, build_expression
+from core.figures.no_grad import listed
+from core.ui import words as spelling
 from tests import linking
-from tests.pages.opening import boards, charts, control, open_page, panels, ran_alone, sound, words
+from tests.pages.opening import boards, charts, control, open_page, panels, ran_alone, sound, tried, words
 
 X, W = [0.5, 1.0, 1.5], [1.0, -1.0, 2.0]
-OFF = {"no_grad()": torch.no_grad, "set_grad_enabled(False)": lambda: torch.set_grad_enabled(False)}
 
 
 def leaves(x=X, w=W):
     return torch.tensor(x, requires_grad=True), torch.tensor(w, requires_grad=True)
 
 
-def listed(tensor):
-    return f"[{', '.join(f'{v + 0:.3g}' for v in tensor.tolist())}]"
+def boxes(app):
+    """What stands in the boxes of the graph."""
+    figure = panels(app)["graph"].figure.to_dict()
+    return [note["text"] for note in figure["layout"]["annotations"] if note.get("text")]
 
 
-@pytest.mark.parametrize("context", [*OFF, ".detach()"])
-def test_a_part_taken_out_is_a_constant(context):
-    x, w = leaves()
+def gradients(x=X, w=W, constant=False):
+    x, w = leaves(x, w)
     h = x * w
-    (h.exp().detach() * h).sum().backward()
-    said = words(open_page("no_grad", a=context))
-    assert f"`x.grad` = **{listed(x.grad)}**" in said
-    assert f"`w.grad` = **{listed(w.grad)}**" in said
-    assert "| **a** | False | None | True | False |" in said
+    ((h.exp().detach() if constant else h.exp()) * h).sum().backward()
+    return [spelling.spelled(leaf.grad) for leaf in (x, w)]
+
+
+def stated(app):
+    """The lists of numbers in the sentence on what backward brings, those in bold first."""
+    said = next(m.value for m in app.markdown if "`y.backward()`" in m.value and "x.grad" in m.value)
+    return re.findall(r"\*\*(\[.*?\])\*\*", said) + re.findall(r"(?<!\*)(\[[^\]*]*\])(?!\*)", said)
+
+
+def held(app):
+    """The bytes that the graph behind y holds."""
+    return int(next(m.value for m in app.markdown if "autograd saved" in m.value).split("**")[1].removesuffix(" B"))
+
+
+@pytest.mark.parametrize("context", ["no_grad", "no_grad()", "set_grad_enabled", "detach", ".detach()"])
+def test_a_part_taken_out_is_a_constant(context):
+    app = open_page("no_grad", a=context)
+    assert stated(app) == gradients(constant=True) + gradients()
+    assert "| **a** | False | None | True | False |" in words(app)
 
 
 def test_everything_recorded_is_torchs_own():
-    x, w = leaves()
-    h = x * w
-    (h.exp() * h).sum().backward()
-    app = open_page("no_grad", a="recorded")
-    assert f"**Backward**: `x.grad` = **{listed(x.grad)}**, `w.grad` = **{listed(w.grad)}**." in words(app)
-    assert "**48 B** of the 48 B" in words(app)
+    app = open_page("no_grad", a="none")
+    assert stated(app) == gradients()
+    assert held(app) == 48
     assert "ExpBackward0 (a), keeps result = a 12 B" in next(iter(charts(app)))
 
 
-@pytest.mark.parametrize("context", [*OFF, "inference_mode()"])
-def test_all_inside_means_no_graph(context):
-    app = open_page("no_grad", a="recorded", all=context)
+@pytest.mark.parametrize(("settings", "nbytes"), [({"a": "detach"}, 36), ({"y": "detach", "a": "none"}, 0)])
+def test_what_detach_lets_go_is_not_held(settings, nbytes):
+    app = open_page("no_grad", **settings)
+    said = next(m.value for m in app.markdown if "autograd saved" in m.value)
+    contexts = tuple(settings.get(name, "none") for name in "hay")
+    saved = build_expression(contexts).saved
+    assert [int(n) for n in re.findall(r"\d+", said)][:2] == [saved.count, saved.nbytes]
+    assert held(app) == nbytes
+
+
+@pytest.mark.parametrize("context", ["no_grad", "inference_mode"])
+def test_all_inside_means_no_graph_and_one_click_records(context):
+    app = open_page("no_grad", a="none", all=context)
     assert next(iter(charts(app))) == "No graph: the output has no grad_fn"
-    assert any("`y.backward()` is refused: element 0 of tensors does not require grad" in e.value for e in app.error)
-    assert "**0 B** of the 48 B" in words(app)
+    assert build_expression(outer=context).error in app.error[0].value
+    assert held(app) == 0
+    sound(next(b for b in app.button if (b.key or "").startswith("mend")).click().run())
+    assert not app.error
+    assert stated(app) == gradients()
 
 
-def test_inference_tensors_are_refused_with_the_graph_so_far():
-    app = open_page("no_grad", a="inference_mode()")
-    assert any("`y` is refused: Inference tensors cannot be saved for backward" in e.value for e in app.error)
+def test_inference_tensors_are_refused_with_the_graph_so_far_and_mended():
+    app = open_page("no_grad", a="inference_mode")
+    assert build_expression(("none", "inference_mode", "none")).error in app.error[0].value
     assert "MulBackward0 (h)" in next(iter(charts(app)))
-    assert "Kept for backward" not in words(app)
+    sound(next(b for b in app.button if (b.key or "").startswith("mend")).click().run())
+    assert stated(app) == gradients(constant=True) + gradients()
 
 
-@pytest.mark.parametrize(
-    ("function", "node", "kept"), [("h + 1", "Add", 48), ("h.sin()", "Sin", 48), ("h ** 2", "Pow", 48)]
-)
-def test_each_function_keeps_its_own(function, node, kept):
-    x, w = leaves()
-    h = x * w
-    a = {"h + 1": h + 1, "h.sin()": h.sin(), "h ** 2": h**2}[function]
-    assert type(a.grad_fn).__name__ == f"{node}Backward0"
-    app = open_page("no_grad", f=function, a="recorded")
-    assert f"{node}Backward0 (a)" in next(iter(charts(app)))
-    assert f"**{kept} B** of the {kept} B" in words(app)
+def test_gradients_are_none_before_backward_and_there_after():
+    app = open_page("no_grad", a="none")
+    assert sum(".grad = None" in text for text in boxes(app)) == 2
+    sound(control(app, "when").set_value("after").run())
+    arrived = build_expression()
+    assert [f"{name}.grad = {listed(grad)}" in text for name, grad, text in zip(
+        "xw", (arrived.x_grad, arrived.w_grad), boxes(app)[-2:], strict=True)] == [True, True]  # fmt: skip
+    assert sum("has let go" in text for text in boxes(app)) == 3
+    assert held(app) == 0
 
 
-def test_leaves_and_after_backward():
-    app = open_page("no_grad", leaves="x", a="recorded", when="after")
+def test_a_frozen_leaf_is_not_recorded():
+    app = open_page("no_grad", leaves="x", a="none", when="after")
+    assert any("<b>w</b>" in text and "not recorded" in text for text in boxes(app))
     assert "`w.grad` = **None**" in words(app)
-    figure = next(iter(charts(app).values()))
-    texts = [note["text"] for note in figure["layout"]["annotations"] if note.get("text")]
-    assert any("has let go" in text for text in texts)
-    assert any("<b>w</b>" in text and "not recorded" in text for text in texts)
     sound(control(app, "leaves").set_value("neither").run())
-    assert any("does not require grad" in error.value for error in app.error)
+    assert build_expression(leaves=()).error in app.error[0].value
 
 
 def test_nodes_and_tensors_hang_together_by_what_backward_keeps():
@@ -90,16 +116,24 @@ def test_nodes_and_tensors_hang_together_by_what_backward_keeps():
         saved = [getattr(function, name) for name in dir(function) if name.startswith("_saved_")]
         tensors = {"x": x, "w": w, "h": h, "a": a}
         assert {n for n, t in tensors.items() if any(s.data_ptr() == t.data_ptr() for s in saved)} == names
-    board = boards(open_page("no_grad", a="recorded"))["board"]
+    board = boards(open_page("no_grad", a="none"))["board"]
     found = [
         {"xwhay"[row] for row, column in linking.partners(board, "graph", (node,))["tensors"] if column == 0}
-        for node in range(len(panels_of(board)["graph"].cells.boxes))
+        for node in range(6)
     ]
     assert {*map(frozenset, found)} == {frozenset(names) for names in kept.values()} | {frozenset()}
 
 
-def panels_of(board):
-    return {panel.name: panel for panel in board.panels}
+def test_a_click_pins_a_node_or_a_number():
+    app = open_page("no_grad")
+    assert boards(app)["board"].pinned == ("graph", (2,))  # the step that is not recorded
+    graph, numbers = (panels(app)[name] for name in ("graph", "tensors"))
+    assert graph.pick
+    assert numbers.pick
+    pins = {"graph[4]": ("graph", (4,)), "h[1]": ("tensors", (2, 1)), "y[0]": ("tensors", (4, 0))}
+    assert pins.keys() <= {*graph.picks, *numbers.picks}
+    for cell, pinned in pins.items():
+        assert boards(sound(control(app, "cell").set_value(cell).run()))["board"].pinned == pinned
 
 
 def test_every_number_has_its_arithmetic():
@@ -107,107 +141,102 @@ def test_every_number_has_its_arithmetic():
     h = x * w
     notes = panels(open_page("no_grad"))["tensors"].cells.notes
     assert notes[7] == f"`h[1]` = 1 · (-1) = **{h[1].item():g}**"  # a is a constant: its factor h is not kept
-    y = (h.exp() * h).sum().item()
-    assert f"**{y:.3g}**" in notes[12]
+    assert f"**{(h.exp() * h).sum().item():.3g}**" in notes[12]
 
 
-def test_before_backward_there_is_no_gradient_yet():
-    def said(app):
-        figure = panels(app)["graph"].figure.to_dict()
-        return [note["text"] for note in figure["layout"]["annotations"] if note.get("text")]
-
-    app = open_page("no_grad", a="recorded")
-    assert any("x.grad = None" in text for text in said(app))
-    sound(control(app, "when").set_value("after").run())
-    assert not any("x.grad = None" in text for text in said(app))
+@pytest.mark.parametrize(("x", "w"), [("2. -1.", "1. 3."), ("2. -1. 0.", "3."), ("0.5", "1.")])
+def test_the_readers_numbers(x, w):
+    app = open_page("no_grad", x_from="typed", x=x, w_from="typed", w=w, a="none")
+    assert stated(app) == gradients(*([float(n) for n in text.split()] for text in (x, w)))
 
 
-def test_what_detach_lets_go_is_not_kept():
-    x, w = leaves()
-    h = x * w
-    y = (h.exp().detach() * h).sum()
-    (product,) = (f for f, _ in y.grad_fn.next_functions)
-    held = {saved.data_ptr() for saved in (product._saved_self, product._saved_other) if saved is not None}
-    app = open_page("no_grad", a=".detach()")
-    assert f"**{12 * (len(held) + 2)} B** of the 48 B" in words(app)  # and x and w, kept by x * w
+def test_half_is_kept():
+    half = "tensor([1., 2.], dtype=torch.float16)"
+    assert held(open_page("no_grad", a="none", x_from="typed", x=half, w_from="typed", w=half)) == 4 * 2 * 2
 
 
-def test_unequal_lengths_are_refused_in_words():
-    app = open_page("no_grad", x_from="typed or pasted", x="1 2")
-    assert any("x has 2 numbers and w 3" in error.value for error in app.error)
-    assert charts(app)
+@pytest.mark.parametrize(("x", "refused"), [("1 2 3", "x"), ("1. 2.", "h")])
+def test_what_torch_refuses_is_said_in_its_words_and_mended_in_one_click(x, refused):
+    app = open_page("no_grad", x_from="typed", x=x)
+    given = torch.tensor([1, 2, 3] if refused == "x" else [1.0, 2.0])
+    assert build_expression(x=given).error in app.error[0].value
+    numbers = panels(app)["tensors"].cells.texts
+    assert numbers[: len(given)] == ["1", "2", "3"][: len(given)]
+    assert {"Pitfalls", "Predict", "Walk through"} <= {tab.label for tab in app.tabs}
+    sound(next(b for b in app.button if (b.key or "").startswith("mend")).click().run())
+    assert not app.error
+    assert len(stated(app)) == 4
 
 
-def test_the_readers_numbers():
-    app = open_page("no_grad", x_from="typed or pasted", x="2 -1", w_from="typed or pasted", w="1 3", a="recorded")
-    x, w = leaves([2.0, -1.0], [1.0, 3.0])
-    h = x * w
-    (h.exp() * h).sum().backward()
-    assert f"`x.grad` = **{listed(x.grad)}**" in words(app)
+@pytest.mark.parametrize("x", ["nan 1. 2.", "inf -inf 0.", "0. 0. 0."])
+def test_numbers_that_are_none_go_through(x):
+    app = open_page("no_grad", a="none", x_from="typed", x=x, tab="Walk through")
+    assert stated(app) == gradients([float(n) for n in x.split()])
 
 
-def test_memory_is_what_a_network_keeps():
-    app = open_page("no_grad", tab="Memory")
-    before = words(app)
-    assert "**0 B** under `no_grad()`" in before
-    sound(app.slider(key="depth").set_value(1).run())
-    assert words(app) != before
-    kept = []
-    layers = [torch.nn.Linear(64, 64), torch.nn.ReLU(), torch.nn.Dropout(0.5)]
-    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
-        torch.nn.Sequential(*layers)(torch.randn(32, 64))
-    total = sum({t.data_ptr(): t.nbytes for t in kept}.values())
-    assert f"**{total:,} B** are kept in training" in words(app)
+def test_memory_is_what_a_network_saves():
+    app = open_page("no_grad", tab="Memory", depth="1", width="16", batch="8")
+    found = autograd.saved_by  # the same measure, on torch's own modules
+    layers = torch.nn.Sequential(torch.nn.Linear(16, 16), torch.nn.ReLU(), torch.nn.Dropout(0.5))
+    x = torch.randn(8, 16)
+    said = next(m.value for m in app.markdown if "forward pass saves" in m.value)
+    stated = [int(n.replace(",", "")) for n in re.findall(r"\*\*([\d,]+) B\*\*", said)]
+    assert stated == [found(lambda: layers(x)).nbytes, found(lambda: layers.eval()(x)).nbytes, 0]
 
 
 def test_how_with_works():
-    app = open_page("no_grad", tab="How with works")
-    assert "| inside | **False** |\n| after | **True** |" in words(app)
-    sound(app.toggle(key="fail").set_value(True).run())
-    assert "| caught outside | **True** |" in words(app)
+    app = open_page("no_grad", tab="How with works", fail="true")
+    assert "| inside | **False** |\n| caught outside | **True** |" in words(app)
     assert any("__enter__" in block.value for block in app.code)
 
 
-def test_pitfalls():
-    said = words(open_page("no_grad"))
-    assert "“no_grad and eval() do the same.”" in said
-    kept = {}
-    for name in ("detached", "off"):
-        x, w = leaves()
-        kept[name] = []
-        with torch.autograd.graph.saved_tensors_hooks(kept[name].append, lambda t: t):
-            h = x * w
-            with torch.set_grad_enabled(name == "detached"):
-                a = h.exp()
-            (a.detach() * h).sum()
-    counts = f"{len(kept['detached'])} savings are made; with a under `no_grad()`, {len(kept['off'])}."
-    assert f"With a detached, {counts}" in said
-    assert "Inference tensors cannot be saved for backward" in said
-    assert "x.grad = **[1, 2, 3]**" in said
+@pytest.mark.parametrize("function", ["h.exp()", "h + 1"])
+def test_pitfalls_run_on_the_readers_numbers(function):
+    said = words(open_page("no_grad", f=function, x_from="typed", x="2. 3.", w_from="typed", w="0. -1."))
+    x, w = leaves([2.0, 3.0], [0.0, -1.0])
+    h = x * w
+    (FUNCTIONS[function](h).detach() * h).sum().backward()
+    assert f"**{spelling.spelled(x.grad)}**" in said
+    assert f"**{spelling.spelled(2 * x.detach())}**" in said
+    assert f"**{spelling.spelled(w.detach() - 0.5)}**" in said
 
 
 def test_questions_are_answered_by_torch():
     app = open_page("no_grad", tab="Predict", draw="3")
     ask = next(m.value for m in app.markdown if "is `z = x * w` recorded?" in m.value)
     contexts = [part.split("`")[0] for part in ask.split("`with ")[1:]]
-    makers = OFF | {"inference_mode()": torch.inference_mode, "enable_grad()": torch.enable_grad}
     with ExitStack() as stack:
         for context in contexts:
-            stack.enter_context(makers[context]())
+            stack.enter_context(eval(f"torch.{context}"))
         answer = "yes" if (leaves()[0] * 2).requires_grad else "no"
     app.radio(key="answer no_grad 2 3 given").set_value(answer)
     sound([b for b in app.button if b.label == "Commit"][2].click().run())
-    assert any(f"Right: **{answer}**" in message.value for message in app.success)
+    assert len(app.success) == 1
 
 
-@pytest.mark.parametrize("context", ["no_grad()", "inference_mode()"])
+LOOKS = {
+    "Everything recorded": lambda app: sum("keeps" in text for text in boxes(app)) == 4 and held(app) == 48,
+    "Everything under no_grad()": lambda app: bool(app.error) and all("not recorded" in text for text in boxes(app)),
+    "An inference tensor": lambda app: build_expression(("none", "inference_mode", "none")).error in app.error[0].value,
+    "detach() instead": lambda app: stated(app) == gradients(constant=True) + gradients() and held(app) == 36,
+    "w is frozen": lambda app: sum("not recorded" in text for text in boxes(app)) == 1 and held(app) == 36,
+}
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_each_try_shows_what_it_says(number):
+    app = tried("no_grad", number)
+    assert LOOKS[app.pills[0].options[number]](app)
+
+
+@pytest.mark.parametrize("context", ["no_grad", "inference_mode"])
 def test_the_script_reproduces_the_numbers(tmp_path, context):
     app = open_page("no_grad", tab="Take away", a=context)
     saved, said = ran_alone(app, tmp_path)
     x, w = leaves()
     h = x * w
     assert torch.equal(saved["h"], h)
-    if context == "no_grad()":
+    if context == "no_grad":
         (h.exp().detach() * h).sum().backward()
         assert torch.equal(saved["x_grad"], x.grad)
         assert said.startswith("SumBackward0 ()\nMulBackward0 (3,)\nMulBackward0 (3,)\nAccumulateGrad (3,)")
