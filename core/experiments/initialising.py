@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from core.experiments import schemes
+from core.experiments.schemes import ACTIVATIONS, SCHEMES, Layer
 from core.ops import init
-from core.ops.init import ACTIVATIONS, SCHEMES, Layer
 from core.ops.operator import Call, Operator
 from core.ops.seeded import seeded
 
@@ -85,7 +86,7 @@ class Signals:
 @lru_cache(maxsize=64)
 def deepest(scheme: str, how: Setup) -> tuple[Layer, ...]:
     """The layers of the deepest network; a shallower one begins with the same."""
-    return tuple(init.through_depth(scheme, DEEPEST, how.width, how.activation, how.seed, BATCH))
+    return tuple(schemes.through_depth(scheme, DEEPEST, how.width, how.activation, how.seed, BATCH))
 
 
 @lru_cache(maxsize=256)
@@ -97,7 +98,7 @@ def stds(scheme: str, how: Setup) -> tuple[float, ...]:
 def run(scheme: str, depth: int, how: Setup) -> Signals:
     """Forward and back through `depth` layers."""
     layers = list(deepest(scheme, how)[:depth])
-    return Signals(scheme, depth, layers, init.back_through(layers, how.seed))
+    return Signals(scheme, depth, layers, schemes.back_through(layers, how.seed))
 
 
 def operator_of(scheme: str) -> Operator | None:
@@ -112,7 +113,7 @@ def call_of(scheme: str, width: int) -> Call:
 
 def through_depth_stds(scheme: str, depth: int, width: int, activation: str, seed: int, batch: int) -> Tensor:
     """The activations' standard deviation after each layer."""
-    layers = init.through_depth(scheme, depth, width, activation, seed, batch)
+    layers = schemes.through_depth(scheme, depth, width, activation, seed, batch)
     return torch.stack([layer.activation.double().std() for layer in layers])
 
 

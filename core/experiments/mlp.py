@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from core.data import mnist
-from core.ops import init
+from core.experiments.schemes import SCHEMES
 
 SIZES = INPUTS, HIDDEN, CLASSES = 784, 256, 10
 
@@ -40,7 +40,7 @@ def initial_parameters(
     sizes: tuple[int, int, int] = SIZES,
     dtype: torch.dtype = torch.float32,
 ) -> Parameters:
-    """Weights drawn by one of `init.SCHEMES` from a generator seeded with `seed`, and zero biases.
+    """Weights drawn by one of `SCHEMES` from a generator seeded with `seed`, and zero biases.
 
     "normal 0.01" is the tutorial's. The schemes take a weight as (out, in), the orientation that fans are defined for.
     """
@@ -48,7 +48,7 @@ def initial_parameters(
     inputs, hidden, outputs = sizes
     W1, W2 = torch.empty(inputs, hidden, dtype=dtype), torch.empty(hidden, outputs, dtype=dtype)
     for W in (W1, W2):
-        init.SCHEMES[scheme](W.T, generator)
+        SCHEMES[scheme](W.T, generator)
     return Parameters(W1, torch.zeros(hidden, dtype=dtype), W2, torch.zeros(outputs, dtype=dtype))
 
 

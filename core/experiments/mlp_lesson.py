@@ -12,14 +12,13 @@ from torch import Tensor, nn
 from core import compare
 from core.calls import Outcome
 from core.compare import Comparison
-from core.experiments import mlp
+from core.experiments import mlp, schemes
 from core.experiments.mlp import CLASSES, HIDDEN, Measured, Parameters
-from core.ops import init
 from core.ops.softmax import softmax
 from core.tensors.digits import SIDE, are_bytes, as_shares, centred, padded
 
 BATCH = 64  # training images of the check, of the starts and of the pitfalls
-SCHEMES = ("normal 0.01", *(name for name in init.SCHEMES if name != "normal 0.01"))
+SCHEMES = ("normal 0.01", *(name for name in schemes.SCHEMES if name != "normal 0.01"))
 STRONGEST = 24  # hidden units whose weights are shown
 DIVERGES = 10  # times its first loss is where a training is said to diverge
 

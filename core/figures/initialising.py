@@ -10,8 +10,7 @@ from core.experiments.initialising import Signals, std
 from core.figures import curves
 from core.figures.board import Cells, Panel, Relation
 from core.figures.numbers import number
-from core.figures.ridges import Ridge, boxes, ridges
-from core.ops.init import histogram
+from core.figures.ridges import Ridge, boxes, histogram, ridges
 
 ROWS = 10  # histograms below each other
 PARTS = ("weights", "activations", "gradients")

@@ -5,14 +5,41 @@ from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
+import torch
+from torch import Tensor
 
 from core.figures.board import Box
 from core.figures.curves import GRID, SERIES
 from core.figures.drawing import unchecked
-from core.ops.init import Histogram
 
 TALL = 0.9  # of the distance between two base lines: how high the tallest bin of a ridge stands
 ROW, ABOVE, BELOW = 34, 64, 40  # pixels of a ridge, and around all of them
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """How many of the finite values lie in each of the equal bins from `low` to `high`."""
+
+    counts: tuple[int, ...]
+    low: float
+    high: float
+
+
+def histogram(values: Tensor, bins: int = 40, reach: float | None = None) -> Histogram:
+    """Counts over equal bins between the smallest and the largest finite value, or from −reach to reach.
+
+    What lies beyond the reach is not counted.
+    """
+    values = values.detach().flatten()
+    values = values[values.isfinite()]  # a growing network overflows
+    if reach is not None:
+        low, high = -reach, reach
+    else:
+        low, high = (values.min().item(), values.max().item()) if len(values) else (0.0, 0.0)
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    counts = torch.histc(values.double(), bins, low, high)
+    return Histogram(tuple(map(int, counts.tolist())), low, high)
 
 
 @dataclass(frozen=True)

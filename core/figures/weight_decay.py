@@ -14,9 +14,8 @@ from core.figures import colour, curves
 from core.figures.board import Cells, Panel, Relation
 from core.figures.drawing import unchecked
 from core.figures.numbers import number
-from core.figures.ridges import Ridge, boxes, ridges
+from core.figures.ridges import Ridge, boxes, histogram, ridges
 from core.figures.walk import Walk, record
-from core.ops.init import Histogram
 
 HEIGHT = 264  # pixels of a curve
 BINS, RIDGES, RIDGE = 40, 6, 27  # of the histograms; how many, and how many pixels each
@@ -80,7 +79,9 @@ def weights(named: Named) -> Panel:
     """Histograms of w at a few steps, below each other."""
     first = next(iter(named.values()))
     reach, shown = reach_of(first), shown_steps(named)
-    rows = {name: [Ridge(f"step {k}", bins(run.steps[k].w, reach)) for k in shown] for name, run in named.items()}
+    rows = {
+        name: [Ridge(f"step {k}", histogram(run.steps[k].w, BINS, reach)) for k in shown] for name, run in named.items()
+    }
     said = [
         f"Step {k}: the weights' standard deviation is "
         + ", ".join(f"**{number(run.steps[k].w.std().item())}** for {name}" for name, run in named.items())
@@ -111,12 +112,6 @@ def ridges_of_steps(named: Named) -> Relation:
 def reach_of(run: Run) -> float:
     """How far from 0 a histogram goes: to where the run ends, and not beyond its start."""
     return min(run.steps[0].w.abs().max().item(), 2 * run.last.w.abs().max().item()) or 1.0
-
-
-def bins(w: Tensor, reach: float) -> Histogram:
-    """Counts from −reach to reach."""
-    counts = torch.histc(w, BINS, -reach, reach)
-    return Histogram(tuple(int(count) for count in counts), -reach, reach)
 
 
 # ---- the page's own tabs -----------------------------------------------------------------------------------------

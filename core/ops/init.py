@@ -1,4 +1,4 @@
-"""How weights are drawn before training: `torch.nn.init` by hand, and what each scheme does to a deep network.
+"""How weights are drawn before training: `torch.nn.init` by hand.
 
 A layer y = W·x sums `fan_in` products, so Var(y) = fan_in·Var(W)·E[x²]. Each scheme picks Var(W) so that some
 signal keeps its size: kaiming with fan_in the activations on the way forward, with fan_out the gradients on the way
@@ -10,9 +10,7 @@ numbers as torch's. `tensor` must be of a floating or complex dtype (NotImplemen
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -252,118 +250,6 @@ def gram_schmidt(matrix: Tensor) -> tuple[Tensor, Tensor]:
             column = column - (earlier * column).sum() * earlier
         columns.append(column / column.norm())
     return torch.stack(columns, dim=1), matrix.new_ones(len(columns))  # its R has a positive diagonal already
-
-
-# ---- what a scheme does to a deep network ----------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Scheme:
-    """One of the functions above, and its options."""
-
-    fill: Callable[..., Tensor]
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    def __call__(self, tensor: Tensor, generator: Generator | None = None) -> Tensor:
-        """Fill a weight (out, in, *kernel) in place."""
-        if self.fill is constant_:
-            return constant_(tensor, **self.options)
-        return self.fill(tensor, generator=generator, **self.options)
-
-
-SCHEMES: Mapping[str, Scheme] = {
-    "zeros": Scheme(constant_, {"val": 0.0}),
-    "normal 0.01": Scheme(normal_, {"std": 0.01}),
-    "normal 1": Scheme(normal_, {"std": 1.0}),
-    "xavier uniform": Scheme(xavier_uniform_),
-    "xavier normal": Scheme(xavier_normal_),
-    "kaiming uniform": Scheme(kaiming_uniform_, {"nonlinearity": "relu"}),
-    "kaiming normal": Scheme(kaiming_normal_, {"nonlinearity": "relu"}),
-    "orthogonal": Scheme(orthogonal_),
-    "truncated normal": Scheme(trunc_normal_, {"std": 0.02}),
-    "as nn.Linear": Scheme(kaiming_uniform_, {"a": math.sqrt(5)}),
-}
-ACTIVATIONS: Mapping[str, Callable[[Tensor], Tensor]] = {
-    "linear": lambda x: x,
-    "relu": torch.relu,
-    "tanh": torch.tanh,
-    "sigmoid": torch.sigmoid,
-}
-SLOPES: Mapping[str, Callable[[Tensor, Tensor], Tensor]] = {  # of each activation, from its input z and output y
-    "linear": lambda z, _: torch.ones_like(z),
-    "relu": lambda z, _: (z > 0).to(z.dtype),
-    "tanh": lambda _, y: 1 - y**2,
-    "sigmoid": lambda _, y: y * (1 - y),
-}
-
-
-@dataclass(frozen=True)
-class Histogram:
-    """How many of the finite values lie in each of the equal bins from `low` to `high`."""
-
-    counts: tuple[int, ...]
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One layer of a freshly drawn network: y = activation(x·Wᵀ)."""
-
-    weight: Tensor  # (out, in)
-    activation: Tensor  # (batch, out)
-    slope: Tensor  # (batch, out): of the activation, at x·Wᵀ
-
-
-def histogram(values: Tensor, bins: int = 40, reach: float | None = None) -> Histogram:
-    """Counts over equal bins between the smallest and the largest finite value, or from −reach to reach.
-
-    What lies beyond the reach is not counted.
-    """
-    values = values.detach().flatten()
-    values = values[values.isfinite()]  # a growing network overflows
-    if reach is not None:
-        low, high = -reach, reach
-    else:
-        low, high = (values.min().item(), values.max().item()) if len(values) else (0.0, 0.0)
-    if low == high:
-        low, high = low - 0.5, high + 0.5
-    counts = torch.histc(values.double(), bins, low, high)
-    return Histogram(tuple(map(int, counts.tolist())), low, high)
-
-
-def through_depth(
-    scheme: str, depth: int = 10, width: int = 256, activation: str = "relu", seed: int = 0, batch: int = 256
-) -> Iterator[Layer]:
-    """Send a standard normal batch through `depth` square layers x ← activation(x·Wᵀ), layer by layer.
-
-    A deeper network of the same seed begins with the same layers.
-    """
-    generator = Generator().manual_seed(seed)
-    x = torch.randn(batch, width, generator=generator)
-    for _ in range(depth):
-        W = SCHEMES[scheme](torch.empty(width, width), generator)  # (out, in)
-        z = x @ W.T  # (batch, width)
-        x = ACTIVATIONS[activation](z)
-        yield Layer(W, x, SLOPES[activation](z, x))
-
-
-def back_through(layers: Sequence[Layer], seed: int = 0) -> list[Tensor]:
-    """The gradient at each layer's output, (batch, width), the first layer's first, from a standard normal one behind.
-
-    Each layer hands on (gradient · slope)·W.
-    """
-    gradient = torch.randn(layers[-1].activation.shape, generator=Generator().manual_seed(seed + 1))
-    gradients = [gradient]
-    for layer in reversed(layers[1:]):
-        gradient = (gradient * layer.slope) @ layer.weight
-        gradients.append(gradient)
-    return gradients[::-1]
-
-
-def spread(values: Tensor) -> float:
-    """Standard deviation; NaN where anything is not finite, for then it has none."""
-    return values.double().std().item()
 
 
 # ---- operators -------------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ RUNS = "_trainings"  # session state: {Setup: Run}, the oldest first
 class Setup:
     """All that fixes a training: the same gives the same again."""
 
-    scheme: str  # of init.SCHEMES
+    scheme: str  # of core.experiments.schemes
     lr: float
     batch_size: int
     epochs: int

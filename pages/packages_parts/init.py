@@ -6,7 +6,7 @@ from functools import partial
 
 import streamlit as st
 
-from core.experiments import initialising
+from core.experiments import initialising, schemes
 from core.experiments.initialising import BATCH, DEEPEST, Setup, Signals
 from core.figures import colour
 from core.figures import initialising as draw
@@ -23,8 +23,8 @@ from core.ui.take_away import TakeAway
 from pages.packages_parts.lesson import NARROW, below
 
 WEIGHT = Limits(ranks=(2, 3, 4, 5), max_side=1024, max_elements=65_536)
-SCHEMES = {name: name for name in init.SCHEMES}
-ACTIVATIONS = {name: name for name in init.ACTIVATIONS}
+SCHEMES = {name: name for name in schemes.SCHEMES}
+ACTIVATIONS = {name: name for name in schemes.ACTIVATIONS}
 WHAT_IT_DOES = {  # to the mean square of its input, which is symmetric about 0
     "linear": "no activation changes it. So the signal keeps its size where fan in · Var(W) is 1, which is Xavier's 2/(fan in + fan out) for a square weight.",
     "relu": "relu then sets the negative half to 0, which halves it. So the signal keeps its size where fan in · Var(W) is 2: that is Kaiming's scheme. Xavier's makes it 1, and the signal shrinks by √2 a layer.",
@@ -53,7 +53,7 @@ def init_part(topic: Topic) -> None:
         check.show(operator, initialising.call_of(scheme, width), seed)
     below(
         topic, "init", topic.operators, operator=operator, pitfalls=pitfalls(how, depth), questions=QUESTIONS, tries=TRIES,
-        walk=partial(walk_gram_schmidt, seed), take=partial(take_depth, scheme, depth, how), functions=(init.through_depth, init.back_through),
+        walk=partial(walk_gram_schmidt, seed), take=partial(take_depth, scheme, depth, how), functions=(schemes.through_depth, schemes.back_through),
         more={"All schemes": partial(all_schemes, how, depth), "A weight of your shape": partial(own_shape, seed)},
     )  # fmt: skip
 
@@ -164,7 +164,7 @@ def walk_gram_schmidt(seed: int) -> None:
 
 def take_depth(scheme: str, depth: int, how: Setup) -> TakeAway:
     """The curve of the activations as a script, by hand and with torch's function."""
-    drawn = init.SCHEMES[scheme]
+    drawn = schemes.SCHEMES[scheme]
     options = "".join(f", {name}={value!r}" for name, value in drawn.options.items())
     common = f"{depth}, {how.width}, {how.activation!r}, {how.seed}, {BATCH}"
     script = Script(

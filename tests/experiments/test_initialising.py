@@ -9,7 +9,7 @@ from torch import nn
 
 from core.experiments import initialising
 from core.experiments.initialising import BATCH, DEEPEST, Setup
-from core.ops.init import ACTIVATIONS, SCHEMES
+from core.experiments.schemes import ACTIVATIONS, SCHEMES
 
 HOW = Setup(64, "relu", 0)
 

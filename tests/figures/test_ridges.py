@@ -1,11 +1,12 @@
 """Histograms below each other."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 
-from core.figures.ridges import TALL, Ridge, outline, ridges
-from core.ops.init import Histogram, histogram
+from core.figures.ridges import TALL, Histogram, Ridge, histogram, outline, ridges
 from tests.figures.checking import valid
 
 
@@ -49,3 +50,13 @@ def test_a_ridge_that_holds_few_of_its_numbers_is_low():
     whole, half = apart(drawn[0]["y"])
     assert whole.max() == pytest.approx(TALL, abs=1e-3)
     assert half.max() == pytest.approx(-1 + TALL / 2, abs=1e-3)
+
+
+def test_a_histogram_to_a_reach_counts_what_lies_within():
+    assert histogram(torch.tensor([-3.0, -0.5, 0.5, 0.6]), 2, 1.0) == Histogram((1, 2), -1.0, 1.0)
+
+
+def test_histogram_leaves_out_what_is_not_finite():
+    counted = histogram(torch.tensor([0.0, 1.0, 1.0, math.inf, math.nan]), bins=2)
+    assert counted == Histogram((1, 2), 0.0, 1.0)
+    assert sum(histogram(torch.tensor([math.nan])).counts) == 0
