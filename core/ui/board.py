@@ -4,6 +4,7 @@ Everything a page draws goes through here. A board keeps its key from move to mo
 taken out and built anew; `core/ui/assets/board.js` draws what has changed.
 """
 
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,6 +22,7 @@ from core.web import files
 
 DRAWN = "_drawn"  # where session state keeps the boards of this page, to be taken away: {name: Board}
 PAGE_WIDTH, PROJECTOR_WIDTH = 890, 1180  # pixels beside the side bar, and without it, on a screen of 1280
+LARGE = 100_000  # bytes of a board from which on it is compressed
 HINT = "Point at a cell, or move with the arrow keys; a click or Enter pins it."
 HTML = '<div class="board"><div class="flow"></div><p class="line" aria-live="polite"></p></div>'
 JS = """const loaded = import(new URL("{address}", document.baseURI));
@@ -169,7 +171,12 @@ def mount(board: Board, name: str, picks: Mapping[str, Pick]) -> None:
         if isinstance(picked, dict):
             hand_over(board, picks, picked)
 
-    component()(data=figures.packed(board, files.plotly_address()), key=key, on_pick_change=take)
+    component()(data=sent(figures.packed(board, files.plotly_address())), key=key, on_pick_change=take)
+
+
+def sent(packed: bytes) -> bytes:
+    """A board as it travels: a large one, such as a tensor of thousands of cells with a note on each, compressed."""
+    return zlib.compress(packed, 1) if len(packed) > LARGE else packed
 
 
 def hand_over(board: Board, picks: Mapping[str, Pick], picked: Mapping[str, Any]) -> None:

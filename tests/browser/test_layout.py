@@ -107,3 +107,10 @@ def test_the_walk_reads_the_strip_in_reading_order(page, url):
         if reading and (not jumps or jumps[-1] != reading[0]):
             jumps.append(reading[0])
     assert jumps == [0, 3, 1, 4, 2, 5]
+
+
+def test_a_large_board_travels_compressed_and_is_drawn_whole(page, url):
+    open_page(page, f"{url}/layout?shape=40,50&fill=arange&dtype=int64&chain=transpose(0,1)")
+    point(page, "x1", 1, 0)
+    assert outlined(page, "x0") == {(0, 1)}
+    assert "0 + 1·1 + 0·50 = 1 of A" in line(page)

@@ -35,14 +35,18 @@ function loadStyle() {
 
 // ---- the board as a component of Streamlit ---------------------------------------------------------------------
 
-const decoder = new TextDecoder();
+const decoder = new TextDecoder(), latest = new WeakMap(); // what came last for each board
+const ZLIB = 0x78; // the first byte of what is compressed; a board as it is begins with a brace
 
 export async function mount({ data, parentElement, setTriggerValue }) {
   const root = parentElement.querySelector(".board");
-  const board = typeof data === "string" ? JSON.parse(data) : JSON.parse(decoder.decode(data));
+  latest.set(root, data);
+  const board = JSON.parse(data[0] === ZLIB ? await inflated(data) : decoder.decode(data));
   const [Plotly] = await Promise.all([loadPlotly(board.plotly), styled ??= loadStyle()]);
-  draw(Plotly, root, board, (picked) => setTriggerValue("pick", picked));
+  if (latest.get(root) === data) draw(Plotly, root, board, (picked) => setTriggerValue("pick", picked));
 }
+
+const inflated = (data) => new Response(new Blob([data]).stream().pipeThrough(new DecompressionStream("deflate"))).text();
 
 // ---- drawing ---------------------------------------------------------------------------------------------------
 
