@@ -6,6 +6,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -125,6 +126,12 @@ def test_script_and_notebook_reproduce_what_is_on_screen(topic, monkeypatch, tmp
         assert torch.equal(value.nan_to_num(7), notebook[name].nan_to_num(7)), name
         if name in take.tensors:
             assert torch.equal(value.nan_to_num(7), take.tensors[name].detach().nan_to_num(7)), name
+
+
+def test_a_page_is_short_enough_to_be_read():
+    pages = Path(__file__).parents[2] / "pages"
+    lines = {str(path.relative_to(pages)): len(path.read_text().splitlines()) for path in pages.rglob("*.py")}
+    assert not {name: count for name, count in lines.items() if count > 250}
 
 
 def test_every_operator_belongs_to_a_topic():
