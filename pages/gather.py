@@ -104,7 +104,7 @@ def pitfalls(run: runs.Run) -> tuple[Pitfall, ...]:
             "index holds the values that satisfy the condition, as the tutorial has it",
             partial(runs.places_not_values, x, dim),
             "index holds **places**, not values. Zeros along dim {dim} read whatever stands first there: {picked}. "
-            "Turn the input round and the same index reads {other}. Given the values themselves as index, torch says: “{refusal}”",
+            "Turn the input round and the same index reads {other}. Given the values themselves as index, torch says: “{refusal}”.",
         ),
         Pitfall(
             "`gather(a, 1, index)` picks along the first dimension, as the tutorial has it", runs.dims_count_from_0,
@@ -147,8 +147,9 @@ def way_back(found: runs.Back) -> str:
         )
     return (
         "Scattered into zeros, **{restored} of {cells}** cells are as they were: index names {named}, and the other {unnamed} stay 0. "
-        "The way back for a gradient is scatter with addition: a cell that is read several times, here up to {most:|time|times}, "
-        "gets the sum of what comes from its readers."
+        "The way back for a gradient is scatter with addition: a cell that is read several times"
+        + (", here up to {most:|time|times}," if found.most > 1 else " (here none is)")
+        + " gets the sum of what comes from its readers."
     )
 
 

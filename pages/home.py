@@ -19,7 +19,7 @@ WAYS_IN: tuple[tuple[str, str, tuple[Link, ...]], ...] = (
     (
         "Teaching a class",
         "Open a page, set it up, and take *Share*: a link with a QR code that hides parts, locks controls or keeps the "
-        "answers back. This one is ready for the projector.",
+        "answers back. Of these two, one is ready for the projector, and one keeps its answers back.",
         (
             ("dropout", "Dropout on the projector", {"projector": "1"}),
             ("convolution", "Convolution without its answers", {"hide": "answers", "tab": "Predict"}),

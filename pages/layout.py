@@ -23,8 +23,11 @@ ROOM = memory.Room(950, 372, largest=40, least=SMALLEST_TEXT)  # above the fold 
 ROOM_ON_A_PROJECTOR = memory.Room(1190, 305, largest=56, least=PROJECTED_TEXT)
 Index = tuple[int, ...]
 
-ONE_STORAGE = """All {tensors:|tensor reads|tensors read} the **one storage** A. No number has moved: a step has changed
-shape and strides, which say how to read it. {hint}"""
+ALONE = (
+    "This is one tensor, and the **storage** that holds its numbers. Add a step, and see whether a number moves. {hint}"
+)
+ONE_STORAGE = """The **one storage** A is read by all {tensors} tensors. No number has moved: a step has changed shape and strides,
+which say how to read it. {hint}"""
 COPIED = """**{copied:|number was|numbers were} copied** ({bytes} bytes), by {steps}; the other steps moved none. A new
 storage has colours of its own."""
 HINT = "Point at a number to see where it lies."
@@ -51,7 +54,8 @@ def lesson(topic: Topic) -> None:
         write(stages, stage, cell, value)
     no_move = claims.moved(ran)
     steps = words.listed([f"`{code}`" for code in no_move.copies])
-    st.markdown(words.say(COPIED if no_move.copied else ONE_STORAGE, no_move, steps=steps, hint=HINT))
+    said = COPIED if no_move.copied else ONE_STORAGE if no_move.tensors > 1 else ALONE
+    st.markdown(words.say(said, no_move, steps=steps, hint=HINT))
     agreement(stages)
     facts_table(stages)
     frame.below(
@@ -190,7 +194,8 @@ def agreement(stages: tuple[Stage, ...]) -> None:
         else:
             st.badge("our reasoning differs from torch", icon=":material/close:", color="red")
         st.markdown(
-            f"Shape, strides, offset and view or copy, worked out from the integers alone, are torch's for **{right} of {len(judged)}** tensors.",
+            f"Shape, strides, offset and view or copy, worked out from the integers alone, are torch's for **{right} of {len(judged)}** tensors"
+            + ("." if all(s.facts for s in judged) else ", the one that it refuses among them."),
             width="content",
         )
 

@@ -17,7 +17,7 @@ from core.ui.board import At
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
 from core.ui.take_away import TakeAway
-from pages.products_parts.refusals import HEIGHT, OPERATIONS, SHAPES, refused, which_take
+from pages.products_parts.refusals import OPERATIONS, SHAPES, refused, room, which_take
 
 LIMITS = Limits(ranks=(0, 1, 2, 3, 4), max_side=8, max_elements=128, allow_nonfinite=True)
 DEFAULT = "ik,kj->ij"
@@ -94,8 +94,8 @@ def show(run: runs.Run, cell: tuple[int, ...]) -> None:
     )  # fmt: skip
     board.show(
         *parts, links=ties, spelled=draw.sentences(run), picks=dict.fromkeys(p if run.result.dim() else (), "cell"),
-        pinned=("C", cell or (0,) * len(p["C"].axes.split())), height=HEIGHT,
-        cell=draw.side([p["A"], p["B"], p["C"]], HEIGHT) if crossed else None,
+        pinned=("C", cell or (0,) * len(p["C"].axes.split())), height=room(),
+        cell=draw.side([p["A"], p["B"], p["C"]], room()) if crossed else None,
     )  # fmt: skip
 
 
@@ -111,11 +111,11 @@ PITFALLS = (
         "matmul is mm with broadcasting, as the tutorial has it", runs.matmul_has_rules_of_its_own,
         "Only the **batch** dimensions broadcast, those ahead of the two matrices: (3, 4) @ (5, 4, 2) gives {batched}. The matrices themselves do not: to (3, 4) @ (1, 2) "
         "torch says “{words}”. And matmul takes vectors: one on the right counts as a column, one on the left as a row, and the result does not keep that added "
-        "dimension. (3, 4) @ (4,) gives {by_vector}, (4,) @ (4,) gives {of_vectors}. mm takes none: “{mm}”.",
+        "dimension. (3, 4) @ (4,) gives {by_vector}, (4,) @ (4,) gives {of_vectors}, a single number. mm takes none: “{mm}”.",
     ),
     Pitfall(
         "bmm takes (b, h, w) and (b, w, h), as the tutorial has it", runs.bmm_shapes,
-        "The last size of the second tensor may be any: (2, 3, 4) and (2, 4, 5) give {shape}. The batch sizes must be equal: to (2, 3, 4) and (1, 4, 5) torch says “{words}”. "
+        "The last size of the second tensor may be any: (2, 3, 4) and (2, 4, 5) give {shape}. The batch sizes must be equal: to (2, 3, 4) and (1, 4, 5) torch says “{words}” "
         "matmul broadcasts the one batch, and gives {matmul}.",
     ),
     Pitfall(

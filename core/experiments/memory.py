@@ -7,7 +7,7 @@ running the code; nothing is a table of expectations.
 
 import copy
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,12 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.experiments.claim import Claim
-
 
 @dataclass(frozen=True)
 class Way:
-    """One way to make b from a, where a is a tensor of dimension 1 on the CPU with 2 numbers or more."""
+    """One way to make b from a, where a is a vector on the CPU."""
 
     code: str  # an expression in a
     make: Callable[[Tensor], Any]
@@ -59,12 +57,36 @@ def _make(way: Way, a: Tensor) -> Any:
         return way.make(a)
 
 
-Numbers = tuple[float, ...]  # of a: two or more
-EXAMPLE: Numbers = (1.0, 2.0, 3.0)
+EXAMPLE = torch.tensor([1.0, 2.0, 3.0, 4.0])
+REFUSALS = (RuntimeError, TypeError, IndexError)  # of making b: in a graph, of no numpy dtype, an index too large
 
 
-def _leaf(requires_grad: bool, values: Numbers = EXAMPLE) -> Tensor:
-    return torch.tensor(values, dtype=torch.float32, requires_grad=requires_grad)
+def _leaf(a: Tensor, requires_grad: bool) -> Tensor:
+    return a.detach().clone().requires_grad_(requires_grad)
+
+
+def _numbers(x: Any) -> Tensor:
+    """The numbers of a tensor or array, copied."""
+    return torch.as_tensor(x).detach().clone()
+
+
+def equal(a: Tensor, b: Tensor) -> bool:
+    """Whether the numbers are the same, NaN being the same as NaN."""
+    return bool(((a == b) | ((a != a) & (b != b))).all())
+
+
+def leaf_refusal(a: Tensor) -> str:
+    """What torch says where a cannot require a gradient; nothing where it can."""
+    try:
+        _leaf(a, True)
+    except RuntimeError as error:
+        return str(error)
+    return ""
+
+
+def as_floats(a: Tensor) -> Tensor:
+    """The same numbers in a dtype that requires gradients and that numpy has."""
+    return a if a.is_floating_point() and a.dtype != torch.bfloat16 else a.float()
 
 
 # ---- what is shared --------------------------------------------------------------------------------------------
@@ -73,13 +95,16 @@ def _leaf(requires_grad: bool, values: Numbers = EXAMPLE) -> Tensor:
 def span(x: Tensor | np.ndarray) -> tuple[int, int]:
     """First byte of the numbers, and the byte after the last, of a contiguous tensor or array."""
     if isinstance(x, Tensor):
-        return x.data_ptr(), x.data_ptr() + x.numel() * x.element_size()
+        start = x.untyped_storage().data_ptr() + int(x.storage_offset()) * x.element_size()
+        return start, start + x.numel() * x.element_size()
     start = x.__array_interface__["data"][0]
     return start, start + x.nbytes
 
 
-def shares_memory(a: Tensor | np.ndarray, b: Tensor | np.ndarray) -> bool:
-    """Whether the two, each contiguous, have bytes in common."""
+def shares_memory(a: Tensor, b: Tensor | np.ndarray) -> bool:
+    """Whether b, a tensor or a contiguous array, lies in the storage of a."""
+    if isinstance(b, Tensor):
+        return a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr()
     (a_start, a_end), (b_start, b_end) = span(a), span(b)
     return max(a_start, b_start) < min(a_end, b_end)
 
@@ -90,7 +115,7 @@ def shares_version(a: Tensor, b: Any) -> bool:
         return False
     before = b._version
     with torch.no_grad():
-        a.add_(0)
+        a.copy_(a.clone())
     return b._version > before
 
 
@@ -110,12 +135,12 @@ class Facts:
     is_leaf: bool | None = None
 
 
-def facts(way: Way, requires_grad: bool = True) -> Facts:
-    """Make b from a leaf a of three numbers and look at it."""
-    a = _leaf(requires_grad)
+def facts(way: Way, a: Tensor = EXAMPLE, requires_grad: bool = True) -> Facts:
+    """Make b from a leaf with a's numbers and look at it."""
+    a = _leaf(a, requires_grad)
     try:
         b = _make(way, a)
-    except RuntimeError as error:
+    except REFUSALS as error:
         return Facts(way.code, error=str(error))
     shared = shares_memory(a, b)
     grad_fn = getattr(b, "grad_fn", None)
@@ -136,31 +161,6 @@ def facts(way: Way, requires_grad: bool = True) -> Facts:
 
 
 @dataclass(frozen=True)
-class Write:
-    """The numbers before and after a write to one place of one of the two."""
-
-    code: str
-    a_before: Numbers
-    b_before: Numbers
-    a_after: Numbers
-    b_after: Numbers
-
-    @property
-    def both_changed(self) -> bool:
-        """Whether the other one changed as well."""
-        return self.a_before != self.a_after and self.b_before != self.b_after
-
-
-def write_and_see(way: Way, to: str = "b", values: Numbers = EXAMPLE, place: int = -1, value: float = -1.0) -> Write:
-    """Make b from a (without gradients), write to a place of "a" or "b", and read both."""
-    a = _leaf(False, values)
-    b = _make(way, a)
-    before = tuple(a.tolist()), tuple(b.tolist())
-    {"a": a, "b": b}[to][place] = value
-    return Write(way.code, *before, tuple(a.tolist()), tuple(b.tolist()))
-
-
-@dataclass(frozen=True)
 class Seen:
     """One of the two: what it is after the write, and its numbers before and after."""
 
@@ -169,8 +169,13 @@ class Seen:
     is_leaf: bool | None
     grad_fn: str | None  # its name when b was made, before any write
     versions: tuple[int, int] | None  # the version counter before and after the write
-    before: Numbers
-    after: Numbers
+    before: Tensor
+    after: Tensor
+
+    @property
+    def changed(self) -> bool:
+        """Whether the write has changed its numbers."""
+        return not equal(self.before, self.after)
 
 
 @dataclass(frozen=True)
@@ -187,19 +192,14 @@ class Trial:
 
 
 def try_out(
-    way: Way,
-    values: Numbers = EXAMPLE,
-    requires_grad: bool = True,
-    to: str | None = "b",
-    place: int = 0,
-    value: float = -1.0,
+    way: Way, a: Tensor = EXAMPLE, requires_grad: bool = True, to: str | None = "b", place: int = 0, value: float = -1
 ) -> Trial:
-    """Make b from a leaf a, write `value` to a place of "a" or "b" (None: to neither), and look at both."""
-    a = _leaf(requires_grad, values)
+    """Make b from a leaf with a's numbers, write `value` to a place of "a" or "b" (None: to neither), look at both."""
+    a = _leaf(a, requires_grad)
     before = _look(a)
     try:
         b = _make(way, a)
-    except RuntimeError as error:
+    except REFUSALS as error:
         return Trial(way.code, _seen(before, before), None, False, None, str(error), None)
     first = (span(b)[0] - span(a)[0]) // a.element_size() if shares_memory(a, b) else None
     befores = _look(a), _look(b)
@@ -212,13 +212,13 @@ def _write(x: Any, place: int, value: float) -> str | None:
     """Write to one place; the refusal, if there is one."""
     try:
         x[place] = value
-    except (RuntimeError, ValueError) as error:  # ValueError: an array may be read-only
+    except (RuntimeError, ValueError, OverflowError) as error:  # a leaf, a read-only array, a number beyond the dtype
         return str(error)
     return None
 
 
 def _look(x: Tensor | np.ndarray) -> Seen:
-    numbers = tuple(x.tolist())
+    numbers = _numbers(x)
     if not isinstance(x, Tensor):
         return Seen("ndarray", None, None, None, None, numbers, numbers)
     made_by = x.grad_fn.name() if x.grad_fn is not None else None
@@ -241,123 +241,194 @@ def write_to_each(a: Tensor) -> Tensor:
     return a
 
 
-# ---- backward through it ---------------------------------------------------------------------------------------
+# ---- backward through it, and a write to what backward keeps ---------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Gradient:
-    """What a.grad is after (b**2).sum().backward(), a being a leaf; None where no gradient arrived."""
+    """What a.grad is after (b ** 2).sum().backward(), a being a leaf; None where no gradient arrived."""
 
     code: str
-    a_grad: tuple[float, ...] | None
+    a_grad: Tensor | None
     error: str | None  # of making b or of backward
 
 
-def backward_through(way: Way, values: Numbers = EXAMPLE, requires_grad: bool = True) -> Gradient:
-    """Make b from a leaf a, which may ask for a gradient, and go backward from a sum over b."""
-    a = _leaf(requires_grad, values)
+def backward_through(way: Way, a: Tensor = EXAMPLE, requires_grad: bool = True) -> Gradient:
+    """Make b from a leaf with a's numbers, which may ask for a gradient, and go backward from a sum over b."""
+    a = _leaf(a, requires_grad)
     try:
         (_make(way, a) ** 2).sum().backward()
-    except (RuntimeError, AttributeError) as error:  # AttributeError: an array has no backward
+    except (*REFUSALS, AttributeError) as error:  # AttributeError: an array has no backward
         return Gradient(way.code, None, str(error))
-    return Gradient(way.code, None if a.grad is None else tuple(a.grad.tolist()), None)
+    return Gradient(way.code, a.grad, None)
 
 
 @dataclass(frozen=True)
-class Spoiled:
-    """What autograd makes of a write to b after a was saved for backward."""
+class Overwritten:
+    """What autograd makes of zeros written to b after it has saved a for backward."""
 
     code: str
     outcome: str  # "right", "wrong" (silently), "refused" by backward, or "not made": there is no such b
-    gradient: tuple[float, ...] | None
-    expected: tuple[float, ...]
+    reached: bool  # whether the write has changed a
+    gradient: Tensor | None
+    expected: Tensor
     error: str | None
 
 
-def write_to_a_saved_tensor(way: Way, values: Numbers = (0.0, 1.0, 2.0)) -> Spoiled:
-    """a = exp(x) keeps a itself for backward (its derivative is a); b is made from a and overwritten with zeros.
+def overwrite_saved(way: Way, x: Tensor = EXAMPLE) -> Overwritten:
+    """a = exp(x) is saved for backward (its derivative is a); b is made from a and overwritten with zeros.
 
     Then a.sum().backward(). A shared version counter lets autograd notice and refuse; shared memory without it (a.data,
     numpy) gives a wrong gradient without a word; a copy does no harm.
     """
-    x = _leaf(True, values)
+    x = _leaf(x, True)
     a = x.exp()
-    kept, expected = a.sum(), tuple(a.tolist())
+    total, expected = a.sum(), _numbers(a)
     try:
         b = _make(way, a)
-    except RuntimeError as error:
-        return Spoiled(way.code, "not made", None, expected, str(error))
-    b *= 0
+    except REFUSALS as error:
+        return Overwritten(way.code, "not made", False, None, expected, str(error))
+    b[:] = 0
+    reached = not equal(_numbers(a), expected)
     try:
-        kept.backward()
+        total.backward()
     except RuntimeError as error:
-        return Spoiled(way.code, "refused", None, expected, str(error))
-    gradient = tuple(x.grad.tolist()) if x.grad is not None else None
-    return Spoiled(way.code, "right" if gradient == expected else "wrong", gradient, expected, None)
+        said = str(error).partition(" Hint: ")[0]  # how to search for it, which is known here
+        return Overwritten(way.code, "refused", reached, None, expected, said)
+    assert x.grad is not None
+    return Overwritten(
+        way.code, "right" if equal(x.grad, expected) else "wrong", reached, x.grad, expected, None
+    )  # fmt: skip
 
 
-# ---- what is said about copies ---------------------------------------------------------------------------------
+def every_way(a: Tensor, requires_grad: bool) -> dict[str, tuple[Facts, Gradient, Overwritten]]:
+    """All ways to make b from a: what each shares, what comes back through it, and what a write to it does."""
+    x = a if a.is_floating_point() else a.float()
+    return {
+        code: (facts(way, a, requires_grad), backward_through(way, a, requires_grad), overwrite_saved(way, x))
+        for code, way in WAYS.items()
+    }
 
 
-def numpy_copy_has_its_own_memory() -> Claim:
-    """The tutorial's 6 (1)."""
-    a = np.arange(3.0)
-    b = a.copy()
-    b[0] = -1
-    return Claim(
-        says="numpy's copy() gives an array with memory of its own.",
-        holds=not shares_memory(a, b) and a.tolist() == [0, 1, 2],
-        facts={"shares memory": shares_memory(a, b), "a after writing to b": a.tolist()},
-        rather="It does. b = a and a slice a[1:] do not copy.",
-    )
+def pieces_of_memory(ways: Sequence[Way]) -> int:
+    """In how many pieces of memory a and what these ways make of it lie."""
+    return 1 + sum(not facts(way, requires_grad=False).shares_memory for way in ways)
 
 
-def clone_copies_and_passes_gradients() -> Claim:
-    """The tutorial's 6 (2)."""
-    found, gradient = facts(WAYS["a.clone()"]), backward_through(WAYS["a.clone()"])
-    return Claim(
-        says="clone() takes new memory, like numpy's copy(), and also deals with gradients.",
-        holds=found.shares_memory is False and gradient.a_grad is not None,
-        facts={"shares memory": found.shares_memory, "grad_fn": found.grad_fn, "a.grad": gradient.a_grad},
-        rather="It does: the copy is a step of the graph, and a gradient at the copy arrives at the original. "
-        "The copy itself is no leaf and keeps no .grad.",
-    )
+# ---- what people believe ---------------------------------------------------------------------------------------
 
 
-def detach_writes_through() -> Claim:
-    """The tutorial's 6 (3)."""
-    way = WAYS["a.detach()"]
-    write, spoiled = write_and_see(way), write_to_a_saved_tensor(way)
-    return Claim(
-        says="detach() only takes the data out; what is done to it is done to the original memory.",
-        holds=write.both_changed,
-        facts={"a after writing to a.detach()": write.a_after, "backward after such a write": spoiled.error},
-        rather="It does write through, and autograd notices: where backward needs the old numbers it refuses. "
-        "(.data writes through unnoticed.) detach().clone() is a copy without a graph.",
-    )
+@dataclass(frozen=True)
+class Assigned:
+    """b = a, and a view of a: whether they are a, and a after a write to b."""
+
+    same: bool
+    view_same: bool
+    view_shares: bool
+    after: Tensor
 
 
-def views_share_storage_but_not_the_address() -> Claim:
-    """The tutorial's 5: «shares the storage, note: not the memory address»."""
+def assign_and_write(a: Tensor, value: float) -> Assigned:
+    """Write to b = a."""
+    a = a.clone()
+    b = a
+    view = a.view(-1)
+    b[0] = value
+    return Assigned(b is a, view is a, shares_memory(a, view), a)
+
+
+@dataclass(frozen=True)
+class DetachOrData:
+    """The gradient of exp after its result was overwritten by way of each."""
+
+    detach: Overwritten
+    data: Overwritten
+    error: str  # by way of detach
+    gradient: Tensor | None  # by way of data
+    expected: Tensor
+
+
+def detach_or_data(x: Tensor) -> DetachOrData:
+    """Overwrite what backward has saved, by way of a.detach() and of a.data."""
+    detach, data = (overwrite_saved(WAYS[code], x) for code in ("a.detach()", "a.data"))
+    return DetachOrData(detach, data, detach.error or "", data.gradient, data.expected)
+
+
+@dataclass(frozen=True)
+class FromNumpy:
+    """An array after a write to the tensor that each function made of it."""
+
+    tensor: Tensor
+    as_tensor: Tensor
+    from_numpy: Tensor
+
+
+def write_through_numpy(a: Tensor, value: float) -> FromNumpy:
+    """Write to a tensor made from an array, by each of the three functions."""
+    arrays = [a.numpy().copy() for _ in range(3)]
+    torch.tensor(arrays[0])[0] = value
+    torch.as_tensor(arrays[1])[0] = value
+    torch.from_numpy(arrays[2])[0] = value
+    return FromNumpy(*map(_numbers, arrays))
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """a after a write to a slice of it, and to what a list of indices gives."""
+
+    by_slice: Tensor
+    by_list: Tensor
+
+
+def write_to_pieces(a: Tensor, value: float) -> Pieces:
+    """Write to a[:1] and to a[[0]], each of another copy of a."""
+    sliced, listed = a.clone(), a.clone()
+    by_slice, by_list = sliced[:1], listed[[0]]
+    by_slice[0] = value
+    by_list[0] = value
+    return Pieces(sliced, listed)
+
+
+@dataclass(frozen=True)
+class Cloned:
+    """Backward through a clone, and through a clone of a detached tensor."""
+
+    grad_fn: str
+    gradient: Tensor
+    error: str
+
+
+def clone_or_detach(a: Tensor) -> Cloned:
+    """Go backward through a.clone() and through a.detach().clone()."""
+    a, error = a.clone().requires_grad_(), ""
+    b = a.clone()
+    (b**2).sum().backward()
+    try:
+        (a.detach().clone() ** 2).sum().backward()
+    except RuntimeError as refusal:
+        error = str(refusal)
+    assert a.grad is not None
+    assert b.grad_fn is not None
+    return Cloned(b.grad_fn.name(), a.grad, error)
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the views of a tensor of six numbers begin."""
+
+    same_address: bool  # a and a.view(2, 3)
+    offset: int  # bytes from a to a[2:]
+    same_storage: bool  # a and a[2:]
+    same_object: bool  # a.view(2, 3) is a
+
+
+def addresses_of_views() -> Addresses:
+    """Ask a, a view and a slice where their numbers begin."""
     a = torch.arange(6.0)
-    b, c = a.view(2, 3), a[2:]
-    return Claim(
-        says="A view shares the storage but not the memory address.",
-        holds=a.data_ptr() != b.data_ptr(),
-        facts={
-            "a.data_ptr() == a.view(2, 3).data_ptr()": a.data_ptr() == b.data_ptr(),
-            "bytes from a to a[2:]": c.data_ptr() - a.data_ptr(),
-            "same storage": a.untyped_storage().data_ptr() == c.untyped_storage().data_ptr(),
-            "a is a.view(2, 3)": a is b,
-        },
-        rather="view(2, 3) starts at the very same address; a[2:] starts further on in the same storage. "
-        "What differs is the Python object, so that id() is no test of sharing.",
+    view, part = a.view(2, 3), a[2:]
+    return Addresses(
+        a.data_ptr() == view.data_ptr(),
+        part.data_ptr() - a.data_ptr(),
+        a.untyped_storage().data_ptr() == part.untyped_storage().data_ptr(),
+        view is a,
     )
-
-
-CLAIMS: tuple[Callable[[], Claim], ...] = (
-    numpy_copy_has_its_own_memory,
-    clone_copies_and_passes_gradients,
-    detach_writes_through,
-    views_share_storage_but_not_the_address,
-)

@@ -26,8 +26,7 @@ def panel(
 
     A node is tied to the tensors that it keeps for backward, and to the one that it made (or whose .grad it adds into).
     """
-    recorded = {_key(node): node for node in graph.nodes}
-    nodes = [recorded.get(_key(node)) for node in whole.nodes]
+    nodes = _recorded(graph, whole)
     kept = [(i, tensors.index(saved.tensor)) for i, node in enumerate(nodes) if node for saved in node.saved
             if saved.tensor in tensors]  # fmt: skip
     made = [(i, tensors.index(node.tensor)) for i, node in enumerate(nodes) if node and node.tensor in tensors]
@@ -66,12 +65,12 @@ def draw(
     whole = whole or graph
     least, gap = (PROJECTED_WIDTH, PROJECTED_GAP) if projector else (WIDTH, GAP)
     boxes, height, width = _places(whole, least, gap)
-    recorded = {_key(node): node for node in graph.nodes}
-    edges = {(_key(graph.nodes[i]), _key(graph.nodes[j])) for i, j in graph.edges}
-    marks = [_edge(boxes, gap, i, j, (_key(whole.nodes[i]), _key(whole.nodes[j])) in edges) for i, j in whole.edges]
+    nodes = _recorded(graph, whole)
+    ids = [node.id if node else None for node in nodes]
+    marks = [_edge(boxes, gap, i, j, (ids[i], ids[j]) in graph.edges) for i, j in whole.edges]
     marks += [
-        _box(box, recorded.get(_key(node)), node, (notes or {}).get(node.tensor, ""))
-        for node, box in zip(whole.nodes, boxes, strict=True)
+        _box(box, node, planned, (notes or {}).get(planned.tensor, ""))
+        for node, planned, box in zip(nodes, whole.nodes, boxes, strict=True)
     ]
     drawn = {"shapes": [shape for shape, _ in marks], "annotations": [note for _, note in marks]}
     return unchecked([{"type": "scatter", "x": [], "y": []}], _layout(width, height) | drawn)
@@ -98,8 +97,16 @@ def _aloud(node: Node) -> str:
     return f", keeps {_kept(node)}" if node.saved else ""
 
 
-def _key(node: Node) -> str:
-    return node.tensor or node.name
+def _recorded(graph: Graph, whole: Graph) -> list[Node | None]:
+    """For each node of `whole` that of `graph`, or None: by the tensor's name, without one the first MulBackward0, …"""
+    recorded = dict(zip(_keys(graph), graph.nodes, strict=True))
+    return [recorded.get(key) for key in _keys(whole)]
+
+
+def _keys(graph: Graph) -> list[tuple[str, int]]:
+    """What a node is called, and how many of the nodes before it are called the same."""
+    called = [node.tensor or node.name for node in graph.nodes]
+    return [(name, called[:i].count(name)) for i, name in enumerate(called)]
 
 
 def _kept(node: Node) -> str:

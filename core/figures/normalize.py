@@ -98,6 +98,8 @@ def norm_said(vector: list[float], norm: float, by: float, p: float) -> str:
         0.0: f"how many of {', '.join(sizes)} are not 0",
         math.inf: f"the largest of {', '.join(sizes)}",
         -math.inf: f"the smallest of {', '.join(sizes)}",
+        1.0: " + ".join(sizes),
+        2.0: f"√({' + '.join(f'{size}²' for size in sizes)})",
     }
     total = " + ".join(size + power for size in sizes)
     raised = f", raised to eps = {number(by)}" if by > norm else ""

@@ -104,10 +104,10 @@ def softplus(input: Tensor, beta: float = 1, threshold: float = 20, *, out: Tens
         kit.check_number(beta, "beta"),
         kit.check_number(threshold, "threshold"),
     )
-    scaled = beta * x
-    straight = scaled > kit.check_number(threshold, "threshold")
-    curved = torch.log1p(torch.exp(torch.where(straight, 0, scaled))) / beta  # 0 there: exp must not overflow
-    return kit.finish(torch.where(straight, x, curved), like=input, out=out)
+    # exp may overflow to inf where x is taken, which autograd's chain would multiply by 0
+    formula = lambda x: torch.where(beta * x > threshold, x, torch.log1p(torch.exp(beta * x)) / beta)  # noqa: E731
+    slope = lambda grad, x: softplus_backward(grad, x, beta, threshold)  # noqa: E731
+    return kit.finish(kit.with_gradient(formula, slope, x), like=input, out=out)
 
 
 def softplus_backward(grad: Tensor, input: Tensor, beta: float = 1, threshold: float = 20) -> Tensor:
@@ -167,7 +167,7 @@ def tanh(input: Tensor, *, out: Tensor | None = None) -> Tensor:
 
 def _tanh(x: Tensor) -> Tensor:
     e_minus_1 = torch.expm1(-2 * x.abs())
-    return x.sign() * -e_minus_1 / (2 + e_minus_1)
+    return torch.copysign(e_minus_1 / (2 + e_minus_1), x)
 
 
 def tanh_backward(grad: Tensor, input: Tensor) -> Tensor:

@@ -176,7 +176,7 @@ def avg_pool2d_steps(
 ) -> AvgPoolSteps:
     """The steps of avg_pool2d, in the order in which they are taken."""
     padded = windows.pad(kit.wide(input), 0)
-    total = windows.of(padded).sum((-2, -1))
+    total = windows.of(padded).sum(-1).sum(-1)  # over columns, then over rows
     divisor = divisor_override or divisors(windows, count_include_pad, input.device)
     output = total.div(divisor, rounding_mode=None if total.is_floating_point() else "trunc")
     return AvgPoolSteps(padded, total, divisor, kit.finish(output, like=input))

@@ -89,13 +89,19 @@ def write(steps: tuple[Step, ...]) -> None:
 def edit(stages: tuple[Stage, ...], steps: tuple[Step, ...]) -> None:
     """One popover a step to change, move and remove it, and one to add another."""
     for place, step in enumerate(steps):
-        with st.popover(chain_text.format_step(step), key=f"step {place}", on_change="rerun") as popover:
+        with st.popover(chip(step), key=f"step {place}", on_change="rerun") as popover:
             if popover.open:
                 change(steps, place)
     last = next(stage for stage in reversed(stages) if stage.facts is not None)
     with st.popover("Add", icon=":material/add:", key="add", on_change="rerun") as popover:
         if popover.open:
             add(steps, last)
+
+
+def chip(step: Step) -> str:
+    """A step as its button names it; a slice by its brackets, as people write it."""
+    code = step.code("")
+    return f"`{code}`" if code.startswith("[") else chain_text.format_step(step)
 
 
 def change(steps: tuple[Step, ...], place: int) -> None:

@@ -91,7 +91,7 @@ def cover(pictures: Iterable[str]) -> str:
     """The style that hides these pictures, and the line that spells their numbers, while a question is open."""
     chosen = ", ".join(f".board .panel[data-panel={json.dumps(name)}]" for name in sorted(pictures))
     return (
-        f"<style>:is({chosen}) > * {{ visibility: hidden !important; }} .board .line {{ visibility: hidden; }}"
+        f"<style>:is({chosen}) > * {{ visibility: hidden !important; }} .board p.line {{ visibility: hidden; }}"
         f":is({chosen})::after {{ content: 'covered until you answer'; position: absolute; inset: 0; display: grid; "
         "place-items: center; visibility: visible; border: 1px dashed; border-radius: .5rem; font-size: .8rem; "
         "text-align: center; }</style>"

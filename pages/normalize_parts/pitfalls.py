@@ -39,7 +39,7 @@ def powers(facts: tuple[runs.Powers, runs.Powers]) -> str:
     """The textbook's form with p = 1 and p = 3."""
     said = []
     for each in facts:
-        part = f"For p = {each.p} **{each.wrong} of {each.vectors}** vectors get a wrong norm"
+        part = f"For p = {each.p}, **{each.wrong} of {each.vectors}** vectors get a wrong norm"
         if each.first:
             part += " (the first of them {} in place of {})".format(*map(words.spelled, each.first))
         if not each.wrong:
@@ -88,7 +88,7 @@ def other_dim(facts: runs.Dims) -> str:
     """Both dims on the input."""
     if facts.error:
         return "A vector has one dimension, 0. With dim=1, the default, torch raises IndexError: “{error}”."
-    said = "Along dim 0 and dim 1 **{differ} of {cells}** numbers differ. "
+    said = "**{differ} of {cells}** numbers come out differently along dim 0 and along dim 1. "
     if not facts.differ:
         said += "This input gives the same both ways, which few do. "
     return said + "The default is dim = 1; for images (N, C, H, W) that normalises across the channels of each pixel."

@@ -6,14 +6,14 @@ import streamlit as st
 
 from core.experiments import products as runs
 from core.figures import products as draw
-from core.ui import board, controls, frame, tensor_input, words
+from core.ui import board, controls, frame, link, tensor_input, words
 
 SHAPES = {
     "matrices": "2×3 times 3×2, the tutorial's", "wider": "3×4 times 4×2", "batches": "3×4 times 5×4×2, batches",
     "bmm": "2×3×4 times 2×4×3, bmm", "broadcast": "3×4 by 4, broadcast", "vectors": "4 by 4, two vectors",
 }  # fmt: skip
 OPERATIONS = {"matmul": "matmul (@)", "mm": "mm", "bmm": "bmm", "dot": "dot", "mul": "mul (*)", "einsum": "einsum"}
-HEIGHT = 350  # pixels of the pictures
+HEIGHT, ON_A_PROJECTOR = 350, 230  # pixels of the pictures; a projector shows all of it 1.4 times as large
 
 WHY = {
     "dtype": "A is {given}, the last operand {other}. `*` turns both into one dtype first; what sums products does not, and takes no flags.",
@@ -49,7 +49,12 @@ def refused(operation: str, equation: str, operands: list[runs.Tensor], misfit: 
         if fits := runs.pair_for(operation):
             mends[f"Take shapes that fit: {SHAPES[fits]}"] = partial(put, shapes=fits, **examples)
     frame.refused(f"{called}: {misfit.words}", words.say(WHY[misfit.kind], misfit), mends)
-    board.show(*[part for p in draw.inputs(operands) for part in (p, "and")][:-1], height=HEIGHT)
+    board.show(*[part for p in draw.inputs(operands) for part in (p, "and")][:-1], height=room())
+
+
+def room() -> int:
+    """The height of the pictures, so that C stands whole on the screen."""
+    return ON_A_PROJECTOR if link.projector() else HEIGHT
 
 
 def put(**settings: str) -> None:

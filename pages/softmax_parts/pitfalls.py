@@ -44,7 +44,7 @@ def breaks(facts: runs.Breaks) -> str:
         f"**{n}** that {'is' if n == 1 else 'are'} {what}"
         for n, what in ((nan, "nan"), (found.by_inf, "0 in place of a probability")) if n
     )  # fmt: skip
-    said += f"On these scores times **{{magnitude}}** it gives {results}, of {{found.cells:|result|results}}. With the largest subtracted first all of them are probabilities."
+    said += f"On these scores times **{{magnitude}}** the formula gives {{found.cells:|result|results}}, and among them {results}. With the largest subtracted first all of them are probabilities."
     if facts.magnitude > 1:
         said += " Times 1 the two ways differ by at most {plain.difference}."
     return said
@@ -96,7 +96,7 @@ def both_dims(facts: runs.Dims) -> str:
 
 
 GUESSES = (
-    "It warns (“{warning}”) and guesses by the number of dimensions: for tensors of 1, 2, 3 and 4 dimensions it takes dim {dims}. With "
+    "It warns (“{warning}”) and guesses by the number of dimensions: for tensors of 1, 2, 3 and 4 dimensions it takes dim {dims[0]}, {dims[1]}, {dims[2]} and {dims[3]}. With "
     "one batch dimension more, something else sums to 1. Always give `dim`."
 )
 
@@ -112,7 +112,9 @@ def ratio(facts: runs.Ratio) -> str:
         said += "From scores twice as large the same comes out here, since no two scores differ, or they differ so much that all probabilities are 0 and 1. "
     return (
         said
-        + "From scores that are all larger by 100 they are {shifted}, which differs by at most {moved}. Only differences count: sᵢ/sⱼ = exp(zᵢ − zⱼ)."
+        + "From scores that are all larger by 100 they are {shifted}: "
+        + ("within {moved} the same, which is rounding. " if facts.moved else "exactly the same. ")
+        + "Only differences count: sᵢ/sⱼ = exp(zᵢ − zⱼ)."
     )
 
 

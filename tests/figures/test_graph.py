@@ -31,6 +31,29 @@ def test_every_node_has_a_box_and_every_edge_an_arrow():
     assert any("adds into x.grad" in text for text in texts(figure))
 
 
+def test_nodes_of_one_name_have_each_a_box_of_their_own():
+    x = torch.rand(4, requires_grad=True)
+    recorded = graph_of((x * x).sum() + (x[:1] * x[:1]).sum() + x.exp().sum() + x.exp().sum())
+    figure = graph.draw(recorded)
+    assert len(boxes(figure)) == len(recorded.nodes) == 14
+    assert len({(box.x0, box.y0) for box in boxes(figure)}) == 14
+    assert len(arrows(figure, None)) == len(recorded.edges)
+    (whole,), (part,) = ([text for text in texts(figure) if f"MulBackward0<br>shape ({n},)" in text] for n in (4, 1))
+    assert "keeps other 16 B, self 16 B" in whole
+    assert "keeps other 4 B, self 4 B" in part
+    panel, _ = graph.panel(recorded, recorded, [], {})
+    assert sum("`MulBackward0` keeps other 4 B, self 4 B" in said for said in panel.cells.texts) == 1
+
+
+def test_of_two_alike_one_that_is_missing_is_broken():
+    x = torch.rand(4, requires_grad=True)
+    with torch.no_grad():
+        constant = x.exp().sum()
+    figure = graph.draw(graph_of(x.exp().sum() + constant), graph_of(x.exp().sum() + x.exp().sum()))
+    assert [box.line.dash for box in boxes(figure)].count("dot") == 2
+    assert len(arrows(figure, "dot")) == 3
+
+
 def test_what_was_not_recorded_is_broken():
     run, whole = build_expression(("none", "no_grad", "none")), build_expression()
     figure = graph.draw(run.graph, whole.graph)

@@ -30,7 +30,7 @@ def test_the_picked_cell_is_torchs_number():
     app = open_page("normalize", **TYPED, cell="0,1")
     assert boards(app)["board"].pinned == ("output", (0, 1))
     assert panels(app)["output"].cells.notes[1] == "4 / 5"
-    assert panels(app)["norm"].cells.notes[0] == "(3^2 + 4^2)^(1/2) = **5**"
+    assert panels(app)["norm"].cells.notes[0] == "√(3² + 4²) = **5**"
 
 
 def test_eps_raises_a_short_norm_alone():

@@ -1,0 +1,89 @@
+"""The walk of the page on aliases, its questions, and what it gives to take away."""
+
+import random
+from typing import Any
+
+import streamlit as st
+
+from core.experiments import memory
+from core.experiments.memory import WAYS, Trial, Way
+from core.figures import colour
+from core.figures.walk import record
+from core.tensors.script import Script
+from core.ui import walk, words
+from core.ui.predict import Draw, Question
+from core.ui.take_away import TakeAway
+
+COVERS = ("ways",)  # the table answers most questions
+ARRIVES = ("a.grad gets numbers", "a.grad stays None, no error", "an error")
+OUTCOMES = {"right": "a right gradient", "wrong": "a wrong gradient", "refused": "an error from backward", "not made": "an error making b"}  # fmt: skip
+
+
+def show_walk(a: Any) -> None:
+    """Three writes, one line after another."""
+    if len(a) < 2:
+        st.caption("`a[1:]` of a single number is empty, and nothing can be written to it: the walk takes the example.")
+        a = memory.EXAMPLE
+    panels = ("a", "name", "view", "clone")
+    scale = colour.signed(a, a.new_tensor([30.0]))
+    walk.show(record(memory.write_to_each, a.clone(), panels=panels), dict.fromkeys(panels, scale), key="walk")
+
+
+def questions(chosen: Way) -> list[Draw]:
+    """Questions on other ways than the one on screen, and on other numbers."""
+    others = [way for way in WAYS.values() if way is not chosen]
+
+    def write(draw: random.Random) -> Question:
+        a, value = memory.EXAMPLE * draw.randint(2, 9), draw.randint(-9, -1)
+        way = draw.choice(others)
+        seen = memory.try_out(way, a, False, "b", 0, value)
+        shares = "lies in the memory of a" if seen.first is not None else "has memory of its own"
+        return Question(
+            f"a is {words.spelled(a)} and requires no gradient. After `b = {way.code}` and `b[0] = {value}`, what is a?",
+            words.spelled(seen.a.after), f"b {shares}.", tolerance=0, covers=COVERS,
+        )  # fmt: skip
+
+    def gradient(draw: random.Random) -> Question:
+        way = draw.choice(others)
+        found = memory.backward_through(way)
+        answer = ARRIVES[2 if found.error else 1 if found.a_grad is None else 0]
+        why = found.error or f"With a = {words.spelled(memory.EXAMPLE)}, a.grad is {words.spelled(found.a_grad)}."
+        return Question(
+            f"a requires a gradient. `b = {way.code}`, then `(b ** 2).sum().backward()`. What happens?",
+            answer, why, ARRIVES, covers=COVERS,
+        )  # fmt: skip
+
+    def overwritten(draw: random.Random) -> Question:
+        way = draw.choice(others)
+        return Question(
+            f"`a = x.exp()`, and autograd saves a for backward. Then `b = {way.code}`, `b[:] = 0`, `a.sum().backward()`: what comes of it?",
+            OUTCOMES[memory.overwrite_saved(way).outcome],
+            "Where b shares memory and version counter, backward is refused. Where it shares the memory alone, the gradient is wrong. Where it shares nothing, the gradient is right.",
+            tuple(OUTCOMES.values()), covers=COVERS,
+        )  # fmt: skip
+
+    def pieces(draw: random.Random) -> Question:
+        ways = draw.sample(others, 4)
+        count = memory.pieces_of_memory(ways)
+        return Question(
+            f"You keep a, which requires no gradient, and the four tensors or arrays {words.listed([f'`{way.code}`' for way in ways])}. In how many separate pieces of memory do they lie?",
+            str(count), f"One is that of a; {count - 1} of the four have one of their own.", tolerance=0, covers=COVERS,
+        )  # fmt: skip
+
+    return [write, gradient, overwritten, pieces]
+
+
+def take(way: Way, a: Any, requires_grad: bool, wrote: str | None, trial: Trial) -> TakeAway:
+    """The run on screen as a script, and its numbers."""
+    tensors = {"a": trial.a.after}
+    calls = ["import copy"]
+    if trial.b is not None:
+        tensors["b_numbers"] = trial.b.after
+        write = f"try:\n    {wrote or 'pass'}\nexcept Exception as refusal:\n    print('refused:', refusal)"
+        calls += [f"b = {way.code}", write, 'print("shared memory:", shares_memory(a, b))', "b_numbers = torch.as_tensor(b).detach().clone()"]
+    start = ["a.requires_grad_()"] if requires_grad else []
+    script = Script(
+        title=f"b = {way.code}: copy or alias?", inputs={"a": a}, functions=(memory.shares_memory,),
+        calls=(*start, *calls), results=tuple(tensors),
+    )  # fmt: skip
+    return TakeAway(script, tensors)
