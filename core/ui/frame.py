@@ -1,16 +1,13 @@
 """The frame of a page: the question on top, and below the pictures the same parts in the same order."""
 
-import functools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import streamlit as st
 
-from core.experiments.claim import Claim
 from core.ops.operator import Operator
 from core.ops.threads import settle_thread
 from core.topics import PAGES, Topic
@@ -61,12 +58,11 @@ class Pitfall:
 
     `run` is an experiment with the reader's input bound to it (`partial(runs.two_draws, x, p)`); what it finds out is
     put into `says`, a template for `words.say` or a function that chooses one by the facts, and drawn by `picture`.
-    A run without `says` shows itself.
     """
 
     claim: str
     run: Callable[[], Any]
-    says: str | Callable[[Any], str] = ""
+    says: str | Callable[[Any], str]
     picture: Callable[[Any], None] | None = None
 
 
@@ -210,8 +206,6 @@ def show_pitfalls(pitfalls: Sequence[Pitfall]) -> None:
 def refute(pitfall: Pitfall, number: int) -> None:
     """Run it, say and draw what it found, and show its code to whoever asks."""
     facts = pitfall.run()
-    if not pitfall.says:
-        return
     st.markdown(words.say(pitfall.says if isinstance(pitfall.says, str) else pitfall.says(facts), facts))
     if pitfall.picture:
         pitfall.picture(facts)
@@ -239,20 +233,3 @@ def show_tries(tries: Sequence[Try]) -> None:
 def as_in_link(value: Any) -> str:
     """A value as a link spells it, of a tab or a control that is yet to be drawn."""
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-@functools.lru_cache(maxsize=64)
-def claimed(run: Callable[[], Claim]) -> Pitfall:
-    """A claim whose run takes nothing that a reader could change: it runs once a process."""
-    claim = run()
-    return Pitfall(claim.says, partial(show_claim, claim))
-
-
-def show_claim(claim: Claim) -> None:
-    """Whether the run bears it out, what the run gave, and how it should be said."""
-    st.markdown(
-        (":green[:material/check:] It holds." if claim.holds else ":material/close: It does not.")
-        + "\n"
-        + "\n".join(f"- {name}: `{value}`" for name, value in claim.facts.items())
-    )
-    st.markdown(claim.rather)
