@@ -25,6 +25,8 @@ BEFORE = "So far `x.grad` is None and `w.grad` is None. `y.backward()` will brin
 AFTER = "`y.backward()` has brought `x.grad` = **{x_grad}** and `w.grad` = **{w_grad}**"
 CONSTANT = """. With everything recorded they would be {all_x} and {all_w}: a step that is not recorded counts as a
 constant, and no gradient flows back through it."""
+FROZEN = """. If both required a gradient and every step were recorded, they would be {all_x} and {all_w}. What requires no
+gradient counts as a constant."""
 SAME = ", the same as with everything recorded."
 SAVED = """While h, a and y were computed, autograd saved {count:|tensor|tensors} for backward ({nbytes} B; memory that is saved
 twice counts once). The graph behind `y` {when} **{held} B** of it. With everything recorded it would hold {all_held} B."""
@@ -33,6 +35,7 @@ WHY = {
     "h": "`x` has {x_length:|number|numbers} and `w` {w_length}. `x * w` takes two vectors of one length, or one of them a single number.",
     "y": "An inference tensor has no version counter, so a graph that kept it could not notice a later write: it may not be saved for backward. Compute `y` without recording too, or `a` under `no_grad()`.",
     "y.backward()": "No step on the way to `y` was recorded from a leaf that requires a gradient, so there is no graph to go back through.",
+    "cut": "`y` was taken out of the graph, or its own step was not recorded: no way leads back from `y` to the steps that were recorded.",
 }  # fmt: skip
 NETWORK = """{depth:|time|times} Linear({width}, {width}), ReLU and Dropout, on a batch of {batch}: a forward pass saves
 **{recorded:,} B** in training, the weights that backward needs included. After `eval()` it still saves **{evaluated:,} B**:
@@ -51,9 +54,9 @@ def lesson(topic: Topic) -> None:
         picked = st.container()
     with above:
         said = {"h": "h = x * w", "a": f"a = {function}", "y": "y = (a * h).sum()"}
-        h, a, y = (controls.choice(name, label, WITHIN, "no_grad" if name == "a" else "none", width=150) for name, label in said.items())
-        outer = controls.choice("all", "all three inside", AROUND, width=150)
-        after = controls.choice("when", "Graph", {"before": "before backward", "after": "after"}) == "after"
+        h, a, y = (controls.choice(name, label, WITHIN, "no_grad" if name == "a" else "none", width=166) for name, label in said.items())
+        outer = controls.choice("all", "all three inside", AROUND, width=166)
+        after = controls.choice("when", "y.backward()", {"before": "not yet", "after": "done"}) == "after"
     near = autograd.nearest(x, w)
     run = autograd.build_expression((h, a, y), outer, x, w, function, leaves)
     whole = autograd.build_expression(x=near[0], w=near[1], function=function)
@@ -101,10 +104,11 @@ def outcome(run: Expression, whole: Expression, after: bool) -> None:
     """What backward brings and what the graph holds for it; or torch's refusal, and what mends it."""
     if run.error:
         given = {"x_dtype": run.x.dtype, "w_dtype": run.w.dtype, "x_length": len(run.x), "w_length": len(run.w)}
-        frame.refused(f"`{run.refused}`: {run.error}", words.say(WHY.get(run.refused, ""), given), mends(run))
+        cut = run.refused == "y.backward()" and any(t.grad_fn for t in run.tensors)
+        frame.refused(f"`{run.refused}`: {run.error}", words.say(WHY.get("cut" if cut else run.refused, ""), given), mends(run))
     else:
-        same = all(ours is not None and words.spelled(ours) == words.spelled(full) for ours, full in ((run.x_grad, whole.x_grad), (run.w_grad, whole.w_grad)))
-        st.markdown(words.say((AFTER if after else BEFORE) + (SAME if same else CONSTANT), run, all_x=whole.x_grad, all_w=whole.w_grad))
+        rest = FROZEN if run.x_grad is None or run.w_grad is None else SAME if autograd.same_gradients(run, whole) else CONSTANT
+        st.markdown(words.say((AFTER if after else BEFORE) + rest, run, all_x=whole.x_grad, all_w=whole.w_grad))
     if len(run.tensors) == 3:
         held = (run.graph_after if after and not run.error else run.graph).saved_bytes
         when = "now, after backward, holds" if after and not run.error else "holds"
@@ -159,7 +163,7 @@ def how_with_works() -> None:
 
 TRIES = (
     Try("Everything recorded", "a=none&all=none&leaves=x and w",
-        "Point at the boxes one after the other and see which tensors each keeps. Then turn to *after* backward: what has become of what they kept?"),
+        "Point at the boxes one after the other and see which tensors each keeps. Then set `y.backward()` to *done*: what has become of what they kept?"),
     Try("Everything under no_grad()", "a=none&all=no_grad",
         "The numbers are the same as ever, but no box is drawn and `y.backward()` is refused. Then set all three steps to `enable_grad()`: which of the two blocks decides?"),
     Try("An inference tensor", "a=inference_mode",

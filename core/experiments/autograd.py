@@ -242,6 +242,15 @@ def _tensor_facts(name: str, tensor: Tensor) -> TensorFacts:
     )
 
 
+def same_gradients(run: Expression, other: Expression) -> bool:
+    """Whether x and w get the same gradients from both, NaN being the same as NaN."""
+    pairs = ((run.x_grad, other.x_grad), (run.w_grad, other.w_grad))
+    return all(
+        ours is not None and theirs is not None and bool(((ours == theirs) | (ours.isnan() & theirs.isnan())).all())
+        for ours, theirs in pairs
+    )
+
+
 def nearest(x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
     """x and w as an expression takes them with both as leaves: floating-point, and of lengths that broadcast."""
     x, w = (given if given.is_floating_point() else given.float() for given in (x, w))

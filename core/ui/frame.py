@@ -22,7 +22,10 @@ REFUSALS = (ValueError, RuntimeError, IndexError, TypeError, NotImplementedError
 STYLE = """<style>
 .stMainBlockContainer { padding: 2rem 1.75rem 4rem; max-width: 1500px; }
 .stMainBlockContainer h1 { padding: 0 0 .1rem; }
-@media (max-width: 640px) { .stMainBlockContainer { padding: 4.2rem .8rem 3rem; } }
+@media (max-width: 640px) {
+  .stMainBlockContainer { padding: 4.2rem .8rem 3rem; }
+  [data-testid="stButtonGroup"] [role="radiogroup"] { flex-wrap: wrap; row-gap: .25rem; }
+}
 .stMain:focus-visible { outline: 2px solid currentColor; outline-offset: -2px; }
 .st-key-history { display: none; }
 [data-testid="stMarkdownContainer"] table { display: block; overflow-x: auto; max-width: 100%; }
@@ -49,6 +52,7 @@ html { font-size: 125%; }
 </style>"""
 
 HIDE_CONTROLS = "<style>[class*='st-key-controls-'] { display: none; }</style>"
+LOOKED_WITH = {"seed", "cell"}  # controls that leave what a link to try has set up as it is
 HIDDEN_AS = {"Walk through": "walk", "Take away": "take-away"}  # where a tab's word in a link is not its name
 
 
@@ -214,11 +218,19 @@ def refute(pitfall: Pitfall, number: int) -> None:
 
 
 def show_tries(tries: Sequence[Try]) -> None:
-    """The links of a page, and what to look for once one is chosen; the page says itself which one it stands at."""
+    """The links of a page, and what to look for once one is chosen; the page says itself which one it stands at.
+
+    A link is chosen where the page stands at what it asks for and else at its defaults; it stays so while the reader
+    moves what it does not ask for.
+    """
     links = [dict(parse_qsl(each.link)) for each in tries]
     stands = {key: setting.text for key, setting in controls.settings().items()}
     at = {key: stands.get(key, as_in_link(controls.standing(key, ""))) for asked in links for key in asked}
-    chosen = next((i for i, asked in enumerate(links) if asked.items() <= at.items()), None)
+    moved = {key for key, setting in controls.settings().items() if setting.value != setting.default} - LOOKED_WITH
+    held = [i for i, asked in enumerate(links) if asked.items() <= at.items()]
+    exact = next((i for i in held if moved <= links[i].keys()), None)
+    before = state.own().get("try")
+    chosen = state.own()["try"] = before if exact is None and before in held else exact
     key = f"try {chosen}"  # another control for another state: what it stands at follows the page
 
     def set_up() -> None:

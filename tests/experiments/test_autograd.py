@@ -153,6 +153,14 @@ def test_contexts_that_record_change_nothing():
     assert [t.grad_fn for t in run.tensors] == ["MulBackward0", "ExpBackward0", "SumBackward0"]
 
 
+def test_gradients_are_the_same_or_not():
+    nan = torch.tensor([float("nan"), 1.0, 2.0])
+    whole, constant = build_expression(x=nan), build_expression(("none", "no_grad", "none"), x=nan)
+    assert autograd.same_gradients(whole, build_expression(x=nan))
+    assert not autograd.same_gradients(whole, constant)
+    assert not autograd.same_gradients(whole, build_expression(x=nan, leaves=("x",)))
+
+
 @pytest.mark.parametrize("context", ["no_grad", "set_grad_enabled", DETACH])
 def test_a_part_without_recording_is_a_constant_to_the_rest(context):
     run = build_expression(("none", context, "none"))

@@ -11,7 +11,7 @@ from core.experiments.autograd import FUNCTIONS, build_expression
 from core.figures.no_grad import listed
 from core.ui import words as spelling
 from tests import linking
-from tests.pages.opening import boards, charts, control, open_page, panels, ran_alone, sound, tried, words
+from tests.pages.opening import boards, charts, control, open_page, panels, ran_alone, settings, sound, tried, words
 
 X, W = [0.5, 1.0, 1.5], [1.0, -1.0, 2.0]
 
@@ -101,6 +101,7 @@ def test_gradients_are_none_before_backward_and_there_after():
 def test_a_frozen_leaf_is_not_recorded():
     app = open_page("no_grad", leaves="x", a="none", when="after")
     assert any("<b>w</b>" in text and "not recorded" in text for text in boxes(app))
+    assert stated(app) == [gradients()[0], *gradients()]
     assert "`w.grad` = **None**" in words(app)
     sound(control(app, "leaves").set_value("neither").run())
     assert build_expression(leaves=()).error in app.error[0].value
@@ -243,3 +244,20 @@ def test_the_script_reproduces_the_numbers(tmp_path, context):
     else:
         assert set(saved) == {"h", "a"}
         assert said.startswith("refused: Inference tensors cannot be saved")
+
+
+def test_its_settings_stay_on_the_page():
+    app = open_page("no_grad", when="after", a="none")
+    sound(app.switch_page("pages/cross_entropy.py").run())
+    assert not [name for name in ("when", "a", "leaves") if name in settings(app)]
+    sound(app.switch_page("pages/no_grad.py").run())
+    assert settings(app)["when"].value == "after"
+
+
+def test_why_there_is_no_way_back_depends_on_what_was_recorded():
+    whys = [
+        open_page("no_grad", **asked).error[0].value for asked in ({"a": "none", "y": "detach"}, {"all": "no_grad"})
+    ]
+    error = build_expression(outer="no_grad").error
+    assert all(error in why for why in whys)
+    assert whys[0] != whys[1]
