@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import parse_qsl
 
 import streamlit as st
@@ -13,11 +13,9 @@ from core.ops.threads import settle_thread
 from core.topics import PAGES, Topic
 from core.ui import board, code, controls, history, link, predict, share, start, state, take_away, timing_panel, words
 
-T = TypeVar("T")
 # Readers' pages are computed in turn: at once they would only take the interpreter from each other at every call of
 # torch, which gives it up, and all would wait longer. What takes seconds runs elsewhere.
 ONE_AT_A_TIME = threading.Lock()
-REFUSALS = (ValueError, RuntimeError, IndexError, TypeError, NotImplementedError)
 
 STYLE = """<style>
 .stMainBlockContainer { padding: 2rem 1.75rem 4rem; max-width: 1500px; }
@@ -118,19 +116,6 @@ def style(name: str = "home") -> None:
     state.enter(name)
     history.keep()
     st.html(STYLE + (PROJECTOR if link.projector() else "") + (HIDE_CONTROLS if link.hidden("controls") else ""))
-
-
-def attempt(key: str, build: Callable[[], T]) -> T | None:
-    """The result of `build`; where it is refused, the reason and the last result that stood here."""
-    try:
-        result = build()
-    except REFUSALS as refusal:
-        kept: T | None = state.own().get(f"last {key}")
-        rest = " The picture below is the last one that worked." if kept is not None else ""
-        st.error(f"{type(refusal).__name__}: {refusal}{rest}", icon=":material/block:")
-        return kept
-    state.own()[f"last {key}"] = result
-    return result
 
 
 def refused(says: str, why: str = "", mends: Mapping[str, Callable[[], None]] | None = None) -> None:
