@@ -97,6 +97,10 @@ def headline(run: Run) -> str:
 def added_up(run: Run) -> str:
     """Right over all, batch by batch."""
     right, sizes = run.right_in_batches, run.sizes
+    if len(sizes) == 1:
+        return (
+            f"One batch holds all the images here, and the accuracy is {right[0]} / {sizes[0]} = **{run.share:.4g}**."
+        )
     return (
         f"An evaluation sees the images in batches. It adds up what is right in each, and divides once, at the end: "
         f"({sum_of(right)}) / ({sum_of(sizes)}) = {sum(right)} / {sum(sizes)} = **{run.share:.4g}**."
@@ -110,13 +114,13 @@ def sum_of(values: list[int]) -> str:
 
 
 TRIES = (
-    Try("Before training", "epochs=0", "Untrained weights guess, and of ten classes that is right for about one image in "
+    Try("Before training", "epochs=0&topk=1", "Untrained weights guess, and of ten classes that is right for about one image in "
         "ten. Look down the columns: which classes does the model say for nearly every image?"),
-    Try("Among the 3 best", "topk=3", "Most mistakes have moved onto the diagonal: the true class was second or third. "
+    Try("Among the 3 best", "topk=3&epochs=2", "Most mistakes have moved onto the diagonal: the true class was second or third. "
         "Raise k further and find the first k at which no image is left beside the diagonal."),
-    Try("A small last batch", "N=20&batch_size=16", "The last batch has 4 images, the first 16. Open *Batch by batch*: "
+    Try("A small last batch", "N=20&batch_size=16&epochs=2&topk=1", "The last batch has 4 images, the first 16. Open *Batch by batch*: "
         "there the mean of the two batches is not the accuracy. Which batch pulls the mean its way?"),
-    Try("Fours taken for nines", "N=2000&cell=4, 9", "These are images of a 4 that the model takes for a 9. "
+    Try("Fours taken for nines", "N=2000&cell=4, 9&topk=1", "These are images of a 4 that the model takes for a 9. "
         "Look at the drawings, then at their rows: in which place does the 4 stand?"),
     Try("Fifty training images", "train=50&epochs=10", "The model has seen fifty images only, ten times each. Open "
         "*Training*: it knows nine in ten of those by heart, and about half of the images that it has never seen."),
@@ -165,7 +169,7 @@ def training(found: runs.Learnt, epochs: int) -> None:
     st.markdown(
         words.say(
             "The model is the smallest classifier: one weight for each of 784 pixels and each of 10 classes, and 10 "
-            "biases. It starts from random weights and learns from {samples} images in batches of 128. Untrained, "
+            "biases. It starts from random weights and learns from {samples:,} images in batches of 128. Untrained, "
             "**{before:.4g}** of the 2,000 test images are right. After the last epoch **{on_training:.4g}** of the "
             "training images are right and **{on_test:.4g}** of the test images: only the test images tell what it does "
             "with images that it has not seen.", found,

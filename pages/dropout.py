@@ -1,5 +1,6 @@
 """Dropout: input, mask and output side by side, what the factor 1/(1 − p) keeps, and what stops dropout."""
 
+import math
 import random
 from functools import partial
 from typing import Any
@@ -108,13 +109,15 @@ def weights(found: runs.TwoDraws) -> str:
     if not found.p:
         return "With p = 0 nothing is set to zero, neither weight nor activation: choose a larger p and look again."
     again = "in a second call {differ:|activation has|activations have} another fate" if found.p < 1 else "a second call drops them all again"  # fmt: skip
-    return f"A linear layer ran on what dropout gave: **{{changed}}** of its {{weights}} weights have changed, while **{{dropped}}** of the {{cells:|activation|activations}} that go into it are dropped, and {again}. What zeroes weights is another method, DropConnect."
+    return f"In training, a linear layer ran on what dropout gave: **{{changed}}** of its {{weights}} weights have changed. Of the {{cells:|activation|activations}} in front of it, **{{dropped}}** {'is' if found.dropped == 1 else 'are'} dropped, and {again}. What zeroes weights is another method, DropConnect."
 
 
 def shift(found: runs.Shift) -> str:
     """The mean with and without the factor."""
     if not found.p:
         return "With p = 0 the factor is 1, and there is nothing to make up for: choose a larger p and look again."
+    if not math.isfinite(found.mean):
+        return "The mean of |x| is {mean} here, before dropout and after it: give the page finite numbers to see the shift."
     if found.p == 1:
         return "With p = 1 every number is multiplied by 0, and no factor can help: the mean of |x| goes from **{mean}** to **{scaled}**."
     if not found.mean > 0:

@@ -26,7 +26,7 @@ Index = tuple[int, ...]
 ALONE = (
     "This is one tensor, and the **storage** that holds its numbers. Add a step, and see whether a number moves. {hint}"
 )
-ONE_STORAGE = """The **one storage** A is read by all {tensors} tensors. No number has moved: a step has changed shape and strides,
+ONE_STORAGE = """The **one storage** A is read by {tensors} tensors. No number has moved: a step has changed shape and strides,
 which say how to read it. {hint}"""
 COPIED = """**{copied:|number was|numbers were} copied** ({bytes} bytes), by {steps}; the other steps moved none. A new
 storage has colours of its own."""

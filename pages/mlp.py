@@ -33,7 +33,7 @@ def lesson(topic: Topic) -> None:
     with controls.main():
         own = choose_own()
         which = 0 if own else controls.number("image", "Test image", 0, len(mlp.digits(1).y_test) - 1, 0)
-        scheme = controls.choice("scheme", "Start", runs.SCHEMES, width=140)
+        scheme = controls.choice("scheme", "Start", runs.SCHEMES, width=165)
         lr = controls.stops("lr", "Learning rate", RATES, 0.5, format=lambda v: f"{v:g}", width=NARROW)
         epochs = controls.slider("epochs", "Epochs", 1, 20, 8, width=NARROW)
         start = beside_labels()
@@ -115,7 +115,7 @@ def choose_image(which: int) -> tuple[Any, int | None, OwnImage | None]:
     of = mlp.digits(1)
     example = of.X_test[which].view(SIDE, SIDE)
     given = tensor_input.tensor("x", "Image", example, LIMITS, images=True)
-    if tensor_input.source("x") == "example":
+    if tensor_input.source("x") == "example" or runs.same(given, example):  # the example stays where the own is refused
         return example, int(of.y_test[which]), None
     as_mnist = controls.toggle("centre", "Centre it as MNIST does", True, help="Ink into 20×20, its mass in the middle")
     converted = runs.own_image(given, as_mnist)
@@ -147,9 +147,9 @@ def say_what_stays(trained: bool) -> None:
 def through_the_network(seen: Seen, *, live: bool = False) -> None:
     """Image → hidden units → logits → probabilities; while it is trained nothing is to be picked."""
     zoom = board.PROJECTED if link.projector() else 1
-    pixel = int(PIXEL * zoom)
+    pixel = PIXEL if zoom == 1 else PIXEL + 1  # more would push the weights below off a projector's screen
     parts: list[board.Part] = [
-        draw.image(seen, pixel), "⊙", draw.weights_of(seen.unit, seen.net.W1, pixel), "→", draw.hidden(seen), "→",
+        draw.image(seen, pixel), "⊙", draw.weights_of(seen.unit, seen.net.W1, pixel), "→", draw.hidden(seen, zoom), "→",
     ]  # fmt: skip
     ends: list[board.Part] = [
         draw.logits(seen, zoom), draw.probabilities(seen, zoom), board.Words(verdict(seen)),
@@ -157,7 +157,7 @@ def through_the_network(seen: Seen, *, live: bool = False) -> None:
     board.show(
         *(At(1, column, part, rows=len(ends)) for column, part in enumerate(parts, start=1)),
         *(At(row, len(parts) + 1, part) for row, part in enumerate(ends, start=1)),
-        At(len(ends) + 1, 1, draw.second_layer(seen.net), columns=len(parts) + 1),
+        At(len(ends) + 1, 1, draw.second_layer(seen.net, zoom), columns=len(parts) + 1),
         spelled=draw.network_spelled(seen), picks={} if live else {"hidden": "unit", "W2": look_at_unit},
         pinned=("hidden", divmod(seen.unit, GRID)), name="network",
     )  # fmt: skip

@@ -51,9 +51,13 @@ def lesson(topic: Topic) -> None:
 def show(run: runs.Run, picked: int) -> None:
     """unique's rows, and below them the set's table with its walk."""
     p = draw.pictures(run, picked)
-    order = "ascending here" if run.walk.is_sorted else "not ascending here"
+    order = "is ascending here" if run.walk.is_sorted else "is not ascending here"
+    if any(item != item for item in run.items):
+        order = "is none by size, for nan is neither above nor below another number"
+    elif len(run.walk.order) < 2:
+        order = "shows once there are several"
     above = "unique sorts the items, keeps each that differs from its left neighbour, counts, and says where each item went."
-    below = f"A set puts each item at slot hash(item) mod {run.walk.table_size} of its table, or elsewhere if that is taken; its order, that of the slots, is {order}."
+    below = f"A set puts each item at slot hash(item) mod {run.walk.table_size} of its table, or elsewhere if that is taken; its order, that of the slots, {order}."
     starts = {"x": Words(above), "table": Words(below)}
     board.show(
         *(part for name in p for part in ([starts[name]] if name in starts else []) + [p[name]]),
@@ -92,6 +96,12 @@ def pitfalls(x: runs.Tensor, run: runs.Run) -> tuple[Pitfall, ...]:
 def sorts(found: runs.Sorts) -> str:
     """Items that happen to come out ascending do not bear the claim out."""
     counter = "{counter} come out as **{counter_order}**."
+    if not found.several:
+        return "Only one item is left here, and one item is in any order. " + counter
+    if found.nans:
+        return (
+            "Duplicates go, but `list(set(items))` is {order}, and nan has no place in an ascending order. " + counter
+        )
     if found.is_sorted:
         return (
             "Duplicates go. That these items come out ascending, as {order}, is chance: their slots among {table_size} happen to ascend. "
@@ -103,6 +113,8 @@ def sorts(found: runs.Sorts) -> str:
 def keeps(found: runs.Orders) -> str:
     """Whether the set's order is that of first appearance hangs on the items."""
     rest = " To drop duplicates and keep the order, ask a dictionary, which keeps it: `list(dict.fromkeys(items))` is {by_first}."
+    if not found.several:
+        return "Only one item is left here, which has no order to keep." + rest
     if found.set_keeps:
         return (
             "With these items it does, by chance of their slots: {by_set}. Given the other way round they come out as {turned}."
@@ -114,6 +126,8 @@ def keeps(found: runs.Orders) -> str:
 def loose(found: runs.Orders) -> str:
     """Whether torch's order is that of first appearance hangs on the items too."""
     promise = " `sorted=False` promises no order at all, which leaves torch free to choose the fastest way."
+    if not found.several:
+        return "Only one item is left here, which has no order to keep." + promise
     if found.torch_keeps:
         return (
             "With these items torch gives {by_torch}, which is that order, by chance. Of {counter} it makes **{counter_torch}**."

@@ -47,7 +47,7 @@ def lesson(topic: Topic) -> None:
         pinned=("softmax", run.picked) if run.picked else None, cell=draw.side(run),
     )  # fmt: skip
     check.show(topic.operators[0], run.call)
-    st.markdown(words.say(what_sums_to_1(sums), sums))
+    st.markdown(words.say(what_sums_to_1(sums), sums, only=sums.along.sum()))
     st.markdown(words.say(naive_outcome(naive), naive))
     st.markdown(words.say(JACOBIAN if slopes.defined else NO_JACOBIAN, slopes))
     tensors = {"z": run.z, "exp": run.steps.exp, "total": run.steps.total, "output": run.output}
@@ -91,7 +91,7 @@ def what_sums_to_1(sums: runs.Sums) -> str:
     """What is made 1 and what is not; and groups that have no softmax."""
     said = (
         "**What sums to 1.** Softmax makes numbers that sum to 1 along the dimension `dim`: here, along dim {dim}, "
-        + ("the sum is {along}." if sums.groups == 1 else "the sums are {along}.")
+        + ("the sum is {only}." if sums.groups == 1 else "the sums are {along}.")
     )
     if sums.other is not None:
         said += " Along dim {other} nothing makes them 1: {across}."
@@ -110,7 +110,9 @@ def naive_outcome(found: runs.Naive) -> str:
         return said + "No group here has a softmax to lose."
     if not found.wrong:
         said += (
-            "Without the largest subtracted the same comes out here, within {difference}. "
+            "Without the largest subtracted exactly the same comes out here. "
+            if not found.difference
+            else "Without the largest subtracted the same comes out here, within {difference}. "
             if found.rounded
             else "Without the largest subtracted the results are off by up to **{difference}**: exp of scores near {floor:.4g} is so small that it keeps hardly a digit. "
         )

@@ -19,7 +19,7 @@ SWEEPS = ("small", "large")
 BUDGET = 60  # seconds of a run by default
 ORDERS = ("as the pages", "by name", "slowest first", "fastest first")
 ALL = "all"
-ROWS = 16  # of one table; more stand beside it
+ROWS, TABLES = 16, 3  # of one table at least, and how many stand side by side
 PICKED = "picked"  # what the page keeps: the number of the row that was clicked
 HINT = "Point at a cell for its spread; a click or Enter goes to the operator's page."
 TEXTS = {"ok": "", "not reached": "–", "out of memory": "memory"}  # of a cell, where not the status itself
@@ -121,8 +121,9 @@ def _columns(found: Result | None, settings: Settings, recorded: Sequence[Result
 
 
 def _table(operators: Sequence[Operator], columns: Sequence[Column]) -> None:
-    """The rows in reading order, as many tables side by side as they fill; a click goes to the row's page."""
-    parts = [_part(operators[first : first + ROWS], columns, first) for first in range(0, len(operators), ROWS)]
+    """The rows in reading order, in tables side by side; a click goes to the row's page."""
+    rows = max(ROWS, -(-len(operators) // TABLES))
+    parts = [_part(operators[first : first + rows], columns, first) for first in range(0, len(operators), rows)]
 
     def go(row: str) -> None:
         state.own()[PICKED] = row

@@ -85,7 +85,7 @@ def show(found: Outcome) -> None:
         },
     )  # fmt: skip
     for sentence in sentences(found):
-        st.markdown(words.say(sentence, found, lambd=lambd, setting=found.within.setting))
+        st.markdown(words.say(sentence, found, lambd=lambd, setting=found.within.setting, method=found.within.method.replace(", ", " and ")))
 
 
 def sentences(found: Outcome) -> list[str]:
@@ -104,7 +104,7 @@ def sentences(found: Outcome) -> list[str]:
 
 FREE = "{setting.n_train:|sample says|samples say} nothing about **{setting.free}** of the {setting.inputs} directions of w. "
 ALONE = "There decay acts alone, and {within.last.epoch:|step leaves|steps leave} (1 − lr·λ)^{within.last.epoch} = {left} of what was drawn. "
-ENDS = "With {within.method} = {lambd} the test loss ends at **{within.last.test_loss}**, without decay at **{without.last.test_loss}**; the training loss at {within.last.train_loss} and {without.last.train_loss}. ‖w‖ ends at {within.last.weight_norm} and {without.last.weight_norm}; the true weights have {setting.true_norm}."
+ENDS = "With {method} = {lambd} the test loss ends at **{within.last.test_loss}**, without decay at **{without.last.test_loss}**; the training loss at {within.last.train_loss} and {without.last.train_loss}. ‖w‖ ends at {within.last.weight_norm} and {without.last.weight_norm}; the true weights have {setting.true_norm}."
 NO_DECAY = "λ is 0, so nothing pulls: the training loss ends at {without.last.train_loss}, the test loss at **{without.last.test_loss}**, and ‖w‖ at {without.last.weight_norm}; the true weights have {setting.true_norm}."
 GROWS = "**With decay the run diverges.** The learning rate {setting.lr} is above **{bound}**, which is 2 divided by the largest curvature of loss and penalty: each step overshoots the minimum by more than it was away."
 STOPPED = (

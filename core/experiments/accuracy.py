@@ -276,7 +276,7 @@ class ByLast:
 
 def by_the_last_batch(run: Run) -> ByLast:
     """What the comment in the tutorial says, and what its code does."""
-    outcome = ops.evaluate(run.batches, run.predict)
+    outcome = ops.evaluate(run.batches, run.predict, run.topk)
     last = len(run.batches[-1][1])
     return ByLast(len(run.batches), outcome.right, outcome.samples, last, outcome.right / last, outcome.accuracy)
 
@@ -290,10 +290,9 @@ class Uneven:
 
 
 def mean_of_batches(run: Run) -> Uneven:
-    """Right over all against the mean, at k = 1, and in the worst case: one wrong image alone in the last batch."""
-    right = ops.correct(run.scores, run.y)
-    total, samples = int(right.sum()), len(right)
-    shown = means([int(part.sum()) for part in right.split(run.batch_size)], run.sizes)
+    """Right over all against the mean, and in the worst case: one wrong image alone in the last batch."""
+    total, samples = int(run.right.sum()), len(run.y)
+    shown = means(run.right_in_batches, run.sizes)
     return Uneven(shown, means([total, 0], [samples - 1, 1]) if 0 < total < samples else None)
 
 

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.experiments.depth import dead_units
 from core.ops import activations as ops
 from core.ops import softmax
 from core.ops.operator import Call, Operator
@@ -219,7 +220,7 @@ def revival(seed: int, steps: int = 200, lr: float = 0.03) -> Revival:
         h = F.relu(X @ W[0] + b[0])  # (64, 32)
         return h, F.relu(h @ W[1] + b[1])
 
-    dead = [ops.dead_units(h) for h in layers()]
+    dead = [dead_units(h) for h in layers()]
     own: list[float] = []
     for _ in range(steps):
         loss = ((layers()[1] @ W[2] + b[2] - y) ** 2).mean()
@@ -228,7 +229,7 @@ def revival(seed: int, steps: int = 200, lr: float = 0.03) -> Revival:
         with torch.no_grad():
             for p, gradient in zip(parameters, gradients, strict=True):
                 p -= lr * gradient
-    back = [before & ~ops.dead_units(h) for before, h in zip(dead, layers(), strict=True)]
+    back = [before & ~dead_units(h) for before, h in zip(dead, layers(), strict=True)]
     return Revival(steps, int(dead[0].sum()), int(back[0].sum()), int(dead[1].sum()), int(back[1].sum()), max(own))
 
 

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core.ops.activations import dead_units
+
+def dead_units(activations: Tensor) -> Tensor:
+    """Which units are 0 for every sample: (N, units) → (units,) bools. Their gradient through relu is 0 for all."""
+    return (activations == 0).all(dim=0)
 
 
 @dataclass(frozen=True)

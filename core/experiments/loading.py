@@ -403,6 +403,11 @@ class Steps:
         """How many batches there are."""
         return len(self.sizes)
 
+    @property
+    def samples(self) -> int:
+        """How many samples they hold."""
+        return sum(self.sizes)
+
 
 def mean_of_means(count: int, batch_size: int) -> Steps:
     """The mean of the batches' mean labels, and the mean of all labels."""

@@ -51,6 +51,11 @@ class OwnImage:
     moved: bool  # centred as MNIST's digits are
 
 
+def same(a: Tensor, b: Tensor) -> bool:
+    """Whether two images are of one shape and equal."""
+    return torch.equal(a, b)
+
+
 def own_image(given: Tensor, as_mnist: bool) -> OwnImage:
     """The image in 28×28 from 0 to 1, and the conversions that led there."""
     shares, divided = as_shares(given), are_bytes(given)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from core.experiments.refusals import Refusal, UnsafeError, refused
+from core.experiments.shift import Change, change, shifted
 from core.experiments.windows import LARGEST_WITH_NUMBERS, Index, read_by, reads, using
 from core.ops import pooling as ops
 from core.ops.kit.windows import Windows
@@ -255,9 +256,9 @@ def flows(run: Run, which: str, out: Index) -> dict[str, Flow]:
     return {kind: Flow(kind, came[kind], gradient(kind, run, came[kind])) for kind in KINDS}
 
 
-def shift_change(run: Run, kind: str, down: int, across: int) -> ops.Change:
+def shift_change(run: Run, kind: str, down: int, across: int) -> Change:
     """How one pooling's output changes when the input is shifted."""
-    return ops.change(apply(kind, run.x, run.settings), apply(kind, ops.shifted(run.x, down, across), run.settings))
+    return change(apply(kind, run.x, run.settings), apply(kind, shifted(run.x, down, across), run.settings))
 
 
 @dataclass(frozen=True)
@@ -266,14 +267,14 @@ class Shift:
 
     down: int
     across: int
-    input: ops.Change
-    max: ops.Change
-    average: ops.Change
+    input: Change
+    max: Change
+    average: Change
 
 
 def shift(run: Run, down: int, across: int) -> Shift:
     """Move the input; what leaves on one side comes in on the other."""
-    moved = ops.change(run.x, ops.shifted(run.x, down, across))
+    moved = change(run.x, shifted(run.x, down, across))
     return Shift(down, across, moved, *(shift_change(run, kind, down, across) for kind in KINDS))
 
 
@@ -307,7 +308,7 @@ def ones_unread(run: Run) -> Unread:
     """Run `pool2d` with ones and with random numbers in pool_k."""
     X, ones = patch(run), textbook_window(run)
     drawn = torch.randn(ones.shape, generator=torch.Generator().manual_seed(0))
-    differ = [ops.change(ops.pool2d(X, ones, mode), ops.pool2d(X, drawn, mode)).cells for mode in ("max", "avg")]
+    differ = [change(ops.pool2d(X, ones, mode), ops.pool2d(X, drawn, mode)).cells for mode in ("max", "avg")]
     return Unread(tuple(ones.shape), drawn, *differ)
 
 
@@ -453,8 +454,8 @@ class Shifted:
 def not_invariant(run: Run) -> Shifted:
     """Shift to the right by one cell, and by a stride."""
     stride = run.settings["stride"] or run.settings["kernel_size"]
-    moved = apply("max", ops.shifted(run.x, 0, stride), run.settings)
-    late = ops.change(ops.shifted(run.max.output, 0, 1), moved)
+    moved = apply("max", shifted(run.x, 0, stride), run.settings)
+    late = change(shifted(run.max.output, 0, 1), moved)
     return Shifted(shift(run, 0, 1), stride, late.cells, late.apart.numel())
 
 

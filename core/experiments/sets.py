@@ -138,6 +138,8 @@ class Sorts:
 
     order: list[Any]
     is_sorted: bool
+    nans: int  # of the items that are left
+    several: bool  # whether more than one is
     table_size: int
     counter: list[int]
     counter_order: list[Any]
@@ -146,7 +148,9 @@ class Sorts:
 def set_sorts(items: Sequence[Any]) -> Sorts:
     """The tutorial's «duplicates removed, and sorted» on these items and on four others."""
     found, counter = set_order(items), EXAMPLES[SCATTERED][:4]
-    return Sorts(head(found.order), found.is_sorted, found.table_size, counter, list(set_order(counter).order))
+    nans, several = sum(item != item for item in found.order), len(found.order) > 1
+    ordered = list(set_order(counter).order)
+    return Sorts(head(found.order), found.is_sorted, nans, several, found.table_size, counter, ordered)
 
 
 @dataclass(frozen=True)
@@ -207,6 +211,7 @@ def nan_is_one_value() -> Nans:
 class Orders:
     """The different items in the orders of several ways to find them."""
 
+    several: bool  # whether there is an order at all
     by_first: list[Any]  # first appearance, as dict.fromkeys keeps it
     by_set: list[Any]
     turned: list[Any]  # the set of the items given the other way round
@@ -224,7 +229,7 @@ def orders(x: Tensor) -> Orders:
     first, loose, by_set = list(dict.fromkeys(items)), torch.unique(x, sorted=False).tolist(), list(set(items))
     turned = items[::-1]
     return Orders(
-        head(first), head(by_set), head(list(set(turned))), head(loose),
+        len(first) > 1, head(first), head(by_set), head(list(set(turned))), head(loose),
         _same(by_set, first), _same(loose, first), ascending(loose),
         counter, torch.unique(torch.tensor(counter), sorted=False).tolist(),
     )  # fmt: skip

@@ -429,7 +429,7 @@ def biases(lambd: float, lr: float) -> Biases:
         weight: dict[str, Any] = {"params": [layer.weight]}
         bias: dict[str, Any] = {"params": [layer.bias]} | ({"weight_decay": 0.0} if grouped else {})
         torch.optim.SGD([weight, bias], lr=lr, weight_decay=lambd).step()
-        left.append(layer.bias.item())
+        left.append(round(layer.bias.item(), 12) + 0.0)  # 1 − 0.1·10 is not 0 in binary; and no −0
     return Biases(lambd, *left)
 
 

@@ -16,7 +16,7 @@ from core.figures.numbers import number
 from core.figures.surface import walked
 from core.figures.walk import record
 
-REACH, GRID, TALL = 2.2, 45, 300  # of the window, points a side, pixels of a picture
+REACH, GRID, TALL = 2.2, 45, 276  # of the window, points a side, pixels of a picture
 FLOOR, TOP = -6.0, 3.0  # powers of ten between which heights above the lowest are told apart
 Spots = list[list[tuple[float, float] | None]]
 

@@ -49,7 +49,7 @@ def pixels(
 
 def image(seen: Seen, pixel: int) -> Panel:
     """The image on screen."""
-    said = "your image" if seen.label is None else f"a {seen.label}"
+    said = "your image" if seen.label is None else f"an {seen.label}" if seen.label == 8 else f"a {seen.label}"
     return pixels("x", seen.image, grey(seen.image), f"x: {said}", gallery.GREY, f"The image: {said}, 28×28.", pixel)
 
 
@@ -65,12 +65,13 @@ def weights_of(unit: int, W1: Tensor, pixel: int, name: str = "W1", title: str =
 # ---- the first board -----------------------------------------------------------------------------------------------
 
 
-def hidden(seen: Seen) -> Picture:
-    """What the hidden units are for this image."""
+def hidden(seen: Seen, zoom: float = 1) -> Picture:
+    """What the hidden units are for this image; enlarged no further than leaves the weights below it on the screen."""
     values = seen.forward.hidden[0].view(GRID, GRID)
     return Picture(
         "hidden", values, colour.magnitude(values), f"{HIDDEN} hidden units, {int((values > 0).sum())} above 0",
-        axes="r s", side=10, notes=[number(value, 4) for value in seen.forward.hidden_pre[0].tolist()],
+        axes="r s", side=10 if zoom == 1 else 8,
+        notes=[number(value, 4) for value in seen.forward.hidden_pre[0].tolist()],
     )  # fmt: skip
 
 
@@ -96,11 +97,11 @@ def _of_classes(picture: Picture, zoom: float) -> Panel:
     return replace(panel, cells=board.panel(picture, DIGIT).cells)
 
 
-def second_layer(net: Parameters) -> Picture:
+def second_layer(net: Parameters, zoom: float = 1) -> Picture:
     """The weights from each hidden unit to each class, a grid of units for every class."""
     W2 = net.W2.T.reshape(CLASSES, GRID, GRID)
     title = "W2: the weights from the hidden units to each class"
-    return Picture("W2", W2, colour.signed(W2), title, axes="class r s", across=True, side=5)
+    return Picture("W2", W2, colour.signed(W2), title, axes="class r s", across=True, side=5 if zoom == 1 else 4)
 
 
 def network_spelled(seen: Seen) -> dict[str, str]:

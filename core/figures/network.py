@@ -28,7 +28,7 @@ def output(layer: Passed, sample: int) -> Panel | Picture:
         padded[: len(values)] = values
         values = padded.view(1, -1, ROW)
     across = math.ceil(len(values) ** 0.5)
-    pixel = min(6.0, 380 / (across * values.shape[2]), 260 / (-(-len(values) // across) * values.shape[1]))
+    pixel = min(6.0, 380 / (across * values.shape[2]), 230 / (-(-len(values) // across) * values.shape[1]))
     says = [
         f"channel {c}: {number(o.min().item())} to {number(o.max().item())}, orange above 0, blue below"
         for c, o in enumerate(values)
@@ -50,7 +50,7 @@ def costs(net: Net) -> Panel:
     names = [f"{i} {layer.short}" for i, layer in enumerate(net.layers)]
     figure = curves.bars(
         {name: (names, [float(v) for v in values]) for name, values in series.items()},
-        curves.Axis(), curves.Axis("how many", log=True), title="What each layer holds, hands on and works", height=300,
+        curves.Axis(), curves.Axis("how many", log=True), title="What each layer holds, hands on and works", height=270,
     )  # fmt: skip
     spots = [  # the middle of each bar's end; a third of 0.8 of a layer's room is a bar's width
         (i + 0.8 * (k - 1) / 3, float(v)) if v else None

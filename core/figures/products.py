@@ -139,7 +139,7 @@ def titled(name: str, x: Tensor, letters: Letters = ()) -> str:
 def inputs(operands: Sequence[Tensor]) -> list[Picture]:
     """The operands of a product that is refused."""
     scale = colour.signed(*operands)
-    return [picture(name, x, (), scale) for name, x in zip(NAMES, operands, strict=False)]
+    return [replace(picture(name, x, (), scale), across=True) for name, x in zip(NAMES, operands, strict=False)]
 
 
 def read_or_not(run: Run, operand: Operand) -> list[str] | None:

@@ -22,6 +22,7 @@ from core.ops import softmax as ops
 LEAST, LARGEST = 26, 34  # pixels of a cell: so that digits fit, and so that two lines of pictures fit the screen
 CURVES = 212  # pixels of the curves' height
 SHARES = Scale(colour.MAGNITUDE, 0.0, 1.0)
+SLOPES = Scale(colour.SIGNED, -0.25, 0.25)  # s(1 − s) and sᵢsⱼ are never more: what is coloured is not nearly 0
 Part = Picture | str
 
 
@@ -101,7 +102,7 @@ def jacobian(run: Run, matrix: Tensor) -> Picture:
     """∂sᵢ/∂zⱼ of the picked row: (1, C, C), the slice of that row among those of all rows; (C, C) for a vector."""
     c = len(matrix)
     return picture(
-        "J", matrix.expand(*[1] * len(run.row), c, c), colour.signed(matrix), "Jacobian ∂sᵢ/∂zⱼ: row i, column j",
+        "J", matrix.expand(*[1] * len(run.row), c, c), SLOPES, "Jacobian ∂sᵢ/∂zⱼ: row i, column j",
         axes="i j b" if run.row else "j b", origin=(*run.row, 0, 0), leading_names=("row",),
         notes=slopes_spelled(run.slice(run.output)),
         picks=[", ".join(map(str, run.group[a])) for a in range(c) for _ in range(c)], side=max(16, min(34, 140 // c)),

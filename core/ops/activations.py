@@ -175,14 +175,6 @@ def tanh_backward(grad: Tensor, input: Tensor) -> Tensor:
     return grad * (1 - tanh(input) ** 2)
 
 
-# ---- how an activation dies --------------------------------------------------------------------------------------
-
-
-def dead_units(activations: Tensor) -> Tensor:
-    """Which units are 0 for every sample: (N, units) → (units,) bools. Their gradient through relu is 0 for all."""
-    return (activations == 0).all(dim=0)
-
-
 # ---- the operators ---------------------------------------------------------------------------------------------
 
 

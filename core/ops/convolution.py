@@ -7,7 +7,6 @@ with zeros outside the input. The kernel is not flipped: signal processing calls
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -168,15 +167,6 @@ def col2im(columns: Tensor, windows: Windows) -> Tensor:
     """The way back of im2col, (N, G, C/G · kh · kw, L) → (N, C, H, W): what was copied from one cell is summed."""
     taps = columns.unflatten(-1, windows.outputs).unflatten(-3, (-1, *windows.kernel_size))
     return windows.fold(taps.movedim((-4, -3), (-2, -1))).flatten(-4, -3)
-
-
-def true_convolution(input: Tensor, weight: Tensor, **arguments: Any) -> Tensor:
-    """Convolution as mathematics defines it: `conv2d` with the kernel turned by 180°.
-
-    It commutes and associates, as cross-correlation does not. A network that learns its kernels can't tell
-    the two apart; a hand-made kernel that isn't symmetric can. `arguments` are those of `conv2d`.
-    """
-    return conv2d(input, weight.flip(-2, -1), **arguments)
 
 
 # ---- what it costs, and kernels to look at ---------------------------------------------------------------------

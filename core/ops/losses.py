@@ -7,8 +7,6 @@ Cross entropy takes four steps, each a function here: softmax → log → pick t
 The classes are dimension 1 of (N, C, d₁, …), or dimension 0 of a single sample (C,).
 """
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -42,27 +40,7 @@ def nll_loss_textbook(log_probabilities: Tensor, target: Tensor) -> Tensor:
     return -sum(picked, torch.zeros_like(log_probabilities[0, 0])) / len(target)
 
 
-# ---- the four steps, for logits (N, C) and classes (N,) --------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class CrossEntropySteps:
-    """How a cross entropy comes about."""
-
-    probabilities: Tensor  # (N, C) softmax of the logits
-    log_probabilities: Tensor  # (N, C)
-    picked: Tensor  # (N,) the target's log probability of each sample
-    output: Tensor  # () minus their mean
-
-
-def cross_entropy_steps(input: Tensor, target: Tensor) -> CrossEntropySteps:
-    """The steps from logits (N, C) and classes (N,) to one number.
-
-    The logarithm is that of `log_softmax`, taken before softmax divides, so that a probability of 0 keeps a finite one.
-    """
-    log_probabilities = log_softmax(input, 1)
-    picked = pick(log_probabilities, target)
-    return CrossEntropySteps(softmax(input, 1), log_probabilities, picked, -picked.mean())
+# ---- for logits (N, C) and classes (N,) ------------------------------------------------------------------------
 
 
 def pick(values: Tensor, target: Tensor) -> Tensor:

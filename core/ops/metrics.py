@@ -129,12 +129,6 @@ def evaluate(
     return Evaluation(right, samples)
 
 
-def mean_of_batch_accuracies(data_iter: Iterable[tuple[Tensor, Tensor]], model: Callable[[Tensor], Tensor]) -> float:
-    """What `evaluate` avoids: the plain mean of the batches' accuracies, off as soon as one batch is smaller."""
-    with torch.no_grad():
-        return torch.stack([accuracy(model(X), y) for X, y in data_iter]).mean().item()
-
-
 # ---- the operator ----------------------------------------------------------------------------------------------
 
 

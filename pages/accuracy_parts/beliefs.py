@@ -1,7 +1,9 @@
 """What people believe of accuracy, and what the runs say; and the questions of the page."""
 
 import random
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from core.experiments import accuracy as runs
 from core.experiments.accuracy import CLASSES, Run
@@ -13,9 +15,9 @@ def pitfalls(run: Run) -> list[Pitfall]:
     """What people believe of accuracy, the tutorial's own first."""
     return [
         Pitfall("The tutorial's `evaluate_accuracy(data_iter, y_hat)` works over batches",
-                partial(runs.stale_scores, run), says_stale),
+                partial(runs.stale_scores, run), first_alone(run, says_stale)),
         Pitfall("The tutorial's commented-out line: with `.mean()` it goes “in one step”",
-                partial(runs.divided_twice, run), says_divided),
+                partial(runs.divided_twice, run), first_alone(run, says_divided)),
         Pitfall("The tutorial divides by “the samples of this batch”, as its comment says",
                 partial(runs.by_the_last_batch, run), says_by_last),
         Pitfall("The accuracy is the mean of the batches' accuracies", partial(runs.mean_of_batches, run), says_uneven),
@@ -30,6 +32,11 @@ def pitfalls(run: Run) -> list[Pitfall]:
                 "In a row of NaN, `argmax` says the first place, so every image is predicted as {predicted}, and "
                 "{of_class} of the {samples} images are of that class. Look at the loss, too."),
     ]  # fmt: skip
+
+
+def first_alone(run: Run, says: Callable[[Any], str]) -> Callable[[Any], str]:
+    """What to say first where the page counts more than the tutorial does."""
+    return says if run.topk == 1 else lambda found: "The tutorial counts the best class alone, k = 1. " + says(found)
 
 
 def says_stale(found: runs.Stale) -> str:

@@ -20,7 +20,7 @@ def pitfalls(seen: Seen, seed: int, lr: float) -> list[Pitfall]:
     return [
         Pitfall("The tutorial's `normal(0, 0.01)` is a good start", partial(runs.small_start, seed, lr), says_small),
         Pitfall("The tutorial's `X.view((-1, num_inputs))` takes any images", runs.viewed,
-                "A batch turned by `transpose(1, 2)` is refused: “{refusal}”. `flatten(1)` copies such a batch, and gives "
+                "A batch turned by `transpose(1, 2)` is refused: “{refusal}” `flatten(1)` copies such a batch, and gives "
                 "{flattened}. And −1 takes the number of images for granted: of one colour image of 3×28×28 it makes "
                 "**{samples_of_colour}** samples, and nobody is told."),
         Pitfall("`dtype=torch.float` in the tutorial's `W1` is decoration", partial(runs.float64_weights, seen.net),
@@ -112,7 +112,7 @@ def questions(seen: Seen, setup: Setup, batches: Sequence[int]) -> list[Draw]:
         c = draw.randrange(mlp.CLASSES)
         gradient = seen.backward(c).logits[0, c].item()
         return Question(
-            f"If this image is a {c}: what is d loss / d logits[{c}]?", f"{gradient:.4g}",
+            f"If this image is {'an' if c == 8 else 'a'} {c}: what is d loss / d logits[{c}]?", f"{gradient:.4g}",
             f"softmax − onehot: {spelled(seen.probabilities[c].item())} − 1.", tolerance=0.005,
         )  # fmt: skip
 

@@ -26,6 +26,8 @@ def ranges(facts: runs.Ranges) -> str:
     """The range of the output."""
     if not facts.cells:
         return "Every number of this output is nan. Give it numbers."
+    if not (facts.low or facts.high):
+        return "Every number of this output is 0: a zero vector, or one whose norm overflowed. Give it other numbers."
     said = "The output runs from **{low}** to **{high}**, and {negative} of {cells} numbers are negative. "
     if not facts.outside:
         said += "These happen to lie between 0 and 1. With all signs turned, the output runs from **{turned_low}** to **{turned_high}**. "

@@ -105,7 +105,7 @@ def say_loading(loaded: Loaded) -> None:
 # ---- below the pictures ----------------------------------------------------------------------------------------
 
 TRIES = (
-    Try("With replacement", "part=utils.data&sampler=replacement", "The lower picture counts how often each sample comes. Find those with 0: about a third of the samples is never seen in an epoch, though 20 are drawn."),
+    Try("With replacement", "part=utils.data&sampler=replacement&count=20", "The lower picture counts how often each sample comes. Find those with 0: about a third of the samples is never seen in an epoch, though 20 are drawn."),
     Try("A dropped rest", "part=utils.data&count=20&batch_size=6&drop_last=true", "Which samples does epoch 0 leave out, and are they the same ones in epoch 1? Count them first: 20 mod 6."),
     Try("Rare digits as often as common ones", "part=utils.data&sampler=weighted&count=48&batch_size=12", "Each weight is one over how often the sample's digit occurs. Pick a batch and count its digits; then find the samples that came several times."),
     Try("In order", "part=utils.data&sampler=in-order", "Both epochs are equal, and every batch always has the same companions: what a validation set wants, and a training set does not."),
@@ -142,15 +142,19 @@ def dropped(facts: loading.Dropped) -> str:
     """By whether there was a rest to drop."""
     if not facts.left:
         return "{count} samples are a whole number of batches of {batch_size}: here nothing is dropped. Set another batch_size."
+    if facts.left == facts.count:
+        return "{count:|sample is|samples are} less than one batch of {batch_size}: every epoch is empty, and nothing is learnt at all. Set a smaller batch_size."
     return ("{count} samples in batches of {batch_size}: epoch 0 leaves out {left:|sample|samples}, {first}, and epoch 1 {second}. In training that evens out, since each epoch "
             "shuffles anew. An evaluation has one epoch, and never counts them.")  # fmt: skip
 
 
 def mean_of_means(facts: loading.Steps) -> str:
     """By whether all batches are of one size."""
+    if facts.batches == 1:
+        return "One batch holds all {samples:|sample|samples} here, so there is one mean only, {of_samples:.4f}. Set a smaller batch_size."
     if len(set(facts.sizes)) == 1:
-        return "{batches:|batch|batches} of one size: the mean of the batches' means is {of_batches:.4f}, the mean of all samples {of_samples:.4f}. That holds only while the last batch is full."
-    return ("Batches of {sizes}: the mean of the batches' mean labels is **{of_batches:.4f}**, the mean of all labels **{of_samples:.4f}**. The small last batch weighs as much as a "
+        return "Let each sample's label be its loss. In {batches:|batch|batches} of one size, the mean of the batches' means is {of_batches:.4f}, the mean of all samples {of_samples:.4f}. That holds only while the last batch is full."
+    return ("Let each sample's label be its loss. In batches of {sizes}, the mean of the batches' means is **{of_batches:.4f}**, the mean of all samples **{of_samples:.4f}**. The small last batch weighs as much as a "
             "full one, and its samples too much. Weigh each batch by its size, or sum and divide once.")  # fmt: skip
 
 

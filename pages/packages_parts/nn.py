@@ -35,7 +35,7 @@ def nn_part(topic: Topic) -> None:
         tabs(topic, how, (batch, 1, *image.shape))
         return
     with row:
-        chosen = controls.slider("layer", "Layer to look at", 0, len(net.layers) - 1, 0, width=NARROW)
+        chosen = controls.slider("layer", "Layer to look at", 0, len(net.layers) - 1, 0, width=NARROW + 16)
     with more:
         sample = controls.slider("sample", "of sample", 0, len(net.x) - 1, 0, width=NARROW)
     show_layers(net, chosen, sample)
@@ -104,7 +104,7 @@ def say_network(net: Net) -> None:
     """Who learns and who works, what a convolution saves, and the check against the operators written by hand."""
     learns, works = net.learns_most, net.works_most
     share = learns.parameters / net.parameters
-    who = "also works the most" if works is learns else f"but `{works.name}` works the most"
+    who = "and also works the most" if works is learns else f"but `{works.name}` works the most"
     st.markdown(
         f"`{learns.name}` holds **{share:.0%}** of the {net.parameters:,} parameters, {who}, with {works.multiply_adds // len(net.x):,} multiply-adds a sample. "
         + words.say("The convolution uses its {parameters:,} parameters again at every place. A `Linear` from the same {into:|number|numbers} to the same {out:|number|numbers} "

@@ -159,9 +159,7 @@ def pitfalls(how: Setup, start: Start) -> list[Pitfall]:
     """What people believe of optimisers."""
     return [
         Pitfall("With one lr, optimisers take steps of one size", partial(descent.first_steps, how, start), sizes),
-        Pitfall("A larger lr only gets there sooner", descent.stability,
-                "SGD in the valley from (1, 0.5), whose curvature across is {curvature}: after {steps} steps its height is, by lr, {below} below 2/{curvature} = {limit}, and {above} above it. "
-                "A step multiplies y by 1 − {curvature}·lr, and beyond {limit} that is less than −1: **the distance grows**."),
+        Pitfall("A larger lr only gets there sooner", descent.stability, below_and_above),
         Pitfall("Momentum only smooths: it keeps the size of the steps", descent.momentum_grows,
                 "Under a gradient that stays 1, with lr = 0.1 and momentum 0.9, the first steps are {first} long and step {steps} is **{last}**: they grow towards lr/(1 − μ) = {limit}, ten times the step of "
                 "plain SGD. Adam weighs each new gradient by 1 − β₁, so its steps do not grow."),
@@ -178,6 +176,14 @@ def sizes(facts: descent.FirstSteps) -> str:
         return "At {start} the surface is level: the gradient is {gradient}, and SGD moves by {sgd}, Adam by {adam}. Choose another start."
     return ("At {start} the gradient is {gradient}. With lr = {lr} for all, the first steps (x, y) are: SGD {sgd}, momentum {momentum}, Adam {adam}, AdamW {adamw}. SGD's step is lr times the gradient. "
             "Adam divides by the gradient's size, so it moves by about lr along every axis that has a slope, however steep. So an lr that suits one of them says nothing about the others.")  # fmt: skip
+
+
+def below_and_above(facts: descent.Stability) -> str:
+    """The heights for each lr, below and above the limit."""
+    below, above = ({"lr": words.listed(list(of)), "height": words.listed(list(of.values()))} for of in (facts.below, facts.above))
+    heights = words.say("With lr = {lr} it then stands at height **{height}**, ", below) + words.say("with lr = {lr} at **{height}**. ", above)
+    return ("SGD goes down the valley from (1, 0.5), where the curvature across is {curvature}, and takes {steps} steps. " + heights +
+            "A step multiplies y by 1 − {curvature}·lr. Where lr is above 2/{curvature} = {limit}, that is less than −1, and **the distance grows**.")  # fmt: skip
 
 
 def questions(how: Setup) -> list[Draw]:

@@ -104,8 +104,9 @@ def test_the_mean_of_the_batches(make):
     assert found.whole == pytest.approx(correct(run).double().mean().item())
     assert found.mean == pytest.approx(torch.stack(each).mean().item())
     assert found.same == (abs(found.whole - found.mean) < 1e-12)
-    worst = runs.mean_of_batches(run).left_over
-    ones = correct(run, 1)
+    shown, worst = runs.mean_of_batches(run).shown, runs.mean_of_batches(run).left_over
+    assert (shown.whole, shown.mean) == (found.whole, found.mean)  # as on screen, at this k
+    ones = correct(run, run.topk)
     assert (worst is None) == (bool(ones.all()) or not ones.any())
     if worst:
         assert worst.whole == pytest.approx(ones.double().mean().item())
@@ -140,7 +141,7 @@ def test_the_line_with_mean_and_the_division_by_the_last_batch(make):
     assert twice.right == pytest.approx(ones[:size].double().mean().item())
     assert twice.tutorial == pytest.approx(twice.right / size)
     last = runs.by_the_last_batch(run)
-    assert (last.right, last.samples, last.last) == (int(ones.sum()), len(ones), run.sizes[-1])
+    assert (last.right, last.samples, last.last) == (int(correct(run, run.topk).sum()), len(ones), run.sizes[-1])
     assert (last.by_last, last.accuracy) == (last.right / last.last, last.right / last.samples)
 
 

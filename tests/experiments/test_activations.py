@@ -8,8 +8,8 @@ import torch.nn.functional as F
 
 from core.experiments import activations as runs
 from core.experiments.activations import ACTIVATIONS, Activation
+from core.experiments.depth import dead_units
 from core.figures import activations as draw
-from core.ops.activations import dead_units
 
 TORCHS = {
     "relu": F.relu, "leaky_relu": F.leaky_relu, "elu": F.elu, "gelu": F.gelu, "silu": F.silu, "softplus": F.softplus,

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from core.experiments.depth import through_depth
+from core.experiments.depth import dead_units, through_depth
 from core.ops.activations import leaky_relu, relu, tanh
 
 
@@ -29,3 +29,8 @@ def test_a_negative_bias_kills_units_of_relu_and_none_of_leaky_relu():
 def test_a_dead_layer_stops_every_gradient_below_it():
     assert through_depth(relu, 6, bias=-5.0)[0].gradient == 0
     assert through_depth(relu, 6, seed=1) == through_depth(relu, 6, seed=1)
+
+
+def test_dead_units_are_those_that_never_fire():
+    hidden = torch.relu(torch.tensor([[1.0, -1.0, 0.0], [-2.0, -3.0, 0.5]]))
+    assert dead_units(hidden).tolist() == [False, True, False]

@@ -136,6 +136,7 @@ def test_the_mean_of_means_is_the_mean_where_batches_are_equal(count, size, same
     facts = loading.mean_of_means(count, size)
     assert facts.of_samples == mnist().train_labels[:count].double().mean().item()
     assert (facts.of_batches == pytest.approx(facts.of_samples)) == same
+    assert (facts.batches, facts.samples) == (-(-count // size), count)
 
 
 @pytest.mark.parametrize("seed", range(6))

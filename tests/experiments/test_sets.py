@@ -145,3 +145,13 @@ def test_a_slot_that_is_asked_about_is_pythons(x):
         found = runs.slot_of(item, walk.table_size)
         assert (found.code, found.slot) == (hash(item), hash(item) % walk.table_size)
         assert abs(found.code) < 1000
+
+
+def test_one_item_and_nan_have_no_order_to_speak_of():
+    nan = float("nan")
+    found = runs.set_sorts([3, 3])
+    assert (found.order, found.several, found.nans) == ([3], False, 0)
+    found = runs.set_sorts([1.0, nan, 0.5, float("nan")])
+    assert (found.several, found.nans, found.is_sorted) == (True, 2, False)
+    assert not runs.orders(torch.tensor([3, 3])).several
+    assert runs.orders(torch.tensor([3, 4])).several

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from core.experiments import pooling as runs
 from core.figures import board, pools
 from core.figures.board import Board
-from core.ops.pooling import change, shifted
 from tests.linking import partners
 from tests.poolings import pooled, settings_of, some_settings
 
@@ -119,12 +118,3 @@ def test_an_image_lights_its_windows_and_winners():
 def test_a_dropped_window_is_said():
     assert "dropped: **2**" in pools.sizes((6, 6), settings_of(stride=4, ceil=True))
     assert "= 3$" in pools.sizes((6, 6), settings_of())
-
-
-def test_a_change_counts_cells_and_leaves_equal_infinities_out():
-    before = torch.tensor([3.0, 4.0, -torch.inf])
-    found = change(before, torch.tensor([3.0, 9.0, -torch.inf]))
-    assert (found.cells, found.relative) == (1, 1.0)
-    assert change(torch.zeros(3), torch.zeros(3)).relative == 0
-    x = torch.arange(6).reshape(2, 3)
-    assert shifted(x, 1, 1).tolist() == [[5, 3, 4], [2, 0, 1]]

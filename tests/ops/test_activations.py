@@ -212,11 +212,6 @@ def test_leaky_relu_with_slope_0_is_relu_and_with_slope_1_is_the_identity():
     assert torch.equal(ours.leaky_relu(x, 1.0), x)
 
 
-def test_dead_units_are_those_that_never_fire():
-    hidden = ours.relu(torch.tensor([[1.0, -1.0, 0.0], [-2.0, -3.0, 0.5]]))
-    assert ours.dead_units(hidden).tolist() == [False, True, False]
-
-
 # ---- refusals ----------------------------------------------------------------------------------------------------
 
 

@@ -17,7 +17,6 @@ from core.ops.convolution import (
     output_size,
     outputs_using,
     same_padding,
-    true_convolution,
     window,
 )
 from tests.ops.like_torch import check, check_refused
@@ -260,21 +259,6 @@ def test_counts(groups, bias):
     output = layer(torch.zeros(5, 4, 8, 8))
     weights_an_output = layer.weight[0].numel()
     assert count_multiply_adds(output.shape[1:], 4, (3, 2), groups, batch=5) == output.numel() * weights_an_output
-
-
-def test_true_convolution_is_polynomial_multiplication_and_cross_correlation_is_not():
-    p, q = torch.tensor([1.0, 2, 3]), torch.tensor([4.0, 5])
-    product = torch.tensor([4.0, 13, 22, 15])  # (1 + 2x + 3x²)(4 + 5x)
-    image, kernel = p[None, None, None], q[None, None, None]
-    assert torch.equal(true_convolution(image, kernel, padding=(0, 1)).flatten(), product)
-    assert not torch.equal(conv2d(image, kernel, padding=(0, 1)).flatten(), product)
-
-
-def test_a_symmetric_kernel_cannot_tell_the_two_apart_and_sobel_can():
-    image = normal(1, 1, 6, 6)
-    blur, sobel = (torch.tensor([[FAMOUS_KERNELS[name]]], dtype=torch.float64) for name in ("gaussian blur", "Sobel x"))
-    assert torch.equal(true_convolution(image, blur), conv2d(image, blur))
-    torch.testing.assert_close(true_convolution(image, sobel), -conv2d(image, sobel))
 
 
 @pytest.mark.parametrize("name", FAMOUS_KERNELS)

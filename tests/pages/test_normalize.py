@@ -14,7 +14,7 @@ from core.ui import words as spelling
 from pages.normalize_parts import pitfalls, questions
 from tests.experiments.test_normalize import INPUTS, SETTINGS, all_inputs
 from tests.linking import partners
-from tests.pages.opening import boards, held, open_page, panels, ran_alone, sound, words
+from tests.pages.opening import boards, control, held, open_page, panels, ran_alone, sound, tried, words
 
 TYPED = {"x_from": "typed", "x": "[[3., 4.], [0., 0.]]"}
 
@@ -190,3 +190,13 @@ def test_the_script_reproduces_the_numbers_for_a_p_that_is_no_literal(tmp_path):
     out, said = ran_alone(app, tmp_path)
     torch.testing.assert_close(out["output"], held(app, "output"))
     assert "DIFFERS" not in said
+
+
+def test_a_link_to_try_is_chosen_only_where_nothing_else_is_moved_and_stays_while_the_reader_moves_more():
+    assert not open_page("normalize", eps="3", numbers="4").pills[0].proto.default
+    assert list(open_page("normalize", eps="3", seed="5", cell="1,0").pills[0].proto.default) == [3]
+    app = tried("normalize", 3)
+    sound(control(app, "p").set_value("1").run())
+    assert list(app.pills[0].proto.default) == [3]
+    sound(control(app, "eps").set_value("1").run())
+    assert not app.pills[0].proto.default

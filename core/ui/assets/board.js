@@ -114,6 +114,8 @@ function makePanel(held, name) {
   marks.setAttribute("aria-hidden", "true");
   const digits = document.createElementNS(SVG, "svg");
   digits.classList.add("digits");
+  digits.setAttribute("width", 0); // where nothing is written: without a size of its own it is 300 wide, beyond the page
+  digits.setAttribute("height", 0);
   digits.setAttribute("aria-hidden", "true");
   const saving = Object.assign(document.createElement("div"), { className: "saving" });
   element.append(plot, digits, marks, saving);
