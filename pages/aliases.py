@@ -96,13 +96,25 @@ def what_happened(trial: Trial, wrote: str | None, gradient: Gradient, overwritt
         frame.refused(f"`b = {trial.code}`: {trial.making_error}", why_not_made(trial), mends_of_making(trial))
     elif trial.writing_error:
         leaf = trial.a.requires_grad and "leaf" in trial.writing_error
-        why = "A leaf that requires a gradient, and a view of one, may be written to under `torch.no_grad()` alone." if leaf else words.say("The number is none that {dtype} holds.", {"dtype": trial.a.before.dtype})
-        mend = {"Let a require no gradient": without_gradient} if leaf else {"Write 1": partial(st.session_state.update, value=1)}
+        why = (
+            "A leaf that requires a gradient, and a view of one, may be written to under `torch.no_grad()` alone."
+            if leaf
+            else words.say("The number is none that {dtype} holds.", {"dtype": trial.a.before.dtype})
+        )
+        mend = (
+            {"Let a require no gradient": without_gradient}
+            if leaf
+            else {"Write 1": partial(st.session_state.update, value=1)}
+        )
         frame.refused(f"`{wrote}`: {trial.writing_error}", why, mend)
     elif wrote and trial.b is not None:
         changed = [name for name, x in (("a", trial.a), ("b", trial.b)) if x.changed]
         st.markdown(words.say({0: NONE, 1: ONE, 2: BOTH}[len(changed)], trial, wrote=wrote, changed=changed))
-    st.markdown(words.say(ARRIVED if gradient.a_grad is not None else NO_GRADIENT if gradient.error else WENT_ELSEWHERE, gradient))
+    st.markdown(
+        words.say(
+            ARRIVED if gradient.a_grad is not None else NO_GRADIENT if gradient.error else WENT_ELSEWHERE, gradient
+        )
+    )
     silent = overwritten.outcome == "right" and memory_is_shared(overwritten.code)
     st.markdown(
         f"**A number that backward keeps.** With `a = x.exp()`, backward multiplies by a, so autograd saves it. Now `b = {overwritten.code}`, and `b[:] = 0` writes over b. "
@@ -117,7 +129,10 @@ def memory_is_shared(code: str) -> Any:
 
 def why_not_made(trial: Trial) -> str:
     """Why there is no b, as far as torch does not say it."""
-    return words.say("a has {n:|number|numbers} of {dtype}, and requires_grad is {grad}.", {"n": len(trial.a.before), "dtype": trial.a.before.dtype, "grad": trial.a.requires_grad})
+    return words.say(
+        "a has {n:|number|numbers} of {dtype}, and requires_grad is {grad}.",
+        {"n": len(trial.a.before), "dtype": trial.a.before.dtype, "grad": trial.a.requires_grad},
+    )
 
 
 def mends_of_making(trial: Trial) -> dict:
@@ -126,13 +141,18 @@ def mends_of_making(trial: Trial) -> dict:
         return {"Take the example's numbers": partial(st.session_state.update, x_from="example")}
     if memory.as_floats(trial.a.before).dtype != trial.a.before.dtype:
         return {"Make a float32": partial(tensor_input.hold, "x", trial.a.before.float())}
-    return {"Detach it first": partial(st.session_state.update, way="a.detach().numpy()"), "Let a require no gradient": without_gradient}
+    return {
+        "Detach it first": partial(st.session_state.update, way="a.detach().numpy()"),
+        "Let a require no gradient": without_gradient,
+    }
 
 
 def table(every: dict, chosen: Way) -> None:
     """All ways in one table, each cell from a run on this a; a click chooses."""
     with st.container(width=int(pictures.TABLE_WIDTH * (PROJECTED if link.projector() else 1)), gap="xxsmall"):
-        st.caption("All ways with this a; click one to choose it. *Kept safe*: is backward still right after `b[:] = 0`?")
+        st.caption(
+            "All ways with this a; click one to choose it. *Kept safe*: is backward still right after `b[:] = 0`?"
+        )
         board.show(
             pictures.ways(every, link.projector()), spelled="{note:ways}", picks={"ways": "way"}, name="ways",
             pinned=("ways", (list(WAYS).index(chosen.code), 0)),

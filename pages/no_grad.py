@@ -50,11 +50,16 @@ def lesson(topic: Topic) -> None:
     with controls.more():
         function = controls.choice("f", "a =", list(FUNCTIONS), width=120)
         leaves = LEAVES[controls.choice("leaves", "requires_grad", list(LEAVES))]
-        x, w = (tensor_input.tensor(name, name, given, LIMITS) for name, given in (("x", autograd.X), ("w", autograd.W)))
+        x, w = (
+            tensor_input.tensor(name, name, given, LIMITS) for name, given in (("x", autograd.X), ("w", autograd.W))
+        )
         picked = st.container()
     with above:
         said = {"h": "h = x * w", "a": f"a = {function}", "y": "y = (a * h).sum()"}
-        h, a, y = (controls.choice(name, label, WITHIN, "no_grad" if name == "a" else "none", width=166) for name, label in said.items())
+        h, a, y = (
+            controls.choice(name, label, WITHIN, "no_grad" if name == "a" else "none", width=166)
+            for name, label in said.items()
+        )
         outer = controls.choice("all", "all three inside", AROUND, width=166)
         after = controls.choice("when", "y.backward()", {"before": "not yet", "after": "done"}) == "after"
     near = autograd.nearest(x, w)
@@ -62,7 +67,9 @@ def lesson(topic: Topic) -> None:
     whole = autograd.build_expression(x=near[0], w=near[1], function=function)
     source = autograd.code_of((h, a, y), outer, function)
     with picked:
-        ranges = {"graph": [range(len(whole.graph.nodes))]} | {name: [range(len(v))] for name, v in pictures.values_of(run).items()}
+        ranges = {"graph": [range(len(whole.graph.nodes))]} | {
+            name: [range(len(v))] for name, v in pictures.values_of(run).items()
+        }
         cell = controls.cell_of("cell", "Pinned", ranges, ("graph", (2,)))
     with st.container(horizontal=True, gap="medium"):
         with st.container(width=DRAWN_WIDTH[link.projector()]):
@@ -105,9 +112,17 @@ def outcome(run: Expression, whole: Expression, after: bool) -> None:
     if run.error:
         given = {"x_dtype": run.x.dtype, "w_dtype": run.w.dtype, "x_length": len(run.x), "w_length": len(run.w)}
         cut = run.refused == "y.backward()" and any(t.grad_fn for t in run.tensors)
-        frame.refused(f"`{run.refused}`: {run.error}", words.say(WHY.get("cut" if cut else run.refused, ""), given), mends(run))
+        frame.refused(
+            f"`{run.refused}`: {run.error}", words.say(WHY.get("cut" if cut else run.refused, ""), given), mends(run)
+        )
     else:
-        rest = FROZEN if run.x_grad is None or run.w_grad is None else SAME if autograd.same_gradients(run, whole) else CONSTANT
+        rest = (
+            FROZEN
+            if run.x_grad is None or run.w_grad is None
+            else SAME
+            if autograd.same_gradients(run, whole)
+            else CONSTANT
+        )
         st.markdown(words.say((AFTER if after else BEFORE) + rest, run, all_x=whole.x_grad, all_w=whole.w_grad))
     if len(run.tensors) == 3:
         held = (run.graph_after if after and not run.error else run.graph).saved_bytes
@@ -122,17 +137,27 @@ def mends(run: Expression) -> dict:
         return {f"Make {run.refused} float32": partial(tensor_input.hold, run.refused, near[run.refused])}
     if run.refused == "h":
         longer = max("xw", key=lambda name: len(getattr(run, name)))
-        return {f"Cut {longer} to {words.counted(len(near[longer]), 'number', 'numbers')}": partial(tensor_input.hold, longer, near[longer])}
+        return {
+            f"Cut {longer} to {words.counted(len(near[longer]), 'number', 'numbers')}": partial(
+                tensor_input.hold, longer, near[longer]
+            )
+        }
     if run.refused == "y":
         return {"Compute a under no_grad()": partial(st.session_state.update, a="no_grad")}
-    return {"Record everything": partial(st.session_state.update, h="none", a="none", y="none", all="none", leaves="x and w")}
+    return {
+        "Record everything": partial(
+            st.session_state.update, h="none", a="none", y="none", all="none", leaves="x and w"
+        )
+    }
 
 
 def facts(run: Expression) -> None:
     """What autograd knows of each tensor."""
     if run.tensors:
         rows = ["| | requires_grad | grad_fn | leaf | inference |", "|---" * 5 + "|"]
-        rows += [f"| **{t.name}** | {t.requires_grad} | {t.grad_fn} | {t.is_leaf} | {t.is_inference} |" for t in run.tensors]
+        rows += [
+            f"| **{t.name}** | {t.requires_grad} | {t.grad_fn} | {t.is_leaf} | {t.is_inference} |" for t in run.tensors
+        ]
         st.markdown("\n".join(rows))
 
 

@@ -85,7 +85,15 @@ def show(found: Outcome) -> None:
         },
     )  # fmt: skip
     for sentence in sentences(found):
-        st.markdown(words.say(sentence, found, lambd=lambd, setting=found.within.setting, method=found.within.method.replace(", ", " and ")))
+        st.markdown(
+            words.say(
+                sentence,
+                found,
+                lambd=lambd,
+                setting=found.within.setting,
+                method=found.within.method.replace(", ", " and "),
+            )
+        )
 
 
 def sentences(found: Outcome) -> list[str]:

@@ -80,7 +80,12 @@ def take(way: Way, a: Any, requires_grad: bool, wrote: str | None, trial: Trial)
     if trial.b is not None:
         tensors["b_numbers"] = trial.b.after
         write = f"try:\n    {wrote or 'pass'}\nexcept Exception as refusal:\n    print('refused:', refusal)"
-        calls += [f"b = {way.code}", write, 'print("shared memory:", shares_memory(a, b))', "b_numbers = torch.as_tensor(b).detach().clone()"]
+        calls += [
+            f"b = {way.code}",
+            write,
+            'print("shared memory:", shares_memory(a, b))',
+            "b_numbers = torch.as_tensor(b).detach().clone()",
+        ]
     start = ["a.requires_grad_()"] if requires_grad else []
     script = Script(
         title=f"b = {way.code}: copy or alias?", inputs={"a": a}, functions=(memory.shares_memory,),

@@ -48,11 +48,25 @@ def load(how: Loading) -> Loaded | None:
         loaded = loading.run(how)
     except RuntimeError as refusal:
         board.show(draw.weights(how), name="weights")
-        frame.refused(f"{type(refusal).__name__}: {refusal}", "Somebody has to be drawn: at least one weight must be above 0.", {"The example's weights": partial(put, w_from="example")})
+        frame.refused(
+            f"{type(refusal).__name__}: {refusal}",
+            "Somebody has to be drawn: at least one weight must be above 0.",
+            {"The example's weights": partial(put, w_from="example")},
+        )
         return None
     if not loaded.longest:
-        mends = {f"batch_size = {how.count}": partial(put, batch_size=how.count), "drop_last off": partial(put, drop_last=False)}
-        frame.refused("Every epoch is empty.", words.say("`drop_last` drops a batch that is not full, and {count:|sample makes|samples make} no full batch of {batch_size}.", how), mends)
+        mends = {
+            f"batch_size = {how.count}": partial(put, batch_size=how.count),
+            "drop_last off": partial(put, drop_last=False),
+        }
+        frame.refused(
+            "Every epoch is empty.",
+            words.say(
+                "`drop_last` drops a batch that is not full, and {count:|sample makes|samples make} no full batch of {batch_size}.",
+                how,
+            ),
+            mends,
+        )
     return loaded
 
 
@@ -76,7 +90,9 @@ def choose_loader() -> Loading:
 
 def show_epochs(loaded: Loaded) -> None:
     """The epochs side by side; the picked batch's images; and how often each sample comes."""
-    st.markdown("**Look first** at one number in epoch 0: point at it, and see where the same sample stands in the other pictures.")
+    st.markdown(
+        "**Look first** at one number in epoch 0: point at it, and see where the same sample stands in the other pictures."
+    )
     shown = st.container()
     cell = controls.cell("batch", "Picked batch: epoch, batch", (len(loaded.epochs), loaded.longest))
     picked = (cell[0], cell[1]) if cell and cell[1] < len(loaded.epochs[cell[0]]) else (0, 0)
@@ -134,8 +150,16 @@ def pitfalls(how: Loading) -> list[Pitfall]:
 def two_epochs(facts: loading.TwoEpochs) -> str:
     """By what the loaders gave."""
     goes_on = "One loader, two epochs: {first}, then {second}. "
-    goes_on += "The generator goes on where the first epoch left it." if facts.first != facts.second else "Here the two happen to be equal."
-    return goes_on + (" What the seed fixes is the whole run: a **new** loader with this seed begins with {again} again." if facts.first == facts.again else "")
+    goes_on += (
+        "The generator goes on where the first epoch left it."
+        if facts.first != facts.second
+        else "Here the two happen to be equal."
+    )
+    return goes_on + (
+        " What the seed fixes is the whole run: a **new** loader with this seed begins with {again} again."
+        if facts.first == facts.again
+        else ""
+    )
 
 
 def dropped(facts: loading.Dropped) -> str:
@@ -180,14 +204,25 @@ def questions(how: Loading) -> list[Draw]:
 
     def worker(draw: random.Random) -> Question:
         asked = loading.loader_of(draw)
-        return Question(words.say("`num_workers={workers}`: which worker loads batch {batch}? Both count from 0.", asked), str(asked.worker), words.say("{batch} mod {workers}: the workers take turns.", asked), tolerance=0)
+        return Question(
+            words.say("`num_workers={workers}`: which worker loads batch {batch}? Both count from 0.", asked),
+            str(asked.worker),
+            words.say("{batch} mod {workers}: the workers take turns.", asked),
+            tolerance=0,
+        )
 
     return [batches, shape, worker]
 
 
 def walk_batches(how: Loading) -> None:
     """An epoch's order cut into batches, one index at a time."""
-    steps = record(loading.batch_up, loading.first_order(how)[:16], how.batch_size, how.drop_last, panels=("order", "index", "batch"))
+    steps = record(
+        loading.batch_up,
+        loading.first_order(how)[:16],
+        how.batch_size,
+        how.drop_last,
+        panels=("order", "index", "batch"),
+    )
     walk.show(steps, dict.fromkeys(("order", "index", "batch"), colour.identity(how.count)), key="walk")
 
 
@@ -208,5 +243,3 @@ def take_batches(how: Loading) -> TakeAway:
         {"indices": f"flat(epochs_of_torch(lambda g: torch.utils.data.{theirs}, {n}, {common}))"},
     )  # fmt: skip
     return TakeAway(script, {"indices": loading.flat(loading.by_hand(how))})
-
-

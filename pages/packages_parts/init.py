@@ -60,10 +60,14 @@ def init_part(topic: Topic) -> None:
 
 def show_depth(runs: Mapping[str, Signals], own_scale: bool) -> None:
     """Standard deviations layer by layer, and the layers' histograms: a layer is the same in all four."""
-    st.markdown("**Look first** at the curves on the left: what has become of the signal after the last layer, and of the gradient on its way back to layer 1?")
+    st.markdown(
+        "**Look first** at the curves on the left: what has become of the signal after the last layer, and of the gradient on its way back to layer 1?"
+    )
     shown = draw.shown_layers(runs)
     panels = [draw.deviations(runs), *(draw.histograms(runs, what, shown, own_scale) for what in draw.PARTS)]
-    board.show(*panels, links=[draw.same_layer(shown)], spelled={panel.name: f"{{note:{panel.name}}}" for panel in panels})
+    board.show(
+        *panels, links=[draw.same_layer(shown)], spelled={panel.name: f"{{note:{panel.name}}}" for panel in panels}
+    )
 
 
 def say_depth(runs: Mapping[str, Signals], activation: str) -> None:
@@ -72,17 +76,28 @@ def say_depth(runs: Mapping[str, Signals], activation: str) -> None:
     st.markdown(" ".join(words.say(said, run) for run in runs.values()))
     run = next(iter(runs.values()))
     zeros = " {zeros:.0%} of the last activations are exactly 0; the histograms leave zeros out." if run.zeros else ""
-    st.markdown(words.say("A layer multiplies the mean square by fan in · Var(W), where *fan in* is how many numbers each output is made of, here {fan_in}. Under {scheme} that is **{factor}**; " + WHAT_IT_DOES[activation] + zeros, run))
+    st.markdown(
+        words.say(
+            "A layer multiplies the mean square by fan in · Var(W), where *fan in* is how many numbers each output is made of, here {fan_in}. Under {scheme} that is **{factor}**; "
+            + WHAT_IT_DOES[activation]
+            + zeros,
+            run,
+        )
+    )
 
 
 def all_schemes(how: Setup, depth: int) -> None:
     """Every scheme's activations through the same depth."""
     runs = {name: initialising.run(name, depth, how) for name in SCHEMES if name != "zeros"}
-    board.show(draw.schemes({name: initialising.stds(name, how)[:depth] for name in runs}, how.activation), name="schemes")
+    board.show(
+        draw.schemes({name: initialising.stds(name, how)[:depth] for name in runs}, how.activation), name="schemes"
+    )
     rows = ["| scheme | weights | fan in · Var(W) | activations at the end |", "|:--|--:|--:|--:|"]
     rows += [words.say("| {scheme} | {weight} | {factor} | **{last}** |", run) for run in runs.values()]
     st.markdown("\n".join(rows))
-    st.caption("Under zeros every sum is 0 from the first layer on: with relu, tanh or none there is nothing left to draw, and sigmoid makes 1/2 of all.")
+    st.caption(
+        "Under zeros every sum is 0 from the first layer on: with relu, tanh or none there is nothing left to draw, and sigmoid makes 1/2 of all."
+    )
 
 
 def own_shape(seed: int) -> None:
@@ -101,7 +116,10 @@ def own_shape(seed: int) -> None:
         "with 1/√(3·{fan_in}) = **{default}**.", fans,
     ))  # fmt: skip
     rows = ["| scheme | standard deviation of one draw | smallest | largest |", "|:--|--:|--:|--:|"]
-    rows += [f"| {name} | **{words.spelled(std)}** | {words.spelled(low)} | {words.spelled(high)} |" for name, (std, low, high) in fans.drawn.items()]
+    rows += [
+        f"| {name} | **{words.spelled(std)}** | {words.spelled(low)} | {words.spelled(high)} |"
+        for name, (std, low, high) in fans.drawn.items()
+    ]
     st.markdown("\n".join(rows))
 
 
@@ -136,13 +154,24 @@ def pitfalls(how: Setup, depth: int) -> list[Pitfall]:
 def ask_std(draw: random.Random) -> Question:
     """Kaiming's standard deviation."""
     asked = initialising.kaiming_std(draw)
-    return Question(words.say("`kaiming_normal_(weight, nonlinearity='relu')` with fan in {fan_in}: which standard deviation?", asked), f"{asked.std:.4g}", "gain / √fan_in, and the gain of relu is √2.")
+    return Question(
+        words.say(
+            "`kaiming_normal_(weight, nonlinearity='relu')` with fan in {fan_in}: which standard deviation?", asked
+        ),
+        f"{asked.std:.4g}",
+        "gain / √fan_in, and the gain of relu is √2.",
+    )
 
 
 def ask_fans(draw: random.Random) -> Question:
     """A kernel's fans."""
     asked = initialising.some_fans(draw)
-    return Question(words.say("A kernel of shape {shape}, as (out, in, height, width): fan in and fan out?", asked), words.spelled(asked.fans), "fan in = in · height · width, fan out = out · height · width.", tolerance=0)
+    return Question(
+        words.say("A kernel of shape {shape}, as (out, in, height, width): fan in and fan out?", asked),
+        words.spelled(asked.fans),
+        "fan in = in · height · width, fan out = out · height · width.",
+        tolerance=0,
+    )
 
 
 def ask_factor(draw: random.Random) -> Question:
@@ -171,6 +200,6 @@ def take_depth(scheme: str, depth: int, how: Setup) -> TakeAway:
         f"Standard deviations under {scheme}", {}, (initialising.through_depth_stds, initialising.through_depth_of_torch), (f"std = through_depth_stds({scheme!r}, {common})",), ("std",),
         {"std": f"through_depth_of_torch(torch.nn.init.{drawn.fill.__name__}, {common}{options})"},
     )  # fmt: skip
-    return TakeAway(script, {"std": initialising.through_depth_stds(scheme, depth, how.width, how.activation, how.seed, BATCH)})
-
-
+    return TakeAway(
+        script, {"std": initialising.through_depth_stds(scheme, depth, how.width, how.activation, how.seed, BATCH)}
+    )

@@ -62,7 +62,13 @@ def choose_network(row: Any, more: Any) -> tuple[Setup, bool, int, Any]:
         seed = controls.seed()
         image = tensor_input.tensor("x", "First image", digit(0), IMAGE, images=True)
         if words.spelled(image.dtype) != "float32":
-            st.markdown(words.say("The image's {dtype} became float32: the layers' weights are float32, and torch refuses to mix the two.", image), width=330)
+            st.markdown(
+                words.say(
+                    "The image's {dtype} became float32: the layers' weights are float32, and torch refuses to mix the two.",
+                    image,
+                ),
+                width=330,
+            )
     return Setup(channels, kernel_size, hidden, activation, norm, drop, seed), training, batch, image
 
 
@@ -82,7 +88,9 @@ def refuse(refusal: Exception, how: Setup, image: Any) -> None:
 
 def show_layers(net: Net, chosen: int, sample: int) -> None:
     """What comes out of the chosen layer, beside what every layer holds, hands on and works; a pin there chooses."""
-    st.markdown("**Look first** at the bars: which layer learns the most numbers, and which one works the most? Click a bar to see that layer's output.")
+    st.markdown(
+        "**Look first** at the bars: which layer learns the most numbers, and which one works the most? Click a bar to see that layer's output."
+    )
     output, costs = draw.output(net.layers[chosen], sample), draw.costs(net)
     board.show(
         output, costs, spelled={name: f"{{note:{name}}}" for name in (output.name, costs.name)},
@@ -144,8 +152,20 @@ ONE_ROW = "An image of one row is a vector: here both layers take it and give {b
 
 def tabs(topic: Topic, how: Setup, shape: tuple[int, ...], **parts: Any) -> None:
     """The frame's tabs; those that a refused network has nothing for are left out."""
-    rows = Pitfall("A Linear layer takes the images as they come", partial(network.linear_on_images, shape), lambda facts: ROWS if facts.says else ONE_ROW)
-    below(topic, "nn", pitfalls=(*PITFALLS, rows), questions=questions(how), tries=TRIES, walk=partial(walk_layers, how.seed), **parts)
+    rows = Pitfall(
+        "A Linear layer takes the images as they come",
+        partial(network.linear_on_images, shape),
+        lambda facts: ROWS if facts.says else ONE_ROW,
+    )
+    below(
+        topic,
+        "nn",
+        pitfalls=(*PITFALLS, rows),
+        questions=questions(how),
+        tries=TRIES,
+        walk=partial(walk_layers, how.seed),
+        **parts,
+    )
 
 
 def questions(how: Setup) -> list[Draw]:
@@ -153,17 +173,35 @@ def questions(how: Setup) -> list[Draw]:
 
     def parameters(draw: random.Random) -> Question:
         asked = network.some_layer(draw)
-        return Question(words.say("How many parameters has `{layer}`?", asked), str(asked.parameters), words.say("Its tensors have the shapes {shapes}.", asked), tolerance=0)
+        return Question(
+            words.say("How many parameters has `{layer}`?", asked),
+            str(asked.parameters),
+            words.say("Its tensors have the shapes {shapes}.", asked),
+            tolerance=0,
+        )
 
     def shape(draw: random.Random) -> Question:
         asked = network.some_shape(how, draw)
         why = "A convolution of k takes k − 1 off each side, a pooling by 2 halves each side and rounds down, Flatten multiplies all sizes but the first, Linear changes the last, and batch norm and dropout change none."
-        return Question(words.say("{before} goes into `{name}`. What shape comes out?", asked), words.spelled(asked.after), why, tolerance=0)
+        return Question(
+            words.say("{before} goes into `{name}`. What shape comes out?", asked),
+            words.spelled(asked.after),
+            why,
+            tolerance=0,
+        )
 
     def largest(draw: random.Random) -> Question:
         asked = network.some_network(how, draw)
         counts = ", ".join(f"`{name}` {count:,}" for name, count in asked.counts.items())
-        return Question(words.say("With {channels:|channel|channels} and {hidden} hidden units, on digits of 28×28: which layer has the most parameters?", asked), asked.most, f"{counts}.", options=tuple(asked.counts))
+        return Question(
+            words.say(
+                "With {channels:|channel|channels} and {hidden} hidden units, on digits of 28×28: which layer has the most parameters?",
+                asked,
+            ),
+            asked.most,
+            f"{counts}.",
+            options=tuple(asked.counts),
+        )
 
     return [parameters, shape, largest]
 
@@ -183,5 +221,13 @@ def take_network(net: Net) -> TakeAway:
         call = network.SPELLED[type(layer)](layer, i)
         ours.append(f"y = {call.format('y')}")
         theirs = call.format(theirs) if call.startswith("torch.") else f"torch.nn.functional.{call.format(theirs)}"
-    script = Script("A small network", inputs, tuple(operator.manual for operator in net.operators), tuple(ours), ("y",), {"y": theirs}, net.how.seed)
+    script = Script(
+        "A small network",
+        inputs,
+        tuple(operator.manual for operator in net.operators),
+        tuple(ours),
+        ("y",),
+        {"y": theirs},
+        net.how.seed,
+    )
     return TakeAway(script, {"y": net.layers[-1].output.detach()})

@@ -34,7 +34,9 @@ def optim_part(topic: Topic) -> None:
     """Paths of four optimisers on one surface."""
     how, start, steps = choose()
     run = descent.run(how, start)
-    st.markdown("**Look first** at the paths, which all begin in the ring: who goes straight down, who swings to and fro, who is slow?")
+    st.markdown(
+        "**Look first** at the paths, which all begin in the ring: who goes straight down, who swings to and fro, who is slow?"
+    )
     pictures = st.container()
     with controls.row("watch"):
         watch = NAMES.index(controls.choice("watch", "Spell out a step of", {name: name for name in NAMES}, "Adam"))
@@ -72,16 +74,29 @@ def choose_rate(name: str, surface: str, default: float) -> float:
     """An optimiser's lr. Rosenbrock's walls are so steep that its rates are kept apart from the other surfaces'."""
     key = f"lr_{name.lower()}" + ("_steep" if surface == STEEP else "")
     first = STEEP_DEFAULTS.get(name, default) if surface == STEEP else default
-    return float(controls.stops(key, f"lr of {name}", RATES, first, format=lambda v: f"{v:g}", width=126, help=LR if name == "SGD" else None))
+    return float(
+        controls.stops(
+            key, f"lr of {name}", RATES, first, format=lambda v: f"{v:g}", width=126, help=LR if name == "SGD" else None
+        )
+    )
 
 
 def choose_matrix() -> tuple[float, ...]:
     """The reader's matrix as plain numbers, and what its curvatures mean for SGD; the example where it is not 2×2."""
     matrix = tensor_input.tensor("A", "A, 2×2", descent.EXAMPLE, MATRIX).double()
     if tuple(matrix.shape) != (2, 2):
-        controls.complain(words.say("A must be of shape (2, 2), but is {shape}: showing the example.", {"shape": tuple(matrix.shape)}))
+        controls.complain(
+            words.say("A must be of shape (2, 2), but is {shape}: showing the example.", {"shape": tuple(matrix.shape)})
+        )
         matrix = descent.EXAMPLE.double()
-    st.markdown(words.say("The curvatures, which are the eigenvalues of A, are {low} and {high}.  \n" + stable(curved := descent.curved(matrix)), curved), width=330)
+    st.markdown(
+        words.say(
+            "The curvatures, which are the eigenvalues of A, are {low} and {high}.  \n"
+            + stable(curved := descent.curved(matrix)),
+            curved,
+        ),
+        width=330,
+    )
     return tuple(matrix.flatten().tolist())
 
 
@@ -91,7 +106,9 @@ def stable(curved: descent.Curved) -> str:
         return "The surface falls for ever along the direction of curvature {low}: each step of SGD multiplies the distance there by 1 − lr·({low}), which is more than 1 **for every lr**."
     if curved.high == 0:
         return "The surface is level everywhere: nothing pulls SGD anywhere."
-    return "SGD is stable below lr = 2/{high} = **{stable_below}**." + (" Along the other direction the surface is level." if curved.low == 0 else "")
+    return "SGD is stable below lr = 2/{high} = **{stable_below}**." + (
+        " Along the other direction the surface is level." if curved.low == 0 else ""
+    )
 
 
 def show_race(how: Setup, run: Race, steps: int, watch: int, at: int) -> None:
@@ -113,9 +130,19 @@ def say_race(run: Race, steps: int) -> None:
     ends = descent.ends(run, steps)
     for end in ends:
         if end.gone is not None:
-            st.warning(words.say("**{name} runs away**: at step {gone} its height passes {bound}, a hundred times that of the start or of 1, and leaves the picture. Its lr is too large for this surface, or the surface has no lowest place.", end, bound=descent.bound(run)))
+            st.warning(
+                words.say(
+                    "**{name} runs away**: at step {gone} its height passes {bound}, a hundred times that of the start or of 1, and leaves the picture. Its lr is too large for this surface, or the surface has no lowest place.",
+                    end,
+                    bound=descent.bound(run),
+                )
+            )
     rows = ["| after {steps:|step|steps} | ends at (x, y) | height |", "|:--|:--|--:|"]
-    st.markdown(words.say("\n".join(rows), {"steps": steps}) + "\n" + "\n".join(words.say("| {name} | {place} | **{height}** |", end) for end in ends))
+    st.markdown(
+        words.say("\n".join(rows), {"steps": steps})
+        + "\n"
+        + "\n".join(words.say("| {name} | {place} | **{height}** |", end) for end in ends)
+    )
 
 
 def spelled_out(how: Setup, run: Race, watch: int, at: int) -> str:
@@ -124,7 +151,10 @@ def spelled_out(how: Setup, run: Race, watch: int, at: int) -> str:
     if values is None:
         return f"{NAMES[watch]} has left the finite numbers before step {at}."
     head = "| " + " | ".join(["", *(f"`{name}`" for name in values)]) + " |"
-    rows = ["| " + " | ".join([f"**{axis}**", *(words.spelled(pair[i]) for pair in values.values())]) + " |" for i, axis in enumerate("xy")]
+    rows = [
+        "| " + " | ".join([f"**{axis}**", *(words.spelled(pair[i]) for pair in values.values())]) + " |"
+        for i, axis in enumerate("xy")
+    ]
     return f"**{NAMES[watch]}, step {at}**\n\n{head}\n{'|--' * (len(values) + 1)}|\n" + "\n".join(rows)
 
 
@@ -140,8 +170,18 @@ def every_start(how: Setup, steps: int) -> None:
         x, y = map(float, said.split())
         put(x0=x, y0=y)
 
-    board.show(*draw.starts(found.ends, found.lowest), spelled="; ".join(f"{{note:{name}}}" for name in NAMES) + ".", picks=dict.fromkeys(NAMES, start), cell=9, name="starts")
-    st.markdown("From how many of the starts it ends within 0.01 of the lowest: " + ", ".join(f"{name} {share:.0%}" for name, share in found.shares.items()) + ".")
+    board.show(
+        *draw.starts(found.ends, found.lowest),
+        spelled="; ".join(f"{{note:{name}}}" for name in NAMES) + ".",
+        picks=dict.fromkeys(NAMES, start),
+        cell=9,
+        name="starts",
+    )
+    st.markdown(
+        "From how many of the starts it ends within 0.01 of the lowest: "
+        + ", ".join(f"{name} {share:.0%}" for name, share in found.shares.items())
+        + "."
+    )
 
 
 # ---- below the pictures ----------------------------------------------------------------------------------------
@@ -180,8 +220,12 @@ def sizes(facts: descent.FirstSteps) -> str:
 
 def below_and_above(facts: descent.Stability) -> str:
     """The heights for each lr, below and above the limit."""
-    below, above = ({"lr": words.listed(list(of)), "height": words.listed(list(of.values()))} for of in (facts.below, facts.above))
-    heights = words.say("With lr = {lr} it then stands at height **{height}**, ", below) + words.say("with lr = {lr} at **{height}**. ", above)
+    below, above = (
+        {"lr": words.listed(list(of)), "height": words.listed(list(of.values()))} for of in (facts.below, facts.above)
+    )
+    heights = words.say("With lr = {lr} it then stands at height **{height}**, ", below) + words.say(
+        "with lr = {lr} at **{height}**. ", above
+    )
     return ("SGD goes down the valley from (1, 0.5), where the curvature across is {curvature}, and takes {steps} steps. " + heights +
             "A step multiplies y by 1 − {curvature}·lr. Where lr is above 2/{curvature} = {limit}, that is less than −1, and **the distance grows**.")  # fmt: skip
 
@@ -191,12 +235,30 @@ def questions(how: Setup) -> list[Draw]:
 
     def sgd(draw: random.Random) -> Question:
         asked = descent.some_step(how, draw, optim.sgd_step)
-        return Question(words.say("SGD stands at {start}, where the gradient is ({gradient[0]:.5g}, {gradient[1]:.5g}). Where is x after one step with lr = {lr}?", asked), f"{asked.after:.5g}", "x − lr·g: the first number of each.")
+        return Question(
+            words.say(
+                "SGD stands at {start}, where the gradient is ({gradient[0]:.5g}, {gradient[1]:.5g}). Where is x after one step with lr = {lr}?",
+                asked,
+            ),
+            f"{asked.after:.5g}",
+            "x − lr·g: the first number of each.",
+        )
 
     def adam(draw: random.Random) -> Question:
         asked = descent.some_step(how, draw, optim.adam_step)
-        why = "In the first step m̂ = g and √v̂ = |g|: their quotient is ±1, whatever the gradient, and the step is lr." if asked.gradient[0] else "There is no slope along x."
-        return Question(words.say("Adam begins at {start} with lr = {lr}; the gradient is ({gradient[0]:.5g}, {gradient[1]:.5g}). How far does its first step move x?", asked), f"{asked.moved:.4g}", why)
+        why = (
+            "In the first step m̂ = g and √v̂ = |g|: their quotient is ±1, whatever the gradient, and the step is lr."
+            if asked.gradient[0]
+            else "There is no slope along x."
+        )
+        return Question(
+            words.say(
+                "Adam begins at {start} with lr = {lr}; the gradient is ({gradient[0]:.5g}, {gradient[1]:.5g}). How far does its first step move x?",
+                asked,
+            ),
+            f"{asked.moved:.4g}",
+            why,
+        )
 
     def decay(draw: random.Random) -> Question:
         asked = descent.some_decay(draw)
@@ -209,8 +271,17 @@ def questions(how: Setup) -> list[Draw]:
 def walk_step(how: Setup, run: Race, watch: int, at: int) -> None:
     """The step on screen, line by line."""
     function, arguments = descent.lines_of(run, watch, min(at - 1, run.finite_steps(watch)), how.contestants[watch])
-    panels: Sequence[str] = ("p", "g", *(("buffer",) if function is descent.sgd_lines else ("m", "v", "m_hat", "v_hat")), "step")
-    walk.show(record(function, **arguments, panels=panels), dict.fromkeys(panels, colour.signed(arguments["p"], arguments["g"])), key="walk")
+    panels: Sequence[str] = (
+        "p",
+        "g",
+        *(("buffer",) if function is descent.sgd_lines else ("m", "v", "m_hat", "v_hat")),
+        "step",
+    )
+    walk.show(
+        record(function, **arguments, panels=panels),
+        dict.fromkeys(panels, colour.signed(arguments["p"], arguments["g"])),
+        key="walk",
+    )
 
 
 def take_path(how: Setup, run: Race, start: Start, steps: int, watch: int) -> TakeAway:

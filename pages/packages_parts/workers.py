@@ -32,7 +32,11 @@ def show_workers(loaded: Loaded | None) -> None:
         said = "The epoch takes **{total} ms**, and {alone} ms without workers. The training waits for the first batch, {first} ms; after that each batch is loaded while the training works."
     else:
         said = "The epoch takes **{total} ms**, and {alone} ms without workers. The training still waits for **{idle:.0%}** of it: {workers:|worker loads|workers together load} more slowly than it works."
-    rule = " Batch b goes to worker b mod {workers}, and each worker is asked for {prefetch:|batch|batches} ahead." if workers else ""
+    rule = (
+        " Batch b goes to worker b mod {workers}, and each worker is asked for {prefetch:|batch|batches} ahead."
+        if workers
+        else ""
+    )
     st.markdown(words.say(said + rule + " The order of the samples is the same with any number of workers.", found))
     st.caption("The times follow from the DataLoader's rule and the two sliders; starting the processes is left out.")
 
@@ -51,7 +55,11 @@ def show_seeds(seed: int) -> None:
     drawn = process_run.show(worker_seeds.runs, setup, start="Start the workers", doing="The workers draw.")
     if not drawn:
         return
-    board.show(*(draw.seeds(each, SOURCES[each.source]) for each in drawn), name="seeds", spelled={each.source: f"{{note:{each.source}}}" for each in drawn})
+    board.show(
+        *(draw.seeds(each, SOURCES[each.source]) for each in drawn),
+        name="seeds",
+        spelled={each.source: f"{{note:{each.source}}}" for each in drawn},
+    )
     st.markdown("Each row is one worker in one epoch: *e1 w0* is worker 0 in epoch 1. Equal numbers have one colour.")
     st.markdown("\n".join(f"- `{SOURCES[each.source]}`: {words.say(verdict(each), each)}" for each in drawn))
     st.markdown(
