@@ -1,6 +1,5 @@
 """torch.optim: where four optimisers go on a surface, step by step."""
 
-import random
 from collections.abc import Sequence
 from functools import partial
 
@@ -16,10 +15,10 @@ from core.tensors.limits import Limits
 from core.tensors.script import Script
 from core.topics import Topic
 from core.ui import board, check, controls, tensor_input, walk, words
-from core.ui.frame import Pitfall, Try
-from core.ui.predict import Draw, Question
+from core.ui.frame import Try
 from core.ui.take_away import TakeAway
 from pages.packages_parts.lesson import NARROW, below, put
+from pages.packages_parts.optim_beliefs import pitfalls, questions
 
 SURFACES = {name: name for name in descent.SURFACES} | {OWN: "my own ½·pᵀAp"}
 RATES = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.05, 0.1, 0.2, 0.3, 1.0)
@@ -193,79 +192,6 @@ TRIES = (
     Try("Many minima", "part=optim&surface=waves&steps=80", "All four end in the same hollow, at a height of −0.4, and there are lower ones. Open *Every start* below: from how many starts does any of them find the lowest?"),
     Try("Too much momentum", "part=optim&surface=valley&momentum=0.99&steps=80", "Momentum sums up a hundred gradients instead of ten, and swings through the lowest place again and again."),
 )  # fmt: skip
-
-
-def pitfalls(how: Setup, start: Start) -> list[Pitfall]:
-    """What people believe of optimisers."""
-    return [
-        Pitfall("With one lr, optimisers take steps of one size", partial(descent.first_steps, how, start), sizes),
-        Pitfall("A larger lr only gets there sooner", descent.stability, below_and_above),
-        Pitfall("Momentum only smooths: it keeps the size of the steps", descent.momentum_grows,
-                "Under a gradient that stays 1, with lr = 0.1 and momentum 0.9, the first steps are {first} long and step {steps} is **{last}**: they grow towards lr/(1 − μ) = {limit}, ten times the step of "
-                "plain SGD. Adam weighs each new gradient by 1 − β₁, so its steps do not grow."),
-        Pitfall("`weight_decay` does not move the minimum", descent.decay_moves,
-                "AdamW starts in Rosenbrock's minimum (1, 1) and makes {steps} steps. Without decay it ends at {plain}, with weight_decay = 1 at **{decayed}**: decay pulls towards 0, wherever the minimum is."),
-        Pitfall("`optimizer.step()` starts from a fresh gradient", descent.gradients_add_up,
-                "p² at p = {p}, backward three times without `zero_grad()`: p.grad is {seen}. backward adds to what is there. After `zero_grad()` it is {after}."),
-    ]  # fmt: skip
-
-
-def sizes(facts: descent.FirstSteps) -> str:
-    """By whether there is a slope at the start."""
-    if not any(facts.gradient):
-        return "At {start} the surface is level: the gradient is {gradient}, and SGD moves by {sgd}, Adam by {adam}. Choose another start."
-    return ("At {start} the gradient is {gradient}. With lr = {lr} for all, the first steps (x, y) are: SGD {sgd}, momentum {momentum}, Adam {adam}, AdamW {adamw}. SGD's step is lr times the gradient. "
-            "Adam divides by the gradient's size, so it moves by about lr along every axis that has a slope, however steep. So an lr that suits one of them says nothing about the others.")  # fmt: skip
-
-
-def below_and_above(facts: descent.Stability) -> str:
-    """The heights for each lr, below and above the limit."""
-    below, above = (
-        {"lr": words.listed(list(of)), "height": words.listed(list(of.values()))} for of in (facts.below, facts.above)
-    )
-    heights = words.say("With lr = {lr} it then stands at height **{height}**, ", below) + words.say(
-        "with lr = {lr} at **{height}**. ", above
-    )
-    return ("SGD goes down the valley from (1, 0.5), where the curvature across is {curvature}, and takes {steps} steps. " + heights +
-            "A step multiplies y by 1 − {curvature}·lr. Where lr is above 2/{curvature} = {limit}, that is less than −1, and **the distance grows**.")  # fmt: skip
-
-
-def questions(how: Setup) -> list[Draw]:
-    """On the surface on screen, from other places."""
-
-    def sgd(draw: random.Random) -> Question:
-        asked = descent.some_step(how, draw, optim.sgd_step)
-        return Question(
-            words.say(
-                "SGD stands at {start}, where the gradient is ({gradient[0]:.5g}, {gradient[1]:.5g}). Where is x after one step with lr = {lr}?",
-                asked,
-            ),
-            f"{asked.after:.5g}",
-            "x − lr·g: the first number of each.",
-        )
-
-    def adam(draw: random.Random) -> Question:
-        asked = descent.some_step(how, draw, optim.adam_step)
-        why = (
-            "In the first step m̂ = g and √v̂ = |g|: their quotient is ±1, whatever the gradient, and the step is lr."
-            if asked.gradient[0]
-            else "There is no slope along x."
-        )
-        return Question(
-            words.say(
-                "Adam begins at {start} with lr = {lr}; the gradient is ({gradient[0]:.5g}, {gradient[1]:.5g}). How far does its first step move x?",
-                asked,
-            ),
-            f"{asked.moved:.4g}",
-            why,
-        )
-
-    def decay(draw: random.Random) -> Question:
-        asked = descent.some_decay(draw)
-        return Question(words.say("AdamW with lr = {lr} and weight_decay = {weight_decay}, on a weight whose gradient is 0: by which factor has it changed after {steps:|step|steps}?", asked), f"{asked.factor:.6g}",
-                        words.say("Each step multiplies by 1 − lr·λ = 1 − {lr}·{weight_decay}. Adam would add λp to the gradient instead.", asked), tolerance=1e-4)  # fmt: skip
-
-    return [sgd, adam, decay]
 
 
 def walk_step(how: Setup, run: Race, watch: int, at: int) -> None:
