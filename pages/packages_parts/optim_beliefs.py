@@ -5,6 +5,7 @@ from functools import partial
 
 from core.experiments import descent
 from core.experiments.descent import Setup, Start
+from core.ops import weight_decay as optim
 from core.ui import words
 from core.ui.frame import Pitfall
 from core.ui.predict import Draw, Question
