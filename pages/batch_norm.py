@@ -174,7 +174,7 @@ def groups_board(run: runs.Run, cell: Index) -> None:
         picks=dict.fromkeys(runs.KINDS, "cell"), pinned=(run.kind, cell), height=260, name="groups",
     )  # fmt: skip
     where = "Rows are samples, columns channels." if run.x.dim() == 2 else "Samples stand below each other, rows are channels." if run.x.dim() == 3 else "Samples stand side by side, channels below each other."  # fmt: skip
-    st.caption(f"{where} One colour is one mean and one variance; the whole group of the picked cell is outlined. Only batch norm lets samples share one, so that a sample's output hangs on its neighbours.")  # fmt: skip
+    st.caption(f"{where} One colour is one mean and one variance; the whole group of the picked cell is outlined. Only batch norm lets samples share one, so that a sample's output depends on its neighbours.")  # fmt: skip
 
 
 def running_statistics(history: runs.History, c: int, run: runs.Run) -> None:

@@ -140,7 +140,7 @@ def save_and_load(size: int) -> None:
     st.markdown(words.say(saved, trip, fill=fill, keys=words.listed([f"`{key}`" for key in trip.keys])))
     if trip.error:
         st.error("RuntimeError: " + trip.error.replace("\n\t", " "), icon=":material/block:")
-        st.caption("The error came after everything that the file has was loaded.")
+        st.caption("torch raises this error only after it has loaded everything that the file has.")
     rows = ["| name | made by | saved module | new module after loading | came back |", "|---" * 5 + "|"]
     rows += [
         f"| `{name}` | `{KINDS[name]}` | {words.spelled(trip.saved[name])} | {words.spelled(trip.loaded[name])} | "

@@ -132,7 +132,7 @@ def show_shift(run: Run) -> None:
     board.show(*pools.shift_maps(run, moved, *room()), links=pools.links(run), name="shift", height=300)
     said = "{cells} of {all}, by {share:.1%}"
     lines = ["| down | right | input: cells that change | max | average |", "|---|---|---|---|---|"]
-    for each in (moved, *(runs.shift(run, 0, right) for right in range(1, 5))):
+    for each in (moved, *(runs.shift(run, 0, right) for right in range(1, 5) if (down, across) != (0, right))):
         changes = [
             words.say(said, change, all=change.apart.numel(), share=change.relative)
             for change in (each.input, each.max, each.average)

@@ -272,7 +272,7 @@ def one_kernel_a_channel(run: Run) -> Channels:
     parts = [ops.conv2d(x[c : c + 1], weight[:1, c : c + 1], **settings)[0] for c in range(len(x))]
     return Channels(
         len(x), len(run.x) == 1, tuple(weight.shape), [part[0, 0].item() for part in parts], whole[0, 0].item(),
-        int((parts[0] != whole).sum()), whole.numel(),
+        int((~parts[0].isclose(whole, equal_nan=True)).sum()), whole.numel(),
     )  # fmt: skip
 
 

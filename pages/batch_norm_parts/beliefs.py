@@ -3,6 +3,7 @@
 from functools import partial
 
 from core.experiments import batch_norm as runs
+from core.ui import words
 from core.ui.frame import Pitfall
 
 REFUSED = "torch refuses to train on this input: `{refusal}`. Give each channel more than one number, and look again."
@@ -32,8 +33,12 @@ CHANNELS = "The code averages over every dimension but dimension 1: of this inpu
 def of_parts(found: runs.MeanOfMeans) -> str:
     """Where parts are of unequal size."""
     if len(found.sizes) == 1 or len(set(found.sizes)) == 1:
-        return "It is where all parts have one size, as here: channel 0 comes in parts of {sizes} numbers, and both ways give **{mean}**. Give the input a third sample, and look again."
-    return "A loader may deliver this batch in parts: channel 0 in parts of {sizes} numbers, whose means are {parts}. The mean of these means is **{mean_of_means}**, the mean of all the numbers **{mean}**. The two are the same only where all parts have one size, as height and width have in the tutorial's code."
+        one = "one part" if len(found.sizes) == 1 else f"parts of {words.listed(found.sizes)} numbers"
+        return f"It is where all parts have one size, as here: channel 0 comes in {one}, and both ways give **{{mean}}**. Give the input a third sample, and look again."
+    return (
+        f"A loader may deliver this batch in parts: channel 0 in parts of {words.listed(found.sizes)} numbers, whose means are {words.listed(found.parts)}. "
+        + "The mean of these means is **{mean_of_means}**, the mean of all the numbers **{mean}**. The two are the same only where all parts have one size, as height and width have in the tutorial's code."
+    )
 
 
 def alone(found: runs.OneSample) -> str:
@@ -58,11 +63,11 @@ def forgotten(found: runs.Forgotten) -> str:
     if not found.differ:
         return "Here all **{cells}** outputs are the same in training and in evaluation, but running_mean[0] goes from {before} to **{trained}** (momentum 0.1); in evaluation it stays at **{evaluated}**."
     by = (
-        "; by itself the first sample comes out of evaluation as something else"
+        "; but here the first sample comes out of evaluation as something else by itself, too"
         if found.alone_differs
-        else ", where the first sample comes out of evaluation the same by itself"
+        else ", whereas in evaluation the first sample comes out the same by itself"
     )
-    return f"Without `eval()` **{{differ}}** of {{cells:|output|outputs}} differ, by up to {{largest}}, and running_mean[0] goes from {{before}} to **{{trained}}** (momentum 0.1); in evaluation it stays at **{{evaluated}}**. In training a sample's output hangs on the others of its batch{by}."
+    return f"Without `eval()` **{{differ}}** of {{cells:|output|outputs}} differ, by up to {{largest}}, and running_mean[0] goes from {{before}} to **{{trained}}** (momentum 0.1); in evaluation it stays at **{{evaluated}}**. In training a sample's output depends on the others of its batch{by}."
 
 
 def pitfalls(run: runs.Run) -> list[Pitfall]:

@@ -34,7 +34,7 @@ def frozen(found: runs.Frozen) -> str:
         if found.alike
         else "In the table the two do not agree."
     )
-    return f"{alike} But the frozen one is still a parameter: it adds **{{counted}}** to the numbers that `parameters()` counts, and `module.requires_grad_(True)` makes it require a gradient again (**{{frozen_thaws}}**), the buffer not (**{{buffer_thaws}}**). And a weight of 1s that was frozen while its `.grad` held zeros, not None, goes on shrinking: after a step with weight decay it is **{{decayed}}**."
+    return f"{alike} But the frozen one is still a parameter: it adds **{{counted}}** to the numbers that `parameters()` counts, and `module.requires_grad_(True)` asks all parameters for a gradient: then `requires_grad` of the frozen one is **{{frozen_thaws}}**, of the buffer **{{buffer_thaws}}**. And a weight of 1s that was frozen while its `.grad` held zeros, not None, goes on shrinking: after a step with weight decay it is **{{decayed}}**."
 
 
 def left_out(found: runs.LeftOut) -> str:
@@ -55,7 +55,12 @@ LISTS = "The module has **{plain}** parameters. With one more in `self.extra = [
 def converted(found: runs.Converted) -> str:
     """Parameters keep their identity, buffers do not."""
     goes = "makes {after} of {before}" if found.before != found.after else "leaves it at {after}, since lr or x is 0"
-    return f"Half true. After `.to(torch.float64)`, `module.weight` is the same object (**{{same_weight}}**), and a step of an optimiser made before {goes}. `module.buffer` is the same object: **{{same_buffer}}**. Whoever held the old buffer holds a stale copy."
+    weight, buffer = (
+        "the **same** object as before" if same else "**another** object"
+        for same in (found.same_weight, found.same_buffer)
+    )
+    stale = "" if found.same_buffer else ", so that whoever held the old buffer holds a stale copy"
+    return f"Half true. After `.to(torch.float64)`, `module.weight` is {weight}, and a step of an optimiser made before {goes}. But `module.buffer` is {buffer}{stale}."
 
 
 def pitfalls(x: Any, lr: float) -> list[Pitfall]:

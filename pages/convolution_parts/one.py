@@ -21,6 +21,7 @@ from pages.convolution_parts.shared import NARROW, pin, refuse, rows, say_dtype,
 
 LIMITS = Limits(ranks=(1, 2), max_side=24, max_elements=96, allow_nonfinite=True)
 OWN = Limits(ranks=(1,), max_side=7, max_elements=7, allow_nonfinite=True)
+ROWS_HEIGHT = 230  # pixels for the rows of signal, kernel and output, which stand below each other
 KERNELS = {"difference": "last − first", "average": "average", "counting": "0, 1, 2, …", "own": "my own"}
 
 
@@ -35,7 +36,7 @@ def part(topic: Topic, main: Any) -> None:
     else:
         board.show(
             x, board.BREAK, "⋆", w, *(("+", b) if b else ()), board.BREAK, "=", y, links=signals.links(run), spelled=signals.sentences(run),
-            cell=min(32, board.fitting([x, y][:1], 400)), picks={name: partial(pin, name) for name in ("x", "y")}, pinned=pinned,
+            cell=min(32, board.fitting([x], 400), ROWS_HEIGHT // (len(run.x) + run.weight.shape[1] + len(run.weight))), picks={name: partial(pin, name) for name in ("x", "y")}, pinned=pinned,
         )  # fmt: skip
         say_dtype(given, run.x.dtype)
         check.show(operator, run.call)
@@ -52,7 +53,7 @@ def choose(main: Any) -> tuple[Run, object, Refusal | None, Any]:
     """The run, the input's own dtype, what is refused, and the pinned cell."""
     more = controls.more()
     with main:
-        kernel = controls.choice("kernel1", "Kernel", KERNELS, few=0, width=130)
+        kernel = controls.choice("kernel1", "Kernel", KERNELS, few=0, width=150)
     with more:
         length, channels = 12, 1
         if tensor_input.source("s") == "example":
@@ -133,7 +134,7 @@ def causal_sentence(facts: runs.Causal) -> str:
         return "With this kernel it is so: it reads {back:|place|places} before its own and none after it."
     return (
         "With a kernel of {kernel} and dilation {dilation}, each output reads {back:|place|places} before its own and **{ahead} after it**: a model that is to predict the next number would see it. "
-        "A causal convolution sets all {zeros:|zero|zeros} in front, `F.pad(x, ({zeros}, 0))`, and pads no more: the gradient then reaches {ahead_then:|place|places} ahead."
+        "A causal convolution sets its whole padding, {zeros:|zero|zeros}, in front, `F.pad(x, ({zeros}, 0))`, and pads no more: the gradient then reaches {ahead_then:|place|places} ahead."
     )  # fmt: skip
 
 
@@ -142,7 +143,7 @@ def half_sentence(facts: runs.HalfPadding) -> str:
     here = "the length is kept"
     if facts.outputs != facts.length:
         why = (
-            "half a zero there is not: `padding='same'` sets one more behind than in front"
+            "there is no half of a zero: `padding='same'` sets one more behind than in front"
             if facts.needed % 1
             else "the dilation stretches the kernel"
         )

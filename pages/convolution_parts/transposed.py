@@ -52,7 +52,7 @@ def choose(main: Any) -> tuple[Run, object, Refusal | None, Any]:
     """The run, the input's own dtype, what is refused, and the pinned cell."""
     more = controls.more()
     with main:
-        kernel = controls.choice("kernel_t", "Kernel", KERNELS, "counting", few=0, width=120)
+        kernel = controls.choice("kernel_t", "Kernel", KERNELS, "counting", few=0, width=130)
     with more:
         size, channels = 3, 1
         if tensor_input.source("t") == "example":
@@ -71,7 +71,7 @@ def choose(main: Any) -> tuple[Run, object, Refusal | None, Any]:
         side = controls.slider("kernel_size", "Kernel size", 1, 5, 3, width=NARROW) if own is None else 0
         stride = controls.slider("stride_t", "Stride", 1, 4, 2, width=NARROW)
         padding = controls.slider("padding_t", "Padding", 0, 4, 0, width=NARROW)
-        extra = controls.slider("output_padding", "output_padding", 0, 3, 0, width=140)
+        extra = controls.slider("output_padding", "output_padding", 0, 3, 0, width=130)
     shape = (len(given), out_channels // groups, *((side, side) if own is None else own.shape))
     x, weight = runs.in_one_dtype(
         given, runs.kernels(kernel, shape, seed) if own is None else own.expand(shape).contiguous()
@@ -103,7 +103,7 @@ def show_matrix(run: Run) -> None:
     """The matrix that the run is, whose transpose is the convolution's."""
     outputs, inputs = run.output[0].numel(), run.x[0].numel()
     st.markdown(
-        f"Where the name comes from. Lay a picture out as a column of {outputs} numbers, and `conv2d` with this kernel, stride and padding is the product with a matrix **C** of {inputs} × {outputs}: "
+        f"Here is where the name comes from. Lay a picture out as a column of {outputs} numbers, and `conv2d` with this kernel, stride and padding is the product with a matrix **C** of {inputs} × {outputs}: "
         "each of its rows holds the kernel, where that output's window lies. The transposed convolution is the product with the same matrix **transposed**, M: its columns hold the kernel, where each input lays it. "
         "The shapes go the other way, but no number is inverted: the one does not undo the other."
     )  # fmt: skip
@@ -132,31 +132,43 @@ def pitfalls(run: Run) -> list[Pitfall]:
     """What people believe of conv_transpose2d."""
     return [
         Pitfall("A transposed convolution undoes the convolution", partial(runs.undoes, run),
-                "Its other name, deconvolution, promises that. Here an input of {input} goes through `conv2d`, which makes {middle} of it, and back through `conv_transpose2d`: the **shape** is {back} again, but **{differ} of {cells}** numbers are others. The first was {first} and is {first_back} now."),
+                undone_sentence),
         Pitfall("`padding` makes the output larger, as in a convolution", partial(runs.padding_cuts, run), padding_sentence),
         Pitfall("`output_padding` sets zeros around the output", partial(runs.output_padding_adds, run), extra_sentence),
         Pitfall("The weight has the shape of conv2d's: (out, in, kh, kw)", partial(runs.weight_is_turned, run),
-                "For {inputs} channels in and {outputs} out, `nn.ConvTranspose2d` learns a weight of **{weight}**, input channels first; `nn.Conv2d` learns {conv}. Handed the latter, torch says: “{says}”."),
+                "For {inputs:|channel|channels} in and {outputs} out, `nn.ConvTranspose2d` learns a weight of **{weight}**, input channels first; `nn.Conv2d` learns {conv}. Handed the latter, torch says: “{says}”."),
         Pitfall("Every output is made of equally many inputs", partial(runs.overlap, run), overlap_sentence,
                 lambda facts: board.show(transposed.overlap_picture(facts), spelled="{n} inputs reach this output.", name="overlap", height=260)),
     ]  # fmt: skip
 
 
+def undone_sentence(facts: runs.Undone) -> str:
+    """What comes back of the numbers."""
+    back = (
+        "but **{differ} of {cells}** numbers are others. The first was {first} and is {first_back} now."
+        if facts.differ
+        else "and here the numbers happen to be the same, too. Choose another input and another kernel to see that they need not be."
+    )
+    return (
+        "Its other name, deconvolution, promises that. Here an input of {input} goes through `conv2d`, which makes {middle} of it, and back through `conv_transpose2d`: the **shape** is {back} again, "
+        + back
+    )
+
+
 def padding_sentence(facts: runs.Padded) -> str:
     """The output's size under each padding."""
-    sizes = words.listed([f"with padding {p} it is **{times(size)}**" for p, size in facts.sizes])
+    sizes = words.listed([f"with padding {p} **{times(size)}**" for p, size in facts.sizes])
     return (
-        "The padding is that of the convolution which this one transposes, so here it is cut off on all sides. The input is {input}; the output: "
-        + sizes
-        + "."
-    )
+        "The padding is that of the convolution which this one transposes, so here it is cut off on all sides. Of an input of "
+        + times(facts.input) + " the output is, " + sizes + "."
+    )  # fmt: skip
 
 
 def extra_sentence(facts: runs.Extra) -> str:
     """What output_padding adds, and what for."""
     what = "real sums, which the padding had cut off" if facts.sums else "zeros, for no input reaches it with padding 0"
     return (
-        "With stride {stride} and padding {padding}, `output_padding=1` makes {rows_with} rows of {rows}, at the end only. The new row holds " + what + ": {row}. It is there because the convolution, rounding down, "
+        "With stride {stride} and padding {padding}, `output_padding=1` makes {rows_with} rows instead of {rows}, for it adds at the end only. The new row holds " + what + ": {row}. It is there because the convolution, rounding down, "
         f"makes one size of several ({words.listed(facts.sources)} rows here), and going back somebody must say which."
     )  # fmt: skip
 
@@ -164,8 +176,13 @@ def extra_sentence(facts: runs.Extra) -> str:
 def overlap_sentence(facts: runs.Overlap) -> str:
     """How many inputs reach an output, and whether that makes a checkerboard."""
     if len(facts.inner) == 1:
-        return "Away from the border it is so here: each output is reached by {inner} inputs, for the kernel {kernel} is a multiple of the stride {stride}. At the border there are as few as {fewest}."
-    return "With a kernel of {kernel} and stride {stride}, between {fewest} and {most} inputs reach an output, and inside, in turn, {inner}: an even input comes out as a **checkerboard**. A kernel that is a multiple of the stride has none."
+        border = "" if facts.fewest >= facts.inner[0] else " At the border there are as few as {fewest}."
+        reach = words.counted(facts.inner[0], "input reaches", "inputs reach")
+        return (
+            f"Away from the border it is so here: {reach} each output, for the kernel {{kernel}} is a multiple of the stride {{stride}}."
+            + border
+        )
+    return "With a kernel of {kernel} and stride {stride}, an output away from the border is reached, in turn, by {inner} inputs: an even input comes out as a **checkerboard**. Without dilation, a kernel that is a multiple of the stride has none."
 
 
 # ---- questions, and what to try --------------------------------------------------------------------------------

@@ -32,27 +32,30 @@ def pitfalls(run: Run, o: int) -> list[Pitfall]:
 
 def textbook_sentence(facts: runs.Textbook) -> str:
     """What the tutorial's function does to digits, and to the graph."""
+    off = "its outputs are off by up to {apart}. " if facts.apart else "here the rounding happens to change nothing. "
     slow = (
         ", and each of them is a step of its backward"
         if facts.nodes > facts.our_nodes
         else ": with so few outputs the loop costs nothing yet"
     )
     return (
-        "Given float64 numbers (part of the input, {shape}, plus 0.1), `corr2d` answers in **{dtype}**, torch and the manual version in **{ours}**: its outputs are off by up to {apart}. "
-        "For {outputs:|output|outputs} its loop records **{nodes}** graph nodes, the manual version {our_nodes} and torch {torchs_nodes}" + slow + "."
+        "Given float64 numbers (part of the input, {shape}, plus 0.1), `corr2d` answers in **{dtype}**, torch and the manual version in **{ours}**: " + off
+        + "For {outputs:|output|outputs} its loop records **{nodes}** graph nodes, the manual version {our_nodes} and torch {torchs_nodes}" + slow + "."
     )  # fmt: skip
 
 
 def flip_sentence(facts: runs.Flip) -> str:
     """What the turn of the kernel changes."""
     here = (
-        "This kernel is the same after the turn, and so the two agree"
+        "This kernel is the same after the turn, and so the two agree everywhere."
         if facts.symmetric
-        else "This kernel is another one after the turn"
+        else "This kernel is another one after the turn: **{differ} of {outputs}** outputs differ, by **{largest}** at most."
+        if facts.differ
+        else "This kernel is another one after the turn, and yet none of the {outputs:|output|outputs} shows it on this input."
     )
     return (
         "Mathematics turns the kernel by 180° before it slides. `conv2d` does not: what it computes is the cross-correlation ⋆, and the tutorial's function is rightly called `corr2d`. "
-        + here + ": **{differ} of {outputs}** outputs differ, by **{largest}** at most. A network loses nothing by that, for it learns the turned kernel just as well."
+        + here + " A network loses nothing by that, for it learns the turned kernel just as well."
     )  # fmt: skip
 
 
@@ -94,7 +97,7 @@ def same_sentence(facts: runs.SameWithStride) -> str:
         else "not the half rounded up, which is {halved}: an even kernel has no middle"
     )
     return (
-        "With stride 2, torch refuses: “{says}”. Say the number instead: `padding={padding}`, half the kernel, makes **{outputs}** rows of {rows}, "
+        "With stride 2, torch refuses: “{says}”. Say the number instead: `padding={padding}`, half the kernel, makes **{outputs:|row|rows}** of {rows}, "
         + hope
         + "."
     )

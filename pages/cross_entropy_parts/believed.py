@@ -110,8 +110,7 @@ def row_sums(found: runs.RowSums) -> str:
         "The sums of the logits "
         + by_chance
         + ". Add 1 to each logit, and they become {shifted}, while no probability "
-        "of softmax moves by more than {softmax_moved}. Softmax is what makes the sum **{softmax}**. Sigmoids, one for "
-        "each of these {classes:|class|classes}, "
+        "of softmax moves by more than {softmax_moved}. Softmax is what makes the sum **{softmax}**. Sigmoids, one a class, "
         + sigmoids
         + ": each answers a question of its own, so that they are "
         "no distribution over classes."
@@ -125,8 +124,8 @@ def ones(sums: Sequence[float]) -> bool:
 
 NO_LOG = (
     "There is no logarithm in `nll_loss`. Of probabilities it gives **{of_probabilities}**, of the logits {of_logits}, and "
-    "only of `log_softmax` the cross entropy, **{of_log_probabilities}**. As the tutorial says, it takes the number of "
-    "each sample's target, turns its sign, and takes the mean."
+    "only of `log_softmax` the cross entropy, **{of_log_probabilities}**. As the tutorial says, it picks each sample's "
+    "number at the target, turns its sign, and takes the mean."
 )
 
 

@@ -186,12 +186,12 @@ def rounded(found: runs.RoundedAnswers) -> str:
 def mistaken(found: runs.Mistaken) -> str:
     """A refusal, or a number that nobody meant."""
     takes = (
-        "torch refuses: “{refused}”. "
+        "torch refuses these logits: “{refused}”. "
         if found.refused
-        else "torch takes them, since they all lie in 0 … 1, and gives {of_logits}. "
+        else "torch takes these logits, since they all lie between 0 and 1, and gives {of_logits}. "
     )
     return (
-        "It takes probabilities. Given these logits, " + takes + "The other way round nobody complains: "
+        "It takes probabilities: " + takes + "The other way round nobody complains: "
         "`binary_cross_entropy_with_logits` of probabilities gives **{twice}**, of the logits {right}."
     )
 

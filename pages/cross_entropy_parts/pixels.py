@@ -50,7 +50,7 @@ def part(topic: Topic, main: Any, more: Any) -> None:
     board.show(
         *draw.pixels_forward(run), board.BREAK, *draw.pixels_losses(run), links=draw.pixels_links(run),
         spelled=draw.PIXELS_SPELLED, picks=dict.fromkeys(("x", "p", "y", "loss"), "cell"),
-        pinned=("y", (0, *picked)) if picked else None, cell=6 if link.projector() else 8, hint=hint(),
+        pinned=("y", (0, *picked)) if picked else None, cell=6 if link.projector() else 7, hint=hint(),
     )  # fmt: skip
     shapes = {"logits": tuple(run.x.shape), "targets": tuple(run.y.shape)}
     st.markdown(words.say(MEAN, run, **shapes, loss=run.loss.item()))

@@ -74,8 +74,8 @@ def shift_sentence(facts: runs.Shifted) -> str:
         ]
     )
     return (
-        f"Move this input one cell to the right, and it changes by {facts.by_one.input.relative:.1%}: {said}. " + "A shift by a whole stride, {stride}, moves the output by one cell: "
-        "{late} of {outputs} maxima are not the old ones moved, where the border is. Pooling dampens a small shift; how much depends on the input."
+        f"Move this input one cell to the right, and it changes by {facts.by_one.input.relative:.1%}: {said}. " + "A shift by a whole stride, {stride}, moves the output by one cell, and only what crosses the border "
+        "can spoil that, here in {late} of {outputs} maxima. Pooling dampens a small shift; how much depends on the input."
     )  # fmt: skip
 
 

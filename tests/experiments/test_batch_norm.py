@@ -159,6 +159,7 @@ def test_forgetting_eval(x):
     assert found.trained == pytest.approx(mean[0].item(), nan_ok=True)
     assert (found.before, found.evaluated) == (-1, -1)
     assert not found.alone_differs
+    assert math.isfinite(found.largest)
 
 
 @pytest.mark.parametrize(

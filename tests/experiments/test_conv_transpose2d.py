@@ -106,6 +106,15 @@ def test_a_kernel_that_is_a_multiple_of_the_stride_has_no_checkerboard(stride):
         assert (len(facts.inner) == 1) == (size % stride == 0)
 
 
+def test_dilation_brings_the_checkerboard_back():
+    run = runs.transpose(torch.ones(1, 3, 3), torch.ones(1, 1, 2, 2), None, PLAIN | {"stride": 2, "dilation": 2})
+    assert runs.overlap(run).inner == [0, 4]
+
+
+def test_a_kernel_of_a_single_one_is_undone():
+    assert runs.undoes(runs.transpose(torch.ones(1, 3, 3), torch.ones(1, 1, 1, 1), None, PLAIN)).differ == 0
+
+
 def test_refusals_are_torchs_and_their_mends_are_taken():
     x, weight = torch.ones(1, 1, 1), torch.ones(1, 1, 1, 1)
     for settings in ({"output_padding": 3}, {"padding": 4}):

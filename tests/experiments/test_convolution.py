@@ -120,6 +120,12 @@ def test_channels_are_summed(odd):
         assert sum(facts.parts) == pytest.approx(facts.whole, rel=1e-2)
 
 
+def test_nan_by_one_kernel_and_by_all_is_no_difference():
+    settings = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+    run = experiments.convolve(torch.full((1, 3, 3), torch.nan), torch.ones(1, 1, 2, 2), None, settings, ("ones",))
+    assert experiments.one_kernel_a_channel(run).differ == 0
+
+
 def test_same_with_stride_a_too_large_kernel_and_the_bias(odd):
     same = experiments.same_with_stride(odd)
     with pytest.raises(RuntimeError) as theirs:
