@@ -4,9 +4,11 @@ import ast
 import functools
 import re
 import statistics
+import weakref
 from collections.abc import Callable
 
 import pytest
+import torch
 
 from core import topics
 from core.ui import code
@@ -194,3 +196,15 @@ def test_what_takes_part_is_shown_callees_first_and_nothing_else(function, expec
 def test_constants_are_shown_as_they_stand():
     assert 'TABLE = {"a": lambda x: other(x), "b": None}' in code.source(in_a_table)
     assert "kept_out" not in code.source(in_a_table)
+
+
+def test_the_kept_source_of_a_run_lets_go_of_the_readers_tensors():
+    x = torch.ones(3)
+    kept = weakref.ref(x)
+    assert "def count(" in code.source(functools.partial(count, x))
+    del x
+    assert kept() is None
+
+
+def count(x):
+    return x.numel()

@@ -24,12 +24,16 @@ class Constant:
     name: str
 
 
-@functools.cache
 def source(*functions: Callable[..., Any]) -> str:
     """The source of functions, preceded by what takes part in them: functions, classes and constants of their modules.
 
     Each stands once, callees first. What they use of other modules is not shown.
     """
+    return _source_of(*map(_bare, functions))  # kept without the arguments bound to them: a reader's tensors
+
+
+@functools.cache
+def _source_of(*functions: Callable[..., Any]) -> str:
     parts = dict.fromkeys(part for function in functions for part in used_parts(function))
     return "\n\n\n".join(textwrap.dedent(_source(part)).rstrip() for part in parts)
 
