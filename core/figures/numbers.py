@@ -22,7 +22,9 @@ def decimals(value: float, places: int) -> str:
 
 
 def shortest(value: float) -> str:
-    """A number in as few letters as there are: 13 for 12.6, not 1e1."""
+    """A number in as few letters as there are: 13 for 12.6, not 1e1; -44k for -44000."""
+    if 10**4 <= abs(value) < 10**6 - 500:
+        return f"{value / 1000:.0f}k"
     return f"{value:.0f}" if 9.5 <= abs(value) < 1000 else number(value, 1)
 
 

@@ -30,7 +30,8 @@ def test_decimals_tell_zero_from_almost_zero():
 
 
 @pytest.mark.parametrize(
-    ("value", "said"), [(12.6, "13"), (-29.3, "-29"), (0.123, "0.1"), (9.7, "10"), (12345.6, "1e4")]
+    ("value", "said"),
+    [(12.6, "13"), (-29.3, "-29"), (0.123, "0.1"), (9.7, "10"), (12345.6, "12k"), (-44000, "-44k"), (1e6, "1e6")],
 )
 def test_the_shortest_spelling_has_no_exponent_where_digits_are_fewer(value, said):
     assert shortest(value) == said
