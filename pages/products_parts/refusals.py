@@ -13,7 +13,7 @@ SHAPES = {
     "bmm": "2×3×4 times 2×4×3, bmm", "broadcast": "3×4 by 4, broadcast", "vectors": "4 by 4, two vectors",
 }  # fmt: skip
 OPERATIONS = {"matmul": "matmul (@)", "mm": "mm", "bmm": "bmm", "dot": "dot", "mul": "mul (*)", "einsum": "einsum"}
-HEIGHT, ON_A_PROJECTOR = 350, 230  # pixels of the pictures; a projector shows all of it 1.4 times as large
+HEIGHT, ON_A_PROJECTOR = 350, 284  # pixels of the pictures; a projector shows all of it 1.4 times as large
 
 WHY = {
     "dtype": "A is {given}, the last operand {other}. `*` turns both into one dtype first; what sums products does not, and takes no flags.",
