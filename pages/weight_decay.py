@@ -5,9 +5,9 @@ import random
 import streamlit as st
 
 from core.experiments import weight_decay as runs
+from core.experiments.regression import make_regression, regression_run
 from core.experiments.weight_decay import Outcome, Run, Setting
 from core.figures import weight_decay as draw
-from core.ops import weight_decay as ops
 from core.tensors.script import Script
 from core.topics import Topic
 from core.ui import board, check, controls, frame, walk, words
@@ -204,7 +204,7 @@ def take(run: Run) -> TakeAway:
     script = Script(
         title="Weight decay: few samples, many features",
         inputs={},
-        functions=(ops.make_regression, ops.regression_run),
+        functions=(make_regression, regression_run),
         calls=(
             "torch.set_num_threads(1)",
             f"data = make_regression({at.n_train}, inputs={at.inputs}, seed={at.seed})",

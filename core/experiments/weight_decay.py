@@ -12,9 +12,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from core.experiments.regression import (
+    Regression,
+    RegressionProgress,
+    make_regression,
+    regression_run,
+    squared_losses,
+)
 from core.ops import weight_decay as ops
 from core.ops.operator import Call
-from core.ops.weight_decay import Regression, RegressionProgress
 
 DECAYED = {"SGD": "SGD, weight_decay", "Adam": "AdamW, weight_decay"}  # what stands beside no decay
 PLACES = (
@@ -59,7 +65,7 @@ class Setting:
 @lru_cache(maxsize=32)
 def regression(n_train: int, inputs: int, seed: int) -> Regression:
     """The samples, made once."""
-    return ops.make_regression(n_train, inputs=inputs, seed=seed)
+    return make_regression(n_train, inputs=inputs, seed=seed)
 
 
 # ---- a run -----------------------------------------------------------------------------------------------------
@@ -67,7 +73,7 @@ def regression(n_train: int, inputs: int, seed: int) -> Regression:
 
 @dataclass(frozen=True)
 class Run:
-    """A run of one of `ops.METHODS`."""
+    """A run of one of `regression.METHODS`."""
 
     method: str
     lambd: float
@@ -98,9 +104,9 @@ class Run:
 
 @lru_cache(maxsize=256)
 def run(method: str, lambd: float, setting: Setting) -> Run:
-    """A run by one of `ops.METHODS`, up to where it diverges."""
+    """A run by one of `regression.METHODS`, up to where it diverges."""
     steps: list[RegressionProgress] = []
-    made = ops.regression_run(setting.data, method, lambd, setting.lr, setting.n_train, setting.epochs, setting.seed)
+    made = regression_run(setting.data, method, lambd, setting.lr, setting.n_train, setting.epochs, setting.seed)
     for step in made:
         if steps and not step.train_loss <= DIVERGED * steps[0].train_loss:
             break
@@ -111,7 +117,7 @@ def run(method: str, lambd: float, setting: Setting) -> Run:
 def gradient_at(w: Tensor, b: Tensor, setting: Setting) -> Tensor:
     """∂(mean loss)/∂w, without any penalty."""
     data, leaf = setting.data, w.clone().requires_grad_()
-    (gradient,) = torch.autograd.grad(ops.squared_losses(data.X, data.y, leaf, b).mean(), leaf)
+    (gradient,) = torch.autograd.grad(squared_losses(data.X, data.y, leaf, b).mean(), leaf)
     return gradient
 
 
@@ -144,13 +150,11 @@ def minimum(lambd: float, setting: Setting) -> Minimum:
         curvature.diagonal()[:-1] += lambd
         found = torch.linalg.solve(curvature, ones.T @ data.y / n)
     else:
-        start = next(iter(ops.regression_run(data, "SGD", seed=setting.seed)))
+        start = next(iter(regression_run(data, "SGD", seed=setting.seed)))
         first = torch.cat([start.w, start.b[None]])
         found = first + torch.linalg.pinv(ones) @ (data.y - ones @ first)
     w, b = found[:-1], found[-1]
-    train, test = (
-        ops.squared_losses(X, y, w, b).mean().item() for X, y in ((data.X, data.y), (data.X_test, data.y_test))
-    )
+    train, test = (squared_losses(X, y, w, b).mean().item() for X, y in ((data.X, data.y), (data.X_test, data.y_test)))
     return Minimum(train, test, w.norm().item())
 
 
@@ -342,7 +346,7 @@ class Counted:
 def counted(last: RegressionProgress, lambd: float, setting: Setting) -> Counted:
     """The gradient of `(losses + lambd * l2_penalty(w)).sum()` with one loss a sample, without the losses' own part."""
     lambd, data, leaf = not_zero(lambd), setting.data, last.w.clone().requires_grad_()
-    losses = ops.squared_losses(data.X, data.y, last.w, last.b)  # (n,), constants: w alone is the leaf
+    losses = squared_losses(data.X, data.y, last.w, last.b)  # (n,), constants: w alone is the leaf
     (gradient,) = torch.autograd.grad(ops.tutorial_loss(losses, leaf, lambd), leaf)
     return Counted(lambd, len(losses), (gradient.norm() / (lambd * last.w).norm()).item())
 

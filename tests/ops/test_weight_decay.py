@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.experiments import regression
 from core.ops import weight_decay as wd
 
 rates = st.floats(1e-4, 0.5)
@@ -153,9 +154,9 @@ def test_the_tutorials_sum_counts_the_penalty_once_a_sample(n):
 
 
 def test_dividing_the_update_by_the_batch_makes_up_for_it():
-    data = wd.make_regression()
+    data = regression.make_regression()
     w, b = random((200,), 0).requires_grad_(), torch.zeros((), dtype=torch.float64, requires_grad=True)
-    losses = wd.squared_losses(data.X, data.y, w, b)
+    losses = regression.squared_losses(data.X, data.y, w, b)
     summed = torch.autograd.grad(wd.tutorial_loss(losses, w, 3.0), w, retain_graph=True)[0] / 20
     mean = torch.autograd.grad(losses.mean() + 3.0 * wd.l2_penalty(w), w)[0]
     torch.testing.assert_close(summed, mean)
@@ -175,18 +176,7 @@ def test_the_tutorial_zeroes_gradients_that_are_not_there_yet():
     torch.testing.assert_close((w.grad, b.grad), expected)
 
 
-# ---- the demonstration -----------------------------------------------------------------------------------------
-
-
-def end_of(method, **options):
-    *_, end = wd.regression_run(wd.make_regression(), method, **{"epochs": 30, **options})
-    return end
-
-
-def test_sgd_does_not_care_where_the_decay_stands():
-    for batch_size in (1, 7, 20):
-        loss, optimiser = (end_of(m, batch_size=batch_size) for m in ("SGD, penalty in the loss", "SGD, weight_decay"))
-        torch.testing.assert_close(loss.w, optimiser.w, rtol=1e-10, atol=1e-12)
+# ---- coupled and decoupled ------------------------------------------------------------------------------------
 
 
 def test_decoupled_decay_is_the_penalty_under_sgd():
@@ -194,14 +184,6 @@ def test_decoupled_decay_is_the_penalty_under_sgd():
     ((coupled,), _) = wd.sgd_step((w,), (g,), lr=lr, weight_decay=lambd)
     ((decoupled,), _) = wd.sgd_step((w * (1 - lr * lambd),), (g,), lr=lr)
     torch.testing.assert_close(coupled, decoupled)
-
-
-def test_adam_decays_differently_from_adamw():
-    loss, coupled, decoupled = (
-        end_of(m, lr=0.01) for m in ("Adam, penalty in the loss", "Adam, weight_decay", "AdamW, weight_decay")
-    )
-    torch.testing.assert_close(loss.w, coupled.w, rtol=1e-6, atol=1e-8)
-    assert decoupled.weight_norm < 0.5 * coupled.weight_norm
 
 
 def test_adam_shields_weights_with_large_gradients_from_decay():
@@ -218,26 +200,7 @@ def test_adam_shields_weights_with_large_gradients_from_decay():
     torch.testing.assert_close(*shrunk[wd.adamw_step].unbind(), rtol=1e-6, atol=0.0)
 
 
-def test_decay_trades_training_loss_for_test_loss():
-    free, decayed = end_of("SGD", epochs=100), end_of("SGD, weight_decay", epochs=100)
-    assert free.train_loss < decayed.train_loss
-    assert free.test_loss > 100 * decayed.test_loss
-    assert free.weight_norm > 10 * decayed.weight_norm
-
-
-@pytest.mark.parametrize("method", wd.METHODS)
-def test_runs_report_each_epoch_and_start_alike(method):
-    progress = list(wd.regression_run(wd.make_regression(), method, epochs=2, seed=5))
-    assert [p.epoch for p in progress] == [0, 1, 2]
-    start = next(iter(wd.regression_run(wd.make_regression(), "SGD", seed=5)))
-    assert torch.equal(progress[0].w, start.w)
-    assert progress[2].weight_norm == progress[2].w.norm().item()
-
-
-def test_regression_data():
-    data = wd.make_regression(noise=0.0)
-    assert (data.X.shape, data.X_test.shape) == ((20, 200), (100, 200))
-    torch.testing.assert_close(data.y, data.X.sum(1) * 0.01 + 0.05)
+# ---- the operators ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("operator", wd.OPERATORS, ids=lambda operator: operator.name)
