@@ -20,9 +20,10 @@ SEED_CELL, SEED_MARGIN = 24, 46  # pixels
 Place = tuple[int, int]  # epoch, batch
 
 
-def epochs(loaded: Loaded, picked: Place) -> list[Picture]:
+def epochs(loaded: Loaded, picked: Place, projector: bool = False) -> list[Picture]:
     """The epochs, a batch a row, the samples' indices in the cells, the picked batch outlined."""
-    side = min(28, ROOM // (len(loaded.epochs) * (loaded.how.batch_size + 1)), TALLEST // max(loaded.longest, 1))
+    most = 19 if projector else 28  # which a projector enlarges; the counts below have to stay on its screen
+    side = min(most, ROOM // (len(loaded.epochs) * (loaded.how.batch_size + 1)), TALLEST // max(loaded.longest, 1))
     return [_epoch(e, epoch, loaded, picked, max(side, 9)) for e, epoch in enumerate(loaded.epochs)]
 
 
@@ -67,14 +68,15 @@ def weights(how: Loading) -> Picture:
     return Picture("weights", how.weights, colour.magnitude(how.weights), "weights, one a sample", side=side)
 
 
-def times(loaded: Loaded) -> Picture:
+def times(loaded: Loaded, projector: bool = False) -> Picture:
     """How often each sample came, an epoch a row; a pin picks the first batch that has it."""
     drawn = loading.times_drawn([[batch.index for batch in epoch] for epoch in loaded.epochs], loaded.count)
     cells = [(e, i) for e in range(len(loaded.epochs)) for i in range(loaded.count)]
     often = ["never", "once"]
     return Picture(
         "times", drawn, colour.magnitude(drawn), "how often each sample comes, an epoch a row",
-        side=min(26, 850 // loaded.count), axes="e i", picks=[_first_batch(loaded.epochs[e], e, i) for e, i in cells],
+        side=min(18 if projector else 26, 850 // loaded.count), axes="e i",
+        picks=[_first_batch(loaded.epochs[e], e, i) for e, i in cells],
         notes=[f"**Sample {i}** comes {often[n] if n < 2 else f'{n} times'} in epoch {e}."
                for (e, i), n in zip(cells, drawn.flatten().int().tolist(), strict=True)],
     )  # fmt: skip

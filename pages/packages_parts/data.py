@@ -13,7 +13,7 @@ from core.figures.walk import record
 from core.tensors.limits import Limits
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import board, check, controls, frame, tensor_input, walk, words
+from core.ui import board, check, controls, frame, link, tensor_input, walk, words
 from core.ui.board import BREAK
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
@@ -96,7 +96,12 @@ def show_epochs(loaded: Loaded) -> None:
     shown = st.container()
     cell = controls.cell("batch", "Picked batch: epoch, batch", (len(loaded.epochs), loaded.longest))
     picked = (cell[0], cell[1]) if cell and cell[1] < len(loaded.epochs[cell[0]]) else (0, 0)
-    tables, times, images = draw.epochs(loaded, picked), draw.times(loaded), draw.images(loaded, picked)
+    projector = link.projector()
+    tables, times, images = (
+        draw.epochs(loaded, picked, projector),
+        draw.times(loaded, projector),
+        draw.images(loaded, picked),
+    )
     names = [*(table.name for table in tables), images.name, times.name]
     with shown:
         board.show(
