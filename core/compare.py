@@ -259,7 +259,8 @@ def _judge(
     ours_off, theirs_off = apart(ours, their_other), apart(theirs, their_other)
     shrinks = there <= max(_allowed(their_other, None), SHRINKS * other_eps / eps * found.largest)
     near = ours_off <= max(theirs_off, small)
-    finite = math.isfinite(found.largest)  # infinity or NaN in place of a number is more than rounding
+    # Infinity or NaN in place of a number is more than rounding, unless both versions overflow.
+    finite = math.isfinite(found.largest) or ours_off == theirs_off
     return replace(found, rounding=shrinks and near and finite, ours_off=ours_off, theirs_off=theirs_off)
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from core.ops.conv_transpose2d import conv_transpose2d, conv_transpose2d_steps, trans_conv_channels
@@ -43,7 +43,7 @@ def test_values_and_gradients(call):
 
 
 @given(calls((torch.float32,)))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.filter_too_much])
 def test_textbook_by_channels_agrees(call):
     assume(call[0].dim() == 4 and len(call[0]))
     check(trans_conv_channels, F.conv_transpose2d, *call, tol=1e-5)
