@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
 
 from tests.serving import free_port, start_server
@@ -29,6 +30,9 @@ BROWSERS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 )
 
+
+settings.register_profile("unhurried", deadline=None)  # a busy machine takes as long as it takes
+settings.load_profile("unhurried")
 
 SCREEN = {"width": 1280, "height": 720}
 MOST_ENTRIES = 30  # of a tab's history, which ends at 50: where it counts no further, tests could not count entries
