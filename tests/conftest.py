@@ -1,4 +1,4 @@
-"""A real server and a real browser, one of each a session, for every test that asks for them.
+"""A real server and a real browser, one of each a session, for every test that asks for them; one thread for torch.
 
 They are here, above all folders of tests, because Playwright runs once a process: a second copy of `chromium`, imported
 into another folder, would start a second Playwright and fail while the first is open.
@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+import torch
+from hypothesis import settings
+from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
 
 from tests.serving import free_port, start_server
 
@@ -27,6 +29,24 @@ BROWSERS = (
     "google-chrome",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 )
+
+
+settings.register_profile("unhurried", deadline=None)  # a busy machine takes as long as it takes
+settings.load_profile("unhurried")
+
+SCREEN = {"width": 1280, "height": 720}
+MOST_ENTRIES = 30  # of a tab's history, which ends at 50: where it counts no further, tests could not count entries
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """As `start.prepare` has it: products summed by several threads differ in the last bit from what a script prints.
+
+    The server's start sets it, and a page that is opened without a server goes without. Where several tests run at
+    once, each with as many threads as there are cores, a small product also takes thirty times as long: threads wait
+    for each other in turns.
+    """
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
@@ -66,19 +86,51 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("page", [theme], indirect=True)
 
 
-@pytest.fixture
-def page(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Page]:
-    """A tab in a theme; the test fails if the page writes an error to the console."""
-    context = chromium.new_context(color_scheme=request.param, viewport={"width": 1280, "height": 720})
-    tab = context.new_page()
-    errors: list[str] = []
-    tab.on(
-        "console", lambda message: errors.append(f"{message.text} {message.location}") if is_error(message) else None
-    )
-    tab.on("pageerror", lambda error: errors.append(str(error)))
-    yield tab
+@pytest.fixture(scope="session")
+def visitor(chromium: Browser) -> Iterator[BrowserContext]:
+    """The reader whose tab `page` is: what has been loaded once, and compiled, is at hand."""
+    context = chromium.new_context(viewport=SCREEN)
+    context.new_page()
+    yield context
     context.close()
+
+
+@pytest.fixture
+def page(request: pytest.FixtureRequest, visitor: BrowserContext) -> Iterator[Page]:
+    """An empty tab in a theme; the test fails if the page writes an error to the console.
+
+    It is the same tab for many tests, since a new one compiles Plotly and Streamlit anew, for seconds.
+    """
+    (tab,) = visitor.pages
+    if tab.evaluate("history.length") > MOST_ENTRIES:
+        tab.close()
+        tab = visitor.new_page()
+    tab.set_viewport_size(SCREEN)
+    tab.emulate_media(color_scheme=request.param)
+    tab.mouse.move(0, 0)
+    errors: list[str] = []
+    listeners = {
+        "console": lambda message: errors.append(f"{message.text} {message.location}") if is_error(message) else None,
+        "pageerror": lambda error: errors.append(str(error)),
+    }
+    for event, listener in listeners.items():
+        tab.on(event, listener)
+    yield tab
+    for event, listener in listeners.items():
+        tab.remove_listener(event, listener)
+    leave(tab)
     assert not errors, errors
+
+
+def leave(tab: Page) -> None:
+    """Leave the tab empty, without anything that its pages have kept; or a new one, if it does not answer."""
+    try:
+        tab.evaluate("() => { try { localStorage.clear(); sessionStorage.clear(); } catch {} }")
+        tab.context.clear_cookies()
+        tab.goto("about:blank")
+    except Error:
+        tab.context.new_page()
+        tab.close()
 
 
 def is_error(message) -> bool:

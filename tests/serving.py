@@ -37,7 +37,7 @@ def launch(port: int, script: str = "app.py", log: Path | None = None, **environ
     )
 
 
-def wait_for(address: str, server: subprocess.Popen, seconds: float = 60) -> None:
+def wait_for(address: str, server: subprocess.Popen, seconds: float = 120) -> None:
     """Wait until this address of the server answers with success."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and server.poll() is None:

@@ -54,21 +54,24 @@ def test_a_wrong_value_in_the_link_gives_the_default_and_a_sentence(topic, value
             assert taken or value.lower() in setting.text.lower() or "The link asked for" in words(app), key
 
 
+def ends(widget, value):
+    """Where to move a control that stands at this value; the pages' own tests take the rest of the options."""
+    if widget.type == "slider":
+        return tuple(type(value)(end) for end in (widget.min, widget.max))
+    if widget.type in ("selectbox", "button_group", "segmented_control"):
+        return tuple({widget.options[0], widget.options[-1]})
+    return (not value,) if widget.type == "toggle" else ()
+
+
 @every_page
 def test_every_control_moves(topic):
+    opened = open_page(topic.name)
     for key, setting in plain_settings(topic.name).items():
-        app = open_page(topic.name)
-        widget = control(app, key)
-        if widget.disabled:
-            continue
-        if widget.type == "slider":
-            for value in (widget.min, widget.max):
-                sound(control(app, key).set_value(type(setting.value)(value)).run())
-        elif widget.type in ("selectbox", "button_group", "segmented_control"):
-            for option in {widget.options[0], widget.options[-1]}:  # the pages' own tests take the rest
-                sound(control(app, key).set_value(option).run())
-        elif widget.type == "toggle":
-            sound(widget.set_value(not setting.value).run())
+        widget = control(opened, key)
+        values = () if widget.disabled else ends(widget, setting.value)
+        app = open_page(topic.name) if values else opened
+        for value in values:
+            sound(control(app, key).set_value(value).run())
 
 
 @every_topic
