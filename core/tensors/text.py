@@ -231,19 +231,37 @@ def _said(shape: tuple[int, ...]) -> str:
 # ---- rows without brackets --------------------------------------------------------------------------------------
 
 
+_DECIMAL_COMMA = re.compile(r"^([+-]?\d+),(\d+)$", re.ASCII)
+
+
 def _read_rows(text: str, ranks: Sequence[int]) -> tuple[list[Number], tuple[int, ...]]:
     """The numbers in reading order, and the shape that the rows give."""
     lines = _lines(text)
     separator = next((sign for sign in "\t;," if any(sign in line for line in lines)), None)  # None: any blanks
+    table = [_cells(line, separator) for line in lines]
+    if len(table) > 1 and _is_header(table[0], table[1]):
+        table = table[1:]
+    if len(lines) > 1 and separator in ("\t", ";") and not any("." in cell for row in table for cell in row):
+        table = [[_DECIMAL_COMMA.sub(r"\1.\2", cell) for cell in row] for row in table]
     numbers: list[Number] = []
     columns = 0
-    for r, line in enumerate(lines):
-        row = [_number(cell, (r, c)) for c, cell in enumerate(_cells(line, separator))]
+    for r, cells in enumerate(table):
+        row = [_number(cell, (r, c)) for c, cell in enumerate(cells)]
         columns = columns or len(row)
         if len(row) != columns:
             raise TensorInputError(_ragged([r], (len(row),), (columns,)))
         numbers += row
-    return numbers, _shape_of_rows(len(lines), columns, ranks)
+    return numbers, _shape_of_rows(len(table), columns, ranks)
+
+
+def _is_header(first: Sequence[str], second: Sequence[str]) -> bool:
+    """Whether the first row names the columns: it has no number, and the second has nothing else."""
+    return len(first) == len(second) and not any(map(_is_number, first)) and all(map(_is_number, second))
+
+
+def _is_number(cell: str) -> bool:
+    plain = _DECIMAL_COMMA.sub(r"\1.\2", cell)
+    return plain.lower() in _WORDS or (len(plain) <= MAX_WORD and bool(_DECIMAL.fullmatch(plain)))
 
 
 def _lines(text: str) -> list[str]:

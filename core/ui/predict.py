@@ -33,14 +33,21 @@ class Question:
 
     def accepts(self, given: str) -> bool:
         """Whether an answer says the same as the right one, however it is spelt."""
-        ours, theirs = numbers(self.answer), numbers(given)
-        if ours is not None and theirs is not None:
-            return len(ours) == len(theirs) and all(
-                math.isclose(a, b, rel_tol=self.tolerance, abs_tol=self.tolerance / 100)
-                or (math.isnan(a) and math.isnan(b))
-                for a, b in zip(ours, theirs, strict=True)
-            )
+        ours = numbers(self.answer)
+        if ours is not None:
+            return any(self._near(ours, theirs) for theirs in readings(given))
         return self.answer.strip().casefold() == given.strip().casefold()
+
+    def understands(self, given: str) -> bool:
+        """Whether an answer is of the kind that is asked for: numbers where the right one is numbers."""
+        return bool(self.options) or numbers(self.answer) is None or bool(readings(given))
+
+    def _near(self, ours: list[float], theirs: list[float]) -> bool:
+        return len(ours) == len(theirs) and all(
+            math.isclose(a, b, rel_tol=self.tolerance, abs_tol=self.tolerance / 100)
+            or (math.isnan(a) and math.isnan(b))
+            for a, b in zip(ours, theirs, strict=True)
+        )
 
 
 Mark = tuple[str, int, int]  # page, number of the question, draw
@@ -59,13 +66,29 @@ Draw = Callable[[random.Random], Question]  # makes a question about what is on 
 
 
 def numbers(text: str) -> list[float] | None:
-    """The numbers of an answer such as `3, 4`, `(3, 4)`, `[3 4]` or `-0.25`; None if it is anything else."""
-    bare = re.sub(r"torch\.Size|[()\[\]]", " ", text).replace(",", " ").replace("×", " ").replace("−", "-")
+    """The numbers of an answer such as `3, 4`, `[3 4]`, `2x3`, `64.6 %`, `1/1.548` or `-0.25`; None for others."""
+    bare = re.sub(r"torch\.Size|[()\[\]]", " ", text).replace("×", " ").replace("−", "-").replace("%", " ")
+    bare = re.sub(r"(?<=\d)\s*[xX]\s*(?=\d)", " ", bare)
     try:
-        found = [float(part) for part in bare.split()]
-    except ValueError:
+        found = [_quotient(part) for part in re.sub(r"\s*/\s*", "/", bare.replace(",", " ")).split()]
+    except (ValueError, ZeroDivisionError):
         return None
     return found or None
+
+
+def _quotient(text: str) -> float:
+    above, _, below = text.partition("/")
+    return float(above) / (float(below) if _ else 1)
+
+
+def readings(text: str) -> list[list[float]]:
+    """What an answer may mean: its numbers; a percentage is a share too, and a comma between digits can be a point."""
+    found = [numbers(text)]
+    if text.count("%") == 1 and found[0] and len(found[0]) == 1:
+        found.append([found[0][0] / 100])
+    if re.fullmatch(r"\s*[-−+]?\d+,\d+\s*%?\s*", text):
+        found += readings(text.replace(",", "."))
+    return [reading for reading in found if reading]
 
 
 def show(page: str, draws: Sequence[Draw]) -> None:
@@ -120,6 +143,8 @@ def one(question: Question, mark: Mark) -> None:
         del answers[mark]  # the settings have changed, and with them the question
     if committed and not given:
         st.caption(":orange[Give an answer first.]")
+    elif committed and given and not question.understands(given):
+        st.caption(":orange[The answer is a number, or several with commas between them: write it so.]")
     elif committed and given and mark not in answers:  # the first answer counts
         answers[mark] = Answer(question.ask, given, question.accepts(given))
     if mark in answers:

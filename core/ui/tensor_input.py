@@ -27,7 +27,8 @@ COMPACT = re.compile(r"[nz][0-9a-f]{6}_")  # how a tensor in a link begins
 LONGEST_TEXT = 20_000  # characters
 LONG_TEXT = 300  # from here on, typed numbers are written compactly if that is shorter
 GRID_CELLS = 400  # the most that an editable grid shows
-FILE_KINDS = ["npy", "csv", "tsv", "txt", "png", "jpg", "jpeg"]
+# The last four are refused in words of our own, which say what to save instead.
+FILE_KINDS = ["npy", "csv", "tsv", "txt", "png", "jpg", "jpeg", "npz", "pt", "pth", "xlsx"]
 
 
 def tensor(key: str, label: str, example: Tensor, limits: Limits, *, images: bool = False) -> Tensor:
