@@ -133,7 +133,7 @@ TOPICS: tuple[Topic, ...] = (
         "Convolution",
         "Layers",
         ":material/filter_center_focus:",
-        "Which numbers make one output of `conv2d`, and which outputs does one input reach?",
+        "Which numbers make one output of a convolution, and which outputs does one input reach?",
         convolution.OPERATORS + conv1d.OPERATORS + conv_transpose2d.OPERATORS,
     ),
     Topic(

@@ -298,9 +298,7 @@ def _number(word: str, index: Sequence[int]) -> Number:
         return int(word)
     value = float(word)
     if math.isinf(value):
-        raise TensorInputError(
-            f"{place(index)}: {quote(word)} is too large for a float; write inf if infinity is meant."
-        )
+        raise TensorInputError(f"{place(index)}: {quote(word)} is too large for a float: 1.8e308 is the largest.")
     return value
 
 

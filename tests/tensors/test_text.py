@@ -203,7 +203,7 @@ REFUSED = [
         "tensor([1.5], dtype=torch.int64)",
         "Number 1: 1.5 is not whole, and the dtype says int64; change either.",
     ),
-    ("1e400", "Row 1, column 1: `1e400` is too large for a float; write inf if infinity is meant."),
+    ("1e400", "Row 1, column 1: `1e400` is too large for a float: 1.8e308 is the largest."),
     (
         "[1, 1e39]",
         "Number 2: 1e+39 is too large for float32, which ends at 3.4028e+38; write inf if infinity is meant.",
