@@ -131,6 +131,7 @@ def test_nothing_a_reader_sends_is_evaluated_unpickled_or_shown_as_html():
     found = {str(path.relative_to(ROOT)): dangers(ast.parse(path.read_text())) for path in SOURCES}
     (style,) = found.pop("core/ui/frame.py")
     assert style.startswith("st.html(STYLE + ")  # the app's own style sheets, none of them made of a reader's text
+    assert found.pop("core/ui/predict.py") == ["st.html(cover(covered))"]  # names of pictures, which pages give
     assert found.pop("core/ui/code.py") == ["compile"]  # of the statement that gives a module's own name its value
     (card,) = found.pop("pages/home.py")
     assert "coded(topic.question)" in card  # a topic's own words, escaped all the same
