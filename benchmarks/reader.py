@@ -132,8 +132,8 @@ class Reader:
 
     def note(self, answer: ForwardMsg) -> bool:
         """Remember what a later request needs; gives whether this is an exception on the page."""
-        if answer.WhichOneof("type") == "new_session":
-            self.page_hash = answer.new_session.page_script_hash
+        if answer.WhichOneof("type") == "navigation":  # what a browser names when the whole page is to run again
+            self.page_hash = answer.navigation.page_script_hash
         if answer.WhichOneof("type") != "delta":
             return False
         element = answer.delta.new_element

@@ -136,7 +136,6 @@ def server_of(tab):
     return next(cookie["value"] for cookie in tab.context.cookies() if cookie["name"] == "SERVER")
 
 
-@pytest.mark.skip(reason="does not end since the pages are lessons: the readers that stay on wait for ever; see why")
 def test_readers_of_a_killed_server_come_back_on_the_other(site, reader, tmp_path):
     file = tmp_path / "x.npy"
     np.save(file, np.array([[5.0, 6.0]]))
