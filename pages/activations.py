@@ -10,6 +10,7 @@ import streamlit as st
 from core.experiments import activations as runs
 from core.experiments.activations import Activation, Run
 from core.figures import activations as draw
+from core.tensors.dtypes import as_floats
 from core.topics import Topic
 from core.ui import board, check, controls, frame, take_away, tensor_input, walk, words
 from core.ui.frame import Try
@@ -103,7 +104,7 @@ def show(run: Run, cell: tuple[int, ...], beside: Activation | None) -> None:
                           {"name": name, "formula": formula, "steep": steep}))  # fmt: skip
     if run.refusal:
         says = "`{name}` takes floating-point numbers, and the input is {x.dtype}. The slopes below are those of the same numbers as {slope.dtype}."
-        floats = partial(tensor_input.hold, "x", runs.floats(run.x))
+        floats = partial(tensor_input.hold, "x", as_floats(run.x))
         frame.refused(run.refusal, words.say(says, run, name=name), {"Make the input float32": floats})
     y = f"`{{at:y}}` = {name}({{x}}) = **{{y}}**; the" if run.y is not None else "At `{at:x}` = {x} the"
     board.show(

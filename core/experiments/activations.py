@@ -12,6 +12,7 @@ from core.experiments.depth import dead_units
 from core.ops import activations as ops
 from core.ops import softmax
 from core.ops.operator import Call, Operator
+from core.tensors.dtypes import as_floats
 from core.tensors.limits import Limits
 
 LIMITS = Limits(ranks=(1, 2), max_side=28, max_elements=784, allow_nonfinite=True)
@@ -57,14 +58,9 @@ def example(size: int, seed: int) -> Tensor:
     return x
 
 
-def floats(x: Tensor) -> Tensor:
-    """x itself, or the same numbers as float32 where its dtype has no gradient."""
-    return x if x.is_floating_point() else x.float()
-
-
 def slope(f: Function, x: Tensor) -> Tensor:
     """f'(x), element by element, by autograd."""
-    leaf = floats(x).detach().clone().requires_grad_()
+    leaf = as_floats(x).detach().clone().requires_grad_()
     f(leaf).sum().backward()
     assert leaf.grad is not None
     return leaf.grad
@@ -182,7 +178,7 @@ class Ties:
 
 def tutorial_relu(x: Tensor) -> Ties:
     """`torch.max(input=X, other=torch.tensor(0.0))` against F.relu: values, slopes at ties, dtype of int64."""
-    x, zero, whole = floats(x), torch.zeros(1), torch.tensor([-1, 0, 1])
+    x, zero, whole = as_floats(x), torch.zeros(1), torch.tensor([-1, 0, 1])
     return Ties(
         same=torch.equal(ops.relu_textbook(x).nan_to_num(7), F.relu(x).nan_to_num(7)),
         zeros=int((x == 0).sum()),
@@ -269,13 +265,13 @@ def in_place(x: Tensor) -> InPlace:
 
     def refusal(make: Function) -> str:
         try:
-            F.relu(make(floats(x).clone().requires_grad_()), inplace=True).sum().backward()
+            F.relu(make(as_floats(x).clone().requires_grad_()), inplace=True).sum().backward()
         except RuntimeError as error:
             return str(error).split(":")[0].split(".")[0]
         return ""
 
-    kept = F.relu(floats(x).clone(), inplace=True)
-    gone = (kept != floats(x)) & ~floats(x).isnan()
+    kept = F.relu(as_floats(x).clone(), inplace=True)
+    gone = (kept != as_floats(x)) & ~as_floats(x).isnan()
     return InPlace(refusal(torch.exp), refusal(lambda leaf: leaf), int(gone.sum()), x.numel())
 
 
@@ -296,7 +292,7 @@ class Saturation:
 def saturation(x: Tensor, layers: int = 10) -> Saturation:
     """The sigmoid's slope at its largest, on the reader's numbers, and through many sigmoids in a row."""
     largest = slope(torch.sigmoid, torch.zeros(1, dtype=torch.float64)).item()
-    finite = floats(x)[floats(x).isfinite()]
+    finite = as_floats(x)[as_floats(x).isfinite()]
     here = slope(torch.sigmoid, finite).double().mean().item() if finite.numel() else 0.0
     through = {f: most_through(f, layers) for f in (torch.sigmoid, torch.tanh, torch.relu)}
     return Saturation(largest, finite.numel(), here, layers, largest**layers, *through.values())
@@ -352,7 +348,7 @@ def masked(x: Tensor) -> Masked:
     """`x * (x > 0)` and `torch.where(x > 0, x, 0)` against relu."""
     product = lambda x: x * (x > 0)  # noqa: E731
     where = lambda x: torch.where(x > 0, x, 0)  # noqa: E731
-    odd, given = torch.tensor([-torch.inf, -1.0, 1.0, torch.inf, torch.nan]), floats(x)
+    odd, given = torch.tensor([-torch.inf, -1.0, 1.0, torch.inf, torch.nan]), as_floats(x)
     differ = torch.zeros_like(given, dtype=torch.bool)
     for f in (product, where):
         differ |= ~torch.isclose(f(given), F.relu(given), rtol=0, atol=0, equal_nan=True)

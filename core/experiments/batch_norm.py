@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from core.experiments.refusals import refusal
 from core.ops import batch_norm as ops
 from core.ops.operator import Call
+from core.tensors.dtypes import as_floats
 
 KINDS = ("batch", "layer", "instance", "group")
 TORCHS: dict[str, Callable[..., Tensor]] = {
@@ -33,11 +35,6 @@ def source(shape: Sequence[int], generator: torch.Generator) -> Tensor:
 def example(shape: Sequence[int], seed: int) -> Tensor:
     """One batch of them, rounded."""
     return source(shape, torch.Generator().manual_seed(seed)).round(decimals=1)
-
-
-def as_floats(x: Tensor) -> Tensor:
-    """x as it is, or as float32 where it holds integers or truth values."""
-    return x if x.is_floating_point() else x.float()
 
 
 def per_channel(x: Tensor) -> int:
@@ -152,15 +149,6 @@ def call(x: Tensor, s: Setup) -> Call:
     return Call((x,), {"weight": weight, "bias": bias, "eps": s.eps})
 
 
-def refusal(function: Callable[..., Any], call: Call) -> str:
-    """What torch says of a call that it does not take; empty where it takes it."""
-    try:
-        call.of(function)
-    except (ValueError, RuntimeError, NotImplementedError) as said:
-        return f"{type(said).__name__}: {said}"
-    return ""
-
-
 @dataclass(frozen=True)
 class Run:
     """One normalisation of x."""
@@ -199,8 +187,8 @@ def groups_of(kind: str, x: Tensor, num_groups: int) -> Tensor:
 
 def run(given: Tensor, s: Setup) -> Run:
     """The normalisation on screen."""
-    refused, x = refusal(TORCHS[s.kind], call(given, s)), as_floats(given)
-    taken = not refused or not refusal(TORCHS[s.kind], call(x, s))
+    refused, x = refusal(lambda: call(given, s).of(TORCHS[s.kind])), as_floats(given)
+    taken = not refused or not refusal(lambda: call(x, s).of(TORCHS[s.kind]))
     return Run(given, s, refused, x, call(x, s).of(STEPS[s.kind]) if taken else None)
 
 
@@ -296,7 +284,7 @@ def torchs(x: Tensor, momentum: float) -> tuple[Tensor, Tensor]:
 
 def refuses_training(x: Tensor) -> str:
     """What torch says of this batch in training."""
-    return refusal(F.batch_norm, Call((as_floats(x), None, None), {"training": True}))
+    return refusal(lambda: F.batch_norm(as_floats(x), None, None, training=True))
 
 
 @dataclass(frozen=True)

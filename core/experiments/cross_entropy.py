@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from core.experiments.refusals import refusal
 from core.ops import losses as ops
 from core.ops.operator import Call
 from core.ops.softmax import log_softmax, sigmoid, softmax, softmax_textbook
@@ -25,15 +26,6 @@ def gradient(loss: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     loss(leaf).sum().backward()
     assert leaf.grad is not None
     return leaf.grad
-
-
-def refusal(call: Callable[[], object]) -> str:
-    """What torch says to a call that it refuses; nothing to one that it takes."""
-    try:
-        call()
-    except REFUSALS as error:
-        return f"{type(error).__name__}: {str(error).splitlines()[0]}"
-    return ""
 
 
 # ---- the input ---------------------------------------------------------------------------------------------------

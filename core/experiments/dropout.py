@@ -6,8 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from core.experiments.refusals import refusal
 from core.ops import dropout as ops
 from core.ops.seeded import seeded
+from core.tensors.dtypes import as_floats
 
 MANY = 500  # masks behind a pitfall's mean
 
@@ -87,23 +89,9 @@ def mean(x: Tensor) -> float:
     return x.double().mean().item()
 
 
-def refusal(x: Tensor, p: float, training: bool) -> str:
-    """What torch says where it does not take this input; empty where it does."""
-    try:
-        F.dropout(x, p, training)
-    except (RuntimeError, NotImplementedError) as said:
-        return f"{type(said).__name__}: {said}"
-    return ""
-
-
-def as_floats(x: Tensor) -> Tensor:
-    """x as it is, or as float32 where it holds integers or truth values."""
-    return x if x.is_floating_point() else x.float()
-
-
 def run(given: Tensor, p: float, training: bool, seed: int) -> Run:
     """One draw from this seed, and the gradient that goes back through the same mask."""
-    refused = refusal(given, p, training)
+    refused = refusal(lambda: F.dropout(given, p, training))
     x = as_floats(given) if refused else given
     mask, y, grad = torch.ones_like(x), x, None
     if training and p:

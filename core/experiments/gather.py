@@ -1,13 +1,13 @@
 """What gather reads and scatter writes, cell by cell, and what is believed of them."""
 
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from core.experiments.refusals import words_of
 from core.ops.gather import gather, scatter, source_of
 from core.ops.losses import nll_loss
 from core.ops.operator import Call
@@ -142,15 +142,6 @@ def _mended(input: Tensor, dim: int, index: Tensor) -> Tensor:
         if d != dim:
             whole = whole.narrow(d, 0, min(whole.shape[d], size))
     return whole % input.shape[dim]
-
-
-def words_of(call: Callable[[], object]) -> str:
-    """torch's own words where it refuses a call, their first line; empty where it takes it."""
-    try:
-        call()
-    except (RuntimeError, IndexError, TypeError) as refusal:
-        return str(refusal).splitlines()[0]
-    return ""
 
 
 def theirs(way: Way, input: Tensor, dim: int, index: Tensor) -> str:

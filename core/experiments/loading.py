@@ -18,6 +18,7 @@ from core import compare
 from core.calls import Outcome
 from core.compare import Comparison
 from core.data import mnist
+from core.experiments.refusals import refusal
 
 Generator = torch.Generator
 
@@ -337,15 +338,6 @@ def never_drawn(n: int, seed: int, epochs: int = 100) -> PutBack:
     generator = Generator().manual_seed(seed)
     seen = [len(set(put_back(n, generator).tolist())) for _ in range(epochs)]
     return PutBack(n, epochs, 1 - sum(seen) / (epochs * n), (1 - 1 / n) ** n)
-
-
-def refusal(call: Callable[[], object]) -> str:
-    """What torch says to a call that it refuses; empty where it takes it."""
-    try:
-        call()
-    except (ValueError, RuntimeError, TypeError) as error:
-        return f"{type(error).__name__}: {str(error).splitlines()[0]}"
-    return ""
 
 
 @dataclass(frozen=True)

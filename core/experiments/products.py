@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.experiments.refusals import words_of
 from core.ops import products as ops
 from core.ops.operator import Call
 
@@ -30,7 +31,6 @@ PAIRS: dict[str, tuple[Shape, Shape]] = {
 OPERATIONS = ("matmul", "mm", "bmm", "dot", "mul", "einsum")
 RANKS = {"mm": 2, "bmm": 3, "dot": 1}  # of both tensors, where it is one alone
 SIZES = (2, 3, 4, 2, 3, 2, 2)  # of the letters of an equation, in the order in which they appear
-REFUSALS = (RuntimeError, ValueError, TypeError, IndexError)
 
 
 # ---- letters ---------------------------------------------------------------------------------------------------
@@ -218,23 +218,14 @@ def misfit(operation: str, equation: str, operands: Sequence[Tensor]) -> Misfit 
     """Why these operands are refused; None where they are taken."""
     call = call_of(operation, equation, operands)
     said = words_of(lambda: call.of(getattr(torch, operation)))
-    if said is None:
+    if not said:
         ours = words_of(lambda: call.of(getattr(ops, operation)))
-        return None if ours is None else Misfit("other", ours, "the manual version")
+        return Misfit("other", ours, "the manual version") if ours else None
     shapes = [tuple(x.shape) for x in operands]
     kind, *facts = _in_equation(equation, shapes) if operation == "einsum" else _in_shapes(operation, *shapes)
     if "dtype" in said or "not implemented for" in said:
         kind, *facts = "dtype", "", operands[0].dtype, operands[-1].dtype
     return Misfit(kind, said, "torch", *facts)
-
-
-def words_of(call: Callable[[], Any]) -> str | None:
-    """The first line of what a call is refused with; None where it is taken."""
-    try:
-        call()
-    except REFUSALS as refusal:
-        return str(refusal).splitlines()[0]
-    return None
 
 
 def _in_shapes(operation: str, left: Shape, right: Shape) -> tuple[Any, ...]:
@@ -314,7 +305,7 @@ def pair_for(operation: str) -> str | None:
 
 
 def _refuses(operation: str, A: Tensor, B: Tensor) -> bool:
-    return words_of(lambda: getattr(torch, operation)(A, B)) is not None
+    return bool(words_of(lambda: getattr(torch, operation)(A, B)))
 
 
 ALL: dict[str, Callable[[Tensor, Tensor], Any]] = {
@@ -341,7 +332,7 @@ def answers(A: Tensor, B: Tensor) -> list[Answer]:
 def answer(name: str, A: Tensor, B: Tensor) -> Answer:
     """What this one does."""
     words = words_of(lambda: ALL[name](A, B))
-    return Answer(name, tuple(np.shape(ALL[name](A, B))) if words is None else None, words or "")
+    return Answer(name, None if words else tuple(np.shape(ALL[name](A, B))), words)
 
 
 # ---- pitfalls --------------------------------------------------------------------------------------------------
@@ -380,8 +371,8 @@ def matmul_has_rules_of_its_own() -> Rules:
     """Batches broadcast, matrices do not; vectors are taken by matmul and refused by mm."""
     three, four = torch.ones(3, 4), torch.ones(4)
     return Rules(
-        tuple((three @ torch.ones(5, 4, 2)).shape), words_of(lambda: three @ torch.ones(1, 2)) or "",
-        tuple((three @ four).shape), tuple((four @ four).shape), words_of(lambda: torch.mm(three, four)) or "",
+        tuple((three @ torch.ones(5, 4, 2)).shape), words_of(lambda: three @ torch.ones(1, 2)),
+        tuple((three @ four).shape), tuple((four @ four).shape), words_of(lambda: torch.mm(three, four)),
     )  # fmt: skip
 
 
@@ -398,7 +389,7 @@ def bmm_shapes() -> Batches:
     """Another last size is taken, another batch size is not."""
     a, one = torch.ones(2, 3, 4), torch.ones(1, 4, 5)
     taken = torch.bmm(a, torch.ones(2, 4, 5))
-    return Batches(tuple(taken.shape), words_of(lambda: torch.bmm(a, one)) or "", tuple((a @ one).shape))
+    return Batches(tuple(taken.shape), words_of(lambda: torch.bmm(a, one)), tuple((a @ one).shape))
 
 
 @dataclass(frozen=True)
@@ -412,7 +403,7 @@ class Numpy:
 def dot_and_matmul_differ() -> Numpy:
     """From rank 3 on they part."""
     a, b = np.ones((2, 3, 4)), np.ones((5, 4, 6))
-    return Numpy(np.dot(a, b).shape, words_of(lambda: np.matmul(a, b)) or "")
+    return Numpy(np.dot(a, b).shape, words_of(lambda: np.matmul(a, b)))
 
 
 @dataclass(frozen=True)
@@ -444,7 +435,7 @@ class Dtypes:
 def dtypes_promote() -> Dtypes:
     """`*` promotes, `@` refuses."""
     a, b = torch.tensor([[1, 2]]), torch.tensor([[0.5], [2.0]])
-    return Dtypes(a.dtype, b.dtype, (a * b).dtype, words_of(lambda: a @ b) or "")
+    return Dtypes(a.dtype, b.dtype, (a * b).dtype, words_of(lambda: a @ b))
 
 
 @dataclass(frozen=True)

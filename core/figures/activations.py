@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core.experiments.activations import Activation, Run, floats, slope
+from core.experiments.activations import Activation, Run, slope
 from core.experiments.depth import LayerFacts
 from core.figures import colour, curves
 from core.figures.board import Cells, Panel
@@ -16,6 +16,7 @@ from core.figures.heatmap import Picture
 from core.figures.montage import Index, cell_size
 from core.figures.numbers import number
 from core.figures.walk import Walk, record
+from core.tensors.dtypes import as_floats
 
 PICTURES, CURVE = 570, 390  # pixels of the three tensors, and of the curve beside them
 REACH = 5.0  # the curve is drawn from −5 to 5, or to the farthest number on screen
@@ -43,7 +44,7 @@ def cell(run: Run) -> int:
 
 def curve(run: Run, picked: Index, beside: Activation | None, axes: str) -> Panel:
     """The function and its slope over all numbers on screen, the picked one's tangent, and another function beside."""
-    f, x = run.activation, floats(run.x)
+    f, x = run.activation, as_floats(run.x)
     finite = x[x.isfinite()].double()
     ends = [-REACH, REACH, *finite.tolist()]
     xs = torch.linspace(min(ends), max(ends), 161, dtype=torch.float64)
@@ -66,7 +67,7 @@ def curve(run: Run, picked: Index, beside: Activation | None, axes: str) -> Pane
 
 def _tangent(run: Run, picked: Index) -> dict[str, tuple[Tensor, Tensor]]:
     """The tangent at the picked number; none where its place or its value is not finite."""
-    at = floats(run.x)[picked].double()
+    at = as_floats(run.x)[picked].double()
     y, steep = run.activation(at[None])[0], run.slope[picked].double()
     if not torch.stack([at, y, steep]).isfinite().all():
         return {}
@@ -76,8 +77,8 @@ def _tangent(run: Run, picked: Index) -> dict[str, tuple[Tensor, Tensor]]:
 
 def _points(run: Run, axes: str) -> Cells:
     """For each number its point on the function's curve, and its point on the slope's; none where it is not finite."""
-    both = torch.stack([run.activation(floats(run.x)), run.slope], -1)
-    places = zip(floats(run.x).flatten().repeat_interleave(2).tolist(), both.flatten().tolist(), strict=True)
+    both = torch.stack([run.activation(as_floats(run.x)), run.slope], -1)
+    places = zip(as_floats(run.x).flatten().repeat_interleave(2).tolist(), both.flatten().tolist(), strict=True)
     spots = [place if math.isfinite(sum(place)) else None for place in places]
     return Cells(f"{axes} of", tuple(both.shape), both, spots=spots)
 
@@ -128,7 +129,7 @@ def over_layers(measure: Measure, networks: Networks) -> Panel:
 
 def walk(activation: Activation, x: Tensor, version: str) -> tuple[Walk, dict[str, colour.Scale]]:
     """The lines of one of `versions`, and the panels that show its tensors."""
-    function, x = versions(activation)[version], floats(x)
+    function, x = versions(activation)[version], as_floats(x)
     settings = {} if version == "textbook" else activation.settings
     arguments = (torch.ones_like(x), x) if version == "backward" else (x,)
     names = (*function.__code__.co_varnames, "return")

@@ -20,3 +20,8 @@ DTYPES: Mapping[str, torch.dtype] = {
         torch.complex64,
     )
 }
+
+
+def as_floats(x: torch.Tensor) -> torch.Tensor:
+    """x itself, or the same numbers as float32 where its dtype has no gradient."""
+    return x if x.is_floating_point() else x.float()

@@ -10,6 +10,7 @@ from core.experiments import activations as runs
 from core.experiments.activations import ACTIVATIONS, Activation
 from core.experiments.depth import dead_units
 from core.figures import activations as draw
+from core.tensors.dtypes import as_floats
 
 TORCHS = {
     "relu": F.relu, "leaky_relu": F.leaky_relu, "elu": F.elu, "gelu": F.gelu, "silu": F.silu, "softplus": F.softplus,
@@ -198,7 +199,7 @@ def test_gelu_and_silu_fall_to_the_left_of_their_lowest_points(x):
         place = torch.tensor([at], dtype=torch.float64)
         assert abs(slope_by_torch(f, place).item()) < 1e-4
         assert f(place).item() == pytest.approx(lowest)
-    assert facts.below == int((slope_by_torch(F.gelu, runs.floats(x)) < 0).sum())
+    assert facts.below == int((slope_by_torch(F.gelu, as_floats(x)) < 0).sum())
     assert set(facts.never) == set(TORCHS) - {"gelu", "silu"}
 
 
@@ -239,7 +240,7 @@ def test_the_curve_has_a_point_for_every_finite_number(x):
     low, high = panel.figure.to_dict()["layout"]["xaxis"]["range"]
     assert math.isfinite(low)
     assert math.isfinite(high)
-    numbers = runs.floats(x).flatten().tolist()
+    numbers = as_floats(x).flatten().tolist()
     for at, spots in zip(numbers, zip(panel.cells.spots[::2], panel.cells.spots[1::2], strict=True), strict=True):
         assert all((spot is not None) == math.isfinite(at) for spot in spots)
         assert low <= at <= high or not math.isfinite(at)

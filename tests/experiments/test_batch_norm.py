@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from core.experiments import batch_norm as runs
+from core.tensors.dtypes import as_floats
 
 INPUTS = {
     "images": runs.example((3, 4, 2, 2), 0),
@@ -98,7 +99,7 @@ def test_the_history_is_torchs_modules(momentum):
 @every_input
 def test_a_readers_batch_over_and_over_comes_to_its_own_statistics(x):
     history = runs.same_batch(x, "0.5", 60)
-    numbers = runs.as_floats(x).transpose(0, 1).flatten(1)
+    numbers = as_floats(x).transpose(0, 1).flatten(1)
     if numbers.shape[1] == 1:
         assert history.steps == 0
         return
@@ -111,7 +112,7 @@ def test_a_readers_batch_over_and_over_comes_to_its_own_statistics(x):
 
 @every_input
 def test_pitfalls_hold_on_every_input(x):
-    floats = runs.as_floats(x)
+    floats = as_floats(x)
     channel, n = floats[:, 0].flatten(), runs.per_channel(x)
     limit = (
         {"rel": 1e-2, "abs": 1e-2, "nan_ok": True}
@@ -151,7 +152,7 @@ def test_forgetting_eval(x):
     if found.refusal:
         assert runs.per_channel(x) == 1
         return
-    floats = runs.as_floats(x)
+    floats = as_floats(x)
     mean, var = (t.to(floats.dtype) for t in (setup().running_mean, setup().running_var))
     expected = F.batch_norm(floats, mean.clone(), var.clone())
     trained = F.batch_norm(floats, mean, var, training=True)

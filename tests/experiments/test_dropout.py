@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from core.experiments import dropout as runs
+from core.tensors.dtypes import as_floats
 
 INPUTS = {
     "example": runs.example(6, 0),
@@ -71,7 +72,7 @@ def test_averages_over_masks(p):
 @every_input
 @every_p
 def test_pitfalls_hold_on_every_input(x, p):
-    x = runs.as_floats(x)
+    x = as_floats(x)
     draws = runs.two_draws(x, p, 5)
     assert draws.changed == 0
     assert draws.dropped == (seeded(F.dropout, torch.ones_like(x), p) == 0).sum()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from core.data import mnist
-from core.experiments import loading
+from core.experiments import loading, refusals
 from core.experiments.loading import Loading
 
 
@@ -120,7 +120,7 @@ def test_torchs_words_are_those_of_the_call():
     ragged = loading.ragged()
     assert ragged.says.startswith("RuntimeError: stack expects each tensor to be equal size")
     assert ragged.instead.tolist() == [[0, 1, 2, -1, -1], [0, 1, 2, 3, 4]]
-    assert loading.refusal(lambda: 1) == ""
+    assert refusals.refusal(lambda: 1) == ""
 
 
 @pytest.mark.parametrize("count", [4, 48])

@@ -104,7 +104,7 @@ REFUSED = [
 def test_a_refusal_says_torchs_words_and_what_does_not_fit(operation, equation, kind, shapes):
     tensors = [torch.ones(shape) for shape in shapes]
     found = runs.misfit(operation, equation, tensors)
-    with pytest.raises(runs.REFUSALS) as refusal:
+    with pytest.raises((RuntimeError, ValueError, TypeError, IndexError)) as refusal:
         theirs(operation, equation, tensors)
     assert (found.kind, found.by, found.words) == (kind, "torch", str(refusal.value).splitlines()[0])
 

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from core.experiments import dropout as runs
+from core.tensors.dtypes import as_floats
 from tests.pages.opening import boards, control, held, open_page, panels, ran_alone, settings, sound, words
 
 
@@ -82,7 +83,7 @@ def test_infinity_is_dropped_to_nan():
 def test_every_verdict_goes_with_its_facts(p, x):
     app = open_page("dropout", x_from="typed", x=x, p=p)
     boxes = [part for part in app.expander if part.label.startswith("**“")]
-    given = runs.as_floats(held(app, "x")), float(p), 0
+    given = as_floats(held(app, "x")), float(p), 0
     facts = [f(*given) for f in (runs.two_draws, runs.shifts_the_mean, runs.after_eval, runs.no_grad_is_not_eval)]
     stated = [numbers(box.markdown[0].value) for box in boxes]
     draws, shift, after, stopped = facts
