@@ -7,7 +7,6 @@ is not listed anywhere: every icon whose name stands in them as a word of its ow
 """
 
 import re
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -21,20 +20,16 @@ QUOTED = re.compile(r"[`\"':/]([a-z0-9][a-z0-9_]*)(?=[`\"'):])")
 NAMED = re.compile(r":material/(\w+):")
 
 
-def ligatures(font: TTFont) -> set[str]:
-    """The names of the font's icons: each is a ligature of the letters of its name."""
+def icons(font: TTFont) -> dict[str, str]:
+    """The glyph of each of the font's icons by its name: it is a ligature of the letters of that name."""
     letters = {glyph: chr(code) for code, glyph in font.getBestCmap().items()}
+    tables = (table for lookup in font["GSUB"].table.LookupList.Lookup for table in lookup.SubTable)
     return {
-        "".join(letters.get(glyph, "?") for glyph in (first, *ligature.Component))
-        for first, ligature in _ligatures(font)
+        "".join(letters.get(glyph, "?") for glyph in (first, *ligature.Component)): ligature.LigGlyph
+        for table in tables
+        for first, found in getattr(getattr(table, "ExtSubTable", table), "ligatures", {}).items()
+        for ligature in found
     }
-
-
-def _ligatures(font: TTFont) -> Iterator[tuple[str, object]]:
-    for lookup in font["GSUB"].table.LookupList.Lookup:
-        for table in lookup.SubTable:
-            for first, found in getattr(getattr(table, "ExtSubTable", table), "ligatures", {}).items():
-                yield from ((first, ligature) for ligature in found)
 
 
 def named_by_streamlit() -> set[str]:
@@ -53,12 +48,7 @@ def cut(font: TTFont, names: set[str]) -> bytes:
     """The font with these icons alone, as woff2."""
     options = subset.Options(flavor="woff2", layout_features=["*"], layout_closure=False)
     cutter = subset.Subsetter(options)
-    letters = {glyph: chr(code) for code, glyph in font.getBestCmap().items()}
-    glyphs = {
-        ligature.LigGlyph
-        for first, ligature in _ligatures(font)
-        if "".join(letters.get(glyph, "?") for glyph in (first, *ligature.Component)) in names
-    }
+    glyphs = [glyph for name, glyph in icons(font).items() if name in names]
     cutter.populate(glyphs=glyphs, text="".join(sorted(set("".join(names)))))
     cutter.subset(font)
     kept = BytesIO()
@@ -70,5 +60,5 @@ def cut(font: TTFont, names: set[str]) -> bytes:
 if __name__ == "__main__":
     whole = TTFont(files.ICONS)
     files.CUT.mkdir(exist_ok=True)
-    names = (named_by_streamlit() | named_by_us()) & ligatures(whole)
+    names = (named_by_streamlit() | named_by_us()) & icons(whole).keys()
     (files.CUT / files.ICONS.name).write_bytes(cut(whole, names))

@@ -77,8 +77,8 @@ def numbers(text: str) -> list[float] | None:
 
 
 def _quotient(text: str) -> float:
-    above, _, below = text.partition("/")
-    return float(above) / (float(below) if _ else 1)
+    above, slash, below = text.partition("/")
+    return float(above) / (float(below) if slash else 1)
 
 
 def readings(text: str) -> list[list[float]]:

@@ -86,30 +86,33 @@ def address(name: str) -> str:
     return f"/{base}/{name}" if base else f"/{name}"
 
 
+def version(*paths: Path) -> str:
+    """What tells the content of these files from any other: part of an address whose answer is kept for ever."""
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()[:16]
+
+
 @functools.cache
 def plotly_address() -> str:
     """Where a page finds Plotly's script: another address for every version of it."""
-    return address(f"plotly-{hashlib.sha256(PLOTLY.read_bytes()).hexdigest()[:16]}.min.js")
+    return address(f"plotly-{version(PLOTLY)}.min.js")
 
 
 @functools.cache
 def together_address() -> str:
     """Where a page finds the script that takes a run's messages together: another address whenever it changes."""
-    return address(f"together-{hashlib.sha256(TOGETHER.read_bytes()).hexdigest()[:16]}.js")
+    return address(f"together-{version(TOGETHER)}.js")
 
 
 @functools.cache
 def board_address() -> str:
     """Where a page finds the board's modules and style: a folder, another one for every version of any of them."""
-    content = b"".join(path.read_bytes() for path in BOARD)
-    return address(f"board-{hashlib.sha256(content).hexdigest()[:16]}")
+    return address(f"board-{version(*BOARD)}")
 
 
 @functools.cache
 def thumbnail_address(name: str) -> str:
     """Where a page finds a topic's picture in small: another address whenever it changes."""
-    content = (THUMBNAILS / f"{name}.svg").read_bytes()
-    return address(f"{name}-{hashlib.sha256(content).hexdigest()[:16]}.svg")
+    return address(f"{name}-{version(THUMBNAILS / f'{name}.svg')}.svg")
 
 
 @functools.cache

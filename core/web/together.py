@@ -4,8 +4,6 @@ Streamlit's page draws itself anew for each of the forty messages of a run, whil
 in the head of the page, `core/ui/assets/together.js`, lets them wait for the run's last.
 """
 
-import gzip
-
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -57,7 +55,7 @@ class Page:
         for name in ("ETag", "Last-Modified"):  # of the page without the script
             del headers[name]
         if self._packed:
-            body = gzip.compress(body, mtime=0)
+            body = files.PACKERS["gzip"](body)
             headers["Content-Encoding"] = "gzip"
             headers.add_vary_header("Accept-Encoding")
         headers["Content-Length"] = str(len(body))

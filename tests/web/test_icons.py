@@ -18,7 +18,7 @@ WIDE = """() => [...document.querySelectorAll('[data-testid=stIconMaterial]')].f
 
 @pytest.fixture(scope="module")
 def kept():
-    return icons.ligatures(TTFont(files.CUT / files.ICONS.name))
+    return icons.icons(TTFont(files.CUT / files.ICONS.name)).keys()
 
 
 def test_it_is_cut_from_the_font_that_streamlit_brings():
@@ -26,7 +26,7 @@ def test_it_is_cut_from_the_font_that_streamlit_brings():
 
 
 def test_it_has_every_icon_that_a_script_or_we_name(kept):
-    whole = icons.ligatures(TTFont(files.ICONS))
+    whole = icons.icons(TTFont(files.ICONS)).keys()
     ours = icons.named_by_us()
     assert ours <= whole, f"Streamlit has no icon {ours - whole}"
     assert (icons.named_by_streamlit() | ours) & whole <= kept, AGAIN
