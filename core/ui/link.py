@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-PARTS = ("controls", "pitfalls", "walk", "predict", "code", "timing", "take-away", "answers")
+PARTS = ("controls", "try", "pitfalls", "walk", "predict", "code", "timing", "take-away", "answers")
 WORDS = ("hide", "lock", "projector", "lang")  # what a link asks besides the controls
 LONG = 2000  # characters: some programs cut a longer link
 
