@@ -483,7 +483,8 @@ def choices(
         return ids[ids.index(value)]
 
     def labelled(option: T) -> str:
-        return labels[ids.index(option)]
+        # Streamlit also asks for what was chosen before another control narrowed the options.
+        return labels[ids.index(option)] if option in ids else str(option)
 
     said = map(str, ids) if named else labels
     return ids, Takes("one of " + ", ".join(said), read, fit, limits, str if named else labelled), labelled

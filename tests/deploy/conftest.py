@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -26,6 +27,20 @@ class Site:
 
 @pytest.fixture(scope="session")
 def site() -> Iterator[Site]:
+    """Two servers behind a balancer, for all tests that leave them running."""
+    with two_servers() as site:
+        yield site
+
+
+@pytest.fixture
+def mortal_site() -> Iterator[Site]:
+    """Two servers behind a balancer, for a test that kills one."""
+    with two_servers() as site:
+        yield site
+
+
+@contextmanager
+def two_servers() -> Iterator[Site]:
     """Two servers that share no secret, and the balancer in front of them."""
     if shutil.which("haproxy") is None:
         pytest.skip("the balancer, haproxy, is not installed")

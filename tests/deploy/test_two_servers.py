@@ -136,7 +136,8 @@ def server_of(tab):
     return next(cookie["value"] for cookie in tab.context.cookies() if cookie["name"] == "SERVER")
 
 
-def test_readers_of_a_killed_server_come_back_on_the_other(site, reader, tmp_path):
+def test_readers_of_a_killed_server_come_back_on_the_other(mortal_site, reader, tmp_path):
+    site = mortal_site
     file = tmp_path / "x.npy"
     np.save(file, np.array([[5.0, 6.0]]))
     room = [Reader(site.port, page, random.Random(number)) for number, page in enumerate(READERS)]

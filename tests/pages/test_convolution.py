@@ -444,3 +444,10 @@ def test_share_says_that_an_upload_is_in_no_link(link):
         )
 
     assert shared(**link) != shared(**link | {key: "example" for key in link if key.endswith("_from")})
+
+
+def test_padding_falls_back_where_a_smaller_kernel_takes_less():
+    app = open_page("convolution", kernel_size="5", padding="4")
+    sound(control(app, "kernel_size").set_value(1).run())
+    assert control(app, "padding").value == 1
+    assert "`4` does not fit here" in " ".join(m.value for m in app.markdown)
