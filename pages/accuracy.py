@@ -11,10 +11,11 @@ from core.ops import metrics as ops
 from core.ops.operator import Call
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import board, check, controls, frame, link, walk, words
+from core.ui import board, check, controls, frame, link, walk
 from core.ui.board import At
 from core.ui.frame import Try
 from core.ui.take_away import TakeAway
+from core.words import say
 from pages.accuracy_parts.beliefs import pitfalls, questions
 
 SAMPLES = (20, 100, 200, 500, 1000, 2000)
@@ -88,7 +89,7 @@ def headline(run: Run) -> str:
     """What to look at first: how many are right, and where the matrix counts them."""
     among = "are right" if run.topk == 1 else f"have their true class among the {run.topk} best and count as right"
     beside = "every other cell one kind of mistake" if run.topk == 1 else "the other cells the best class of the rest"
-    return words.say(
+    return say(
         "{right} of {samples} images {among}: accuracy {share:.4g}. The diagonal of the matrix counts them, {beside}.",
         {"right": int(run.right.sum()), "samples": len(run.y), "share": run.share}, among=among, beside=beside,
     )  # fmt: skip
@@ -145,7 +146,7 @@ def batch_by_batch(run: Run) -> None:
             "The last batch has only {last:|image|images}, the others {first} each. The mean of the batches lets every "
         )
         says += "batch weigh the same, and so says **{mean:.5g}**; right over all is **{whole:.5g}**."
-    st.markdown(words.say(says, found))
+    st.markdown(say(says, found))
 
 
 def best_and_classes(run: Run) -> None:
@@ -160,14 +161,14 @@ def best_and_classes(run: Run) -> None:
         )
         says += "**{accuracy:.4g}**: classes count once each in the mean, and by their images in the accuracy (class "
         says += "{frequent} has the most, {images} of {samples})."
-    st.markdown(words.say(says, found))
+    st.markdown(say(says, found))
 
 
 def training(found: runs.Learnt, epochs: int) -> None:
     """Accuracy over the epochs."""
     board.show(draw.training(found, epochs), name="over epochs")
     st.markdown(
-        words.say(
+        say(
             "The model is the smallest classifier: one weight for each of 784 pixels and each of 10 classes, and 10 "
             "biases. It starts from random weights and learns from {samples:,} images in batches of 128. Untrained, "
             "**{before:.4g}** of the 2,000 test images are right. After the last epoch **{on_training:.4g}** of the "

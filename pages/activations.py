@@ -12,9 +12,10 @@ from core.experiments.activations import Activation, Run
 from core.figures import activations as draw
 from core.tensors.dtypes import as_floats
 from core.topics import Topic
-from core.ui import board, check, controls, frame, take_away, tensor_input, walk, words
+from core.ui import board, check, controls, frame, take_away, tensor_input, walk
 from core.ui.frame import Try
 from core.ui.predict import Draw, Question
+from core.words import listed, say
 from pages.activations_parts.pitfalls import pitfalls
 from pages.activations_parts.tabs import at_zero, depth
 
@@ -100,12 +101,12 @@ def show(run: Run, cell: tuple[int, ...], beside: Activation | None) -> None:
     """The three tensors and the curve, what they say, and the check."""
     axes, name = board.axes_of(run.x), run.activation.name
     formula, steep = formulas(run.activation)
-    st.markdown(words.say("`{name}(x)` = {formula}. On the way back each gradient is multiplied by the slope: {steep}.",
+    st.markdown(say("`{name}(x)` = {formula}. On the way back each gradient is multiplied by the slope: {steep}.",
                           {"name": name, "formula": formula, "steep": steep}))  # fmt: skip
     if run.refusal:
         says = "`{name}` takes floating-point numbers, and the input is {x.dtype}. The slopes below are those of the same numbers as {slope.dtype}."
         floats = partial(tensor_input.hold, "x", as_floats(run.x))
-        frame.refused(run.refusal, words.say(says, run, name=name), {"Make the input float32": floats})
+        frame.refused(run.refusal, say(says, run, name=name), {"Make the input float32": floats})
     y = f"`{{at:y}}` = {name}({{x}}) = **{{y}}**; the" if run.y is not None else "At `{at:x}` = {x} the"
     board.show(
         *draw.tensors(run, axes), draw.curve(run, cell, beside, axes),
@@ -113,7 +114,7 @@ def show(run: Run, cell: tuple[int, ...], beside: Activation | None) -> None:
         picks=dict.fromkeys(("x", "y", "slope", "curve"), "cell"), pinned=("x", cell), cell=draw.cell(run),
     )  # fmt: skip
     if not run.refusal:
-        st.markdown(words.say(in_words(run), run))
+        st.markdown(say(in_words(run), run))
         check.show(run.activation.operator, run.call)
 
 
@@ -140,7 +141,7 @@ def walk_through(f: Activation, run: Run) -> None:
     """One of the versions of the chosen activation, line by line."""
     version = controls.choice("version", "Version", {name: VERSIONS[name] for name in draw.versions(f)})
     if run.x.dtype != run.slope.dtype:
-        st.caption(words.say("Walked with the input as {slope.dtype}.", run))
+        st.caption(say("Walked with the input as {slope.dtype}.", run))
     walk.show(*draw.walk(f, run.x, version), key=f"walk {f.name} {version}")
 
 
@@ -151,13 +152,13 @@ def questions(f: Activation) -> list[Draw]:
 
     def value(draw: random.Random) -> Question:
         x = draw.choice(NUMBERS)
-        ask = words.say("What is {f}({x}){given}?", {"f": f.name, "x": x, "given": given})
+        ask = say("What is {f}({x}){given}?", {"f": f.name, "x": x, "given": given})
         return Question(ask, f"{f.at(x):.4g}", f"{f.name}(x) = {formula}.", covers=("y", "curve"))
 
     def passed_on(draw: random.Random) -> Question:
         x, above = draw.choice(NUMBERS), draw.choice((2, -1, 10))
         ask = "A gradient of {above} arrives at {f}({x}){given}. How much of it is passed on to x?"
-        asked = words.say(ask, {"f": f.name, "x": x, "given": given, "above": above})
+        asked = say(ask, {"f": f.name, "x": x, "given": given, "above": above})
         why = f"It is multiplied by the slope: {steep}."
         return Question(asked, f"{above * f.slope_at(x):.4g}", why, covers=("slope", "curve"))
 
@@ -165,7 +166,7 @@ def questions(f: Activation) -> list[Draw]:
         xs = [draw.choice((-2.0, -0.5, 0.0, 0.5, 3.0)) for _ in range(6)]
         why = "Those at all numbers that are not above 0: at 0 itself torch takes 0."
         return Question(
-            f"How many of the slopes of relu at {words.listed(xs)} are 0?", str(runs.flat_of_relu(xs)), why, tolerance=0
+            f"How many of the slopes of relu at {listed(xs)} are 0?", str(runs.flat_of_relu(xs)), why, tolerance=0
         )
 
     def bound(draw: random.Random) -> Question:
@@ -173,7 +174,7 @@ def questions(f: Activation) -> list[Draw]:
         facts = runs.saturation(runs.example(2, 0), layers)
         ask = f"A sigmoid's slope is ¼ at most. Which bound does that give for a gradient of 1 on its way through {layers} sigmoids?"
         why = "The slopes multiply. Really {most} arrive at most: no sigmoid's output is 0, where the next one is steepest."
-        return Question(ask, f"{facts.bound:.4g}", words.say(why, facts))
+        return Question(ask, f"{facts.bound:.4g}", say(why, facts))
 
     return [value, passed_on, flat, bound]
 

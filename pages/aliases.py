@@ -11,8 +11,9 @@ from core.figures import aliases as pictures
 from core.figures.montage import PROJECTED
 from core.tensors.limits import Limits
 from core.topics import Topic
-from core.ui import board, controls, frame, link, tensor_input, words
+from core.ui import board, controls, frame, link, tensor_input
 from core.ui.frame import Try
+from core.words import say
 from pages.aliases_parts import asked
 from pages.aliases_parts.believed import pitfalls
 
@@ -48,7 +49,7 @@ def lesson(topic: Topic) -> None:
         cell = controls.cell("cell", "at place", (len(target.before),), "0") if len(target.before) else None
     if a is not given:
         frame.refused(
-            memory.leaf_refusal(given), words.say("a is of {dtype}. What follows takes the same numbers as float32.", {"dtype": given.dtype}),
+            memory.leaf_refusal(given), say("a is of {dtype}. What follows takes the same numbers as float32.", {"dtype": given.dtype}),
             {"Make a float32": partial(tensor_input.hold, "x", a), "Let a require no gradient": without_gradient},
         )  # fmt: skip
     place = cell[0] if cell else None
@@ -99,7 +100,7 @@ def what_happened(trial: Trial, wrote: str | None, gradient: Gradient, overwritt
         why = (
             "A leaf that requires a gradient, and a view of one, may be written to under `torch.no_grad()` alone."
             if leaf
-            else words.say("The number is none that {dtype} holds.", {"dtype": trial.a.before.dtype})
+            else say("The number is none that {dtype} holds.", {"dtype": trial.a.before.dtype})
         )
         mend = (
             {"Let a require no gradient": without_gradient}
@@ -109,16 +110,14 @@ def what_happened(trial: Trial, wrote: str | None, gradient: Gradient, overwritt
         frame.refused(f"`{wrote}`: {trial.writing_error}", why, mend)
     elif wrote and trial.b is not None:
         changed = [name for name, x in (("a", trial.a), ("b", trial.b)) if x.changed]
-        st.markdown(words.say({0: NONE, 1: ONE, 2: BOTH}[len(changed)], trial, wrote=wrote, changed=changed))
+        st.markdown(say({0: NONE, 1: ONE, 2: BOTH}[len(changed)], trial, wrote=wrote, changed=changed))
     st.markdown(
-        words.say(
-            ARRIVED if gradient.a_grad is not None else NO_GRADIENT if gradient.error else WENT_ELSEWHERE, gradient
-        )
+        say(ARRIVED if gradient.a_grad is not None else NO_GRADIENT if gradient.error else WENT_ELSEWHERE, gradient)
     )
     silent = overwritten.outcome == "right" and memory_is_shared(overwritten.code)
     st.markdown(
         f"**A number that backward keeps.** With `a = x.exp()`, backward multiplies by a, so autograd saves it. Now `b = {overwritten.code}`, and `b[:] = 0` writes over b. "
-        + words.say(ZEROS if silent else OVERWRITTEN[overwritten.outcome], overwritten)
+        + say(ZEROS if silent else OVERWRITTEN[overwritten.outcome], overwritten)
     )
 
 
@@ -129,7 +128,7 @@ def memory_is_shared(code: str) -> Any:
 
 def why_not_made(trial: Trial) -> str:
     """Why there is no b, as far as torch does not say it."""
-    return words.say(
+    return say(
         "a has {n:|number|numbers} of {dtype}, and requires_grad is {grad}.",
         {"n": len(trial.a.before), "dtype": trial.a.before.dtype, "grad": trial.a.requires_grad},
     )

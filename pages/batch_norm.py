@@ -9,13 +9,14 @@ from core.experiments import batch_norm as runs
 from core.figures import batch_norm as pictures
 from core.figures import colour
 from core.figures.montage import Index, cell_size
-from core.figures.numbers import number
 from core.figures.walk import record
 from core.ops import batch_norm as ops
 from core.tensors.limits import Limits
 from core.topics import Topic
-from core.ui import board, check, controls, frame, take_away, tensor_input, walk, words
+from core.ui import board, check, controls, frame, take_away, tensor_input, walk
 from core.ui.board import At
+from core.words import say
+from core.words.numbers import number
 from pages.batch_norm_parts.beliefs import pitfalls
 from pages.batch_norm_parts.questions import TRIES, questions
 
@@ -128,7 +129,7 @@ def refused(run: runs.Run) -> None:
     else:
         why = "A group of this input has one number. It is its own mean, so that nothing of it would be left."
         mend = {"Take layer norm": partial(put, "kind", "layer")}
-    frame.refused(run.refusal, words.say(why, run), mend)
+    frame.refused(run.refusal, say(why, run), mend)
 
 
 def put(key: str, value: str) -> None:
@@ -149,7 +150,7 @@ def equation(run: runs.Run, cell: Index) -> None:
         picks=dict.fromkeys(("x", "standardized", "output", "mean", "var", "gamma", "beta"), "cell"),
         pinned=("x", cell), cell=cell_size([run.x.shape] * 3, WIDTH, HEIGHT),
     )  # fmt: skip
-    st.markdown(words.say(KEPT if run.setup.reads_running else SHARED, runs.group(run, cell)))
+    st.markdown(say(KEPT if run.setup.reads_running else SHARED, runs.group(run, cell)))
 
 
 def spelled(s: runs.Setup) -> dict[str, str]:
@@ -186,7 +187,7 @@ def running_statistics(history: runs.History, c: int, run: runs.Run) -> None:
         *mean, *([board.BREAK] if found.training else []), *var, board.BREAK, *pictures.charts(history, c, run.x),
         spelled=moves(found), pinned=("running_mean", (c,)), name="running", picks=dict.fromkeys(names, "cell"),
     )  # fmt: skip
-    st.markdown(words.say(
+    st.markdown(say(
         MOVES if found.training else RESTS, found, c=c, before=found.mean[c].item(), own=found.batch_mean[c].item(),
         after=found.new_mean[c].item(), var=found.var[c].item(), n1=found.n - 1,
     ))  # fmt: skip

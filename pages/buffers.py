@@ -16,8 +16,9 @@ from core.figures.walk import Moment, record, source_of
 from core.tensors.limits import Limits
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import board, code, controls, frame, link, tensor_input, walk, words
+from core.ui import board, code, controls, frame, link, tensor_input, walk
 from core.ui.take_away import TakeAway
+from core.words import listed, say, spelled
 from pages.buffers_parts.beliefs import pitfalls
 from pages.buffers_parts.questions import TRIES, questions
 
@@ -122,7 +123,7 @@ def told(role: Role, lr: float) -> str:
     """The chosen tensor's part."""
     made = MADE["parameters" if role.in_parameters else "buffers" if role.in_buffers else "neither"]
     said = (made, SAVED[role.in_state_dict], MOVED[role.moved], STEP[role.has_gradient, role.handed])
-    return " ".join(words.say(sentence, role, lr=lr) for sentence in said)
+    return " ".join(say(sentence, role, lr=lr) for sentence in said)
 
 
 # ---- save and load, MoCo ---------------------------------------------------------------------------------------
@@ -137,13 +138,13 @@ def save_and_load(size: int) -> None:
         strict = controls.toggle("strict", "strict=True", True)
     trip = runs.save_and_load(float(fill), None if missing == "nothing" else missing, strict, size)
     saved = "A module whose five tensors are all filled with {fill} is saved: `torch.save(module.state_dict(), file)` writes **{nbytes}** bytes, for {keys}. A new module, all of 1s, then loads them with `load_state_dict`. Look at the last column: what did not come back, and why?"
-    st.markdown(words.say(saved, trip, fill=fill, keys=words.listed([f"`{key}`" for key in trip.keys])))
+    st.markdown(say(saved, trip, fill=fill, keys=listed([f"`{key}`" for key in trip.keys])))
     if trip.error:
         st.error("RuntimeError: " + trip.error.replace("\n\t", " "), icon=":material/block:")
         st.caption("torch raises this error only after it has loaded everything that the file has.")
     rows = ["| name | made by | saved module | new module after loading | came back |", "|---" * 5 + "|"]
     rows += [
-        f"| `{name}` | `{KINDS[name]}` | {words.spelled(trip.saved[name])} | {words.spelled(trip.loaded[name])} | "
+        f"| `{name}` | `{KINDS[name]}` | {spelled(trip.saved[name])} | {spelled(trip.loaded[name])} | "
         f"{':green-badge[yes]' if back else ':red-badge[no]'} |"
         for name, back in trip.came_back.items()
     ]
@@ -161,7 +162,7 @@ def moco() -> None:
     found = runs.resumed(at, batch=batch, momentum=momentum, seed=seed)
     steps = runs.moco_run(MOST_STEPS, batch=batch, momentum=momentum, seed=seed)[1]
     taken = steps[at - 1]
-    st.markdown(words.say(
+    st.markdown(say(
         "1. The key encoder follows the query encoder: θₖ ← {m} · θₖ + {rest} · θ_q. Before, they were {key_drift} apart.\n"
         "2. {batch} samples, two views of each: queries by the one encoder, keys by the other, all of length 1.\n"
         "3. Each query must pick its own key out of 1 + {size}: the cross entropy of its row of logits with label 0 is **{loss}**. Only the query encoder gets a gradient.\n"
@@ -170,12 +171,12 @@ def moco() -> None:
     ))  # fmt: skip
     parts, links = pictures.queue(taken)
     board.show(*parts, links=links, spelled={"after": "`{at:after}` = **{after}**, {note:after}"}, cell=26, name="moco")
-    spelled = "`{at:logits}` is {note:logits}, divided by the temperature: about **{logits}**"
-    board.show(pictures.logits(taken), spelled=spelled, cell=26, name="logits")
-    st.markdown(words.say("**Why buffers?** The loss of the next step is {goes_on:.4f}. Saved, loaded into a fresh MoCo and gone on, it is **{with_buffers:.4f}**; with queue and pointer left out of the file it is **{without_buffers:.4f}**.", found))  # fmt: skip
+    arithmetic = "`{at:logits}` is {note:logits}, divided by the temperature: about **{logits}**"
+    board.show(pictures.logits(taken), spelled=arithmetic, cell=26, name="logits")
+    st.markdown(say("**Why buffers?** The loss of the next step is {goes_on:.4f}. Saved, loaded into a fresh MoCo and gone on, it is **{with_buffers:.4f}**; with queue and pointer left out of the file it is **{without_buffers:.4f}**.", found))  # fmt: skip
     rows = ["| tensor | shape | parameter | requires_grad | buffer | in state_dict |", "|---" * 6 + "|"]
     rows += [
-        f"| `{t.name}` | {words.spelled(t.shape)} | " + " | ".join(map(pictures.yes, (t.parameter, t.requires_grad, t.buffer, t.saved))) + " |"
+        f"| `{t.name}` | {spelled(t.shape)} | " + " | ".join(map(pictures.yes, (t.parameter, t.requires_grad, t.buffer, t.saved))) + " |"
         for t in found.tensors
     ]  # fmt: skip
     st.markdown("\n".join(rows))

@@ -10,16 +10,17 @@ import streamlit as st
 from core.experiments import dropout as runs
 from core.figures import colour
 from core.figures import dropout as pictures
-from core.figures.numbers import number
 from core.figures.walk import record
 from core.ops import dropout as ops
 from core.ops.operator import Call
 from core.ops.seeded import seeded
 from core.tensors.limits import Limits
 from core.topics import Topic
-from core.ui import board, check, controls, frame, take_away, tensor_input, walk, words
+from core.ui import board, check, controls, frame, take_away, tensor_input, walk
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
+from core.words import say
+from core.words.numbers import number
 
 LIMITS = Limits(ranks=(0, 1, 2, 3, 4), max_side=28, max_elements=784, allow_nonfinite=True)
 
@@ -58,7 +59,7 @@ def lesson(topic: Topic) -> None:
         check.show(topic.operators[0], call, seed)
     averages = runs.over_masks(run.floats, p, masks, seed)
     board.show(*pictures.averages(averages), name="averages")
-    st.markdown(words.say(NOISE, averages) if p < 1 else "Every mask of p = 1 drops every number.")
+    st.markdown(say(NOISE, averages) if p < 1 else "Every mask of p = 1 drops every number.")
     frame.below(
         topic,
         pitfalls=pitfalls(run),
@@ -79,9 +80,9 @@ def equation(run: runs.Run, cell: tuple[int, ...] | None) -> None:
         spelled=spelled + ("; the gradient is multiplied by the same {grad}." if run.grad is not None else "."),
         picks=dict.fromkeys(("x", "mask", "y", "grad"), "cell"), pinned=("y", cell) if cell else None, height=320,
     )  # fmt: skip
-    st.markdown(words.say(means_of(run), run))
+    st.markdown(say(means_of(run), run))
     if run.grad is None:
-        st.caption(words.say("The input keeps its {dtype}. Only floating-point numbers have gradients.", run))
+        st.caption(say("The input keeps its {dtype}. Only floating-point numbers have gradients.", run))
 
 
 def means_of(run: runs.Run) -> str:
@@ -96,7 +97,7 @@ def refused(run: runs.Run) -> None:
     board.show(pictures.input_alone(run, board.axes_of(run.given)), height=320)
     frame.refused(
         run.refusal,
-        words.say("The input is of {dtype}, and 1/(1 − p) times a whole number need not be whole. What follows takes the same numbers as float32.", run),
+        say("The input is of {dtype}, and 1/(1 − p) times a whole number need not be whole. What follows takes the same numbers as float32.", run),
         {"Make the input float32": lambda: tensor_input.hold("x", run.floats)},
     )  # fmt: skip
 
@@ -194,7 +195,7 @@ def questions(run: runs.Run) -> list[Draw]:
         why = "Kept numbers are multiplied by 1/(1 − p) = {factor}." if run.drawn else "Nothing is drawn: the output is the input."  # fmt: skip
         return Question(
             f"The input at {list(at)} is {number(run.x[at].item(), 5)}, and it {fate}. What does the output hold there?",
-            f"{run.y[at].item():.5g}", words.say(why, run) if run.kept[at] else "Dropped numbers are multiplied by 0.",
+            f"{run.y[at].item():.5g}", say(why, run) if run.kept[at] else "Dropped numbers are multiplied by 0.",
             tolerance=0.002, covers=("y",),
         )  # fmt: skip
 

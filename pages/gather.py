@@ -8,12 +8,13 @@ import streamlit as st
 
 from core.experiments import gather as runs
 from core.figures import gather as draw
-from core.figures.numbers import number
 from core.tensors.limits import Limits
 from core.topics import Topic
-from core.ui import board, check, controls, frame, take_away, tensor_input, walk, words
+from core.ui import board, check, controls, frame, take_away, tensor_input, walk
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
+from core.words import say
+from core.words.numbers import number
 
 NUMBERS = Limits(ranks=(1, 2, 3), max_side=12, max_elements=144, allow_nonfinite=True)
 INDICES = Limits(ranks=(1, 2, 3), max_side=24, max_elements=144, allow_nonfinite=True)
@@ -86,7 +87,7 @@ WHY = {
 
 def refused(way: runs.Way, misfit: runs.Misfit, x: runs.Tensor, index: runs.Tensor) -> None:
     """torch's words, the two tensors as they are, and an index that fits, in one click."""
-    why = words.say(WHY[misfit.kind], misfit) + " The tabs below show the run with an index that fits."
+    why = say(WHY[misfit.kind], misfit) + " The tabs below show the run with an index that fits."
     mend: Callable[[], None] = partial(tensor_input.hold, "index", misfit.mended)
     frame.refused(f"`torch.{way}`: {runs.theirs(way, x, misfit.dim, index)}", why, {"Make the index fit": mend})
     input, places = draw.inputs(x, misfit, index)

@@ -12,9 +12,10 @@ from core.figures import memory
 from core.figures.board import Panel
 from core.figures.heatmap import PROJECTED_TEXT, SMALLEST_TEXT
 from core.topics import Topic
-from core.ui import board, chain_editor, controls, frame, link, state, words
+from core.ui import board, chain_editor, controls, frame, link, state
 from core.ui.board import At, Part
 from core.ui.frame import Try
+from core.words import listed, say, spelled
 from pages.layout_parts import asked, refused
 from pages.layout_parts.believed import pitfalls
 from pages.layout_parts.cost import show_cost
@@ -53,9 +54,9 @@ def lesson(topic: Topic) -> None:
     if cell and value.strip():
         write(stages, stage, cell, value)
     no_move = claims.moved(ran)
-    steps = words.listed([f"`{code}`" for code in no_move.copies])
+    steps = listed([f"`{code}`" for code in no_move.copies])
     said = COPIED if no_move.copied else ONE_STORAGE if no_move.tensors > 1 else ALONE
-    st.markdown(words.say(said, no_move, steps=steps, hint=HINT))
+    st.markdown(say(said, no_move, steps=steps, hint=HINT))
     agreement(stages)
     facts_table(stages)
     frame.below(
@@ -128,7 +129,7 @@ def show_chain(ran: list[Stage], stage: Stage, cell: Index | None) -> None:
         pinned=(memory.name_of(stage), cell) if cell else None,
     )  # fmt: skip
     if count < len(ran):
-        st.caption(f"Shown are {words.listed(list(tensors))}; *Look at* another stage to see it and its neighbours.")
+        st.caption(f"Shown are {listed(list(tensors))}; *Look at* another stage to see it and its neighbours.")
 
 
 def facts_table(stages: tuple[Stage, ...]) -> None:
@@ -149,7 +150,7 @@ def facts_row(stage: Stage) -> str:
     contiguous = "yes" if facts.is_contiguous else "no, but channels_last" if facts.is_channels_last else "no"
     return (
         f"| `{stage.code}` | {VERDICTS[facts.verdict].format(memory.letter(facts.storage))} | "
-        f"{words.spelled(facts.layout.shape)} | {words.spelled(facts.layout.stride)} | {facts.layout.storage_offset} | {contiguous} |"
+        f"{spelled(facts.layout.shape)} | {spelled(facts.layout.stride)} | {facts.layout.storage_offset} | {contiguous} |"
     )
 
 

@@ -12,10 +12,11 @@ from core.figures.mlp import GRID, PIXEL
 from core.tensors.digits import SIDE
 from core.tensors.limits import Limits
 from core.topics import Topic
-from core.ui import board, check, controls, drawing, frame, link, share, state, tensor_input, training, words
+from core.ui import board, check, controls, drawing, frame, link, share, state, tensor_input, training
 from core.ui.board import At
 from core.ui.frame import Try
 from core.ui.training import Run, Setup
+from core.words import say
 from pages.mlp_parts import take_away
 from pages.mlp_parts.beliefs import pitfalls, questions
 from pages.mlp_parts.tabs import backward, first_layer, mistakes, small_walk, starts
@@ -130,7 +131,7 @@ def says_conversion(found: OwnImage) -> str:
     done += [out] if found.cut else []
     done += ["it is put in the middle of 28×28"] if found.enlarged else []
     done += ["its ink is scaled and centred as MNIST's digits are"] if found.moved else []
-    return words.say("Your image came as {dtype} of shape {shape}: " + "; ".join(done) + ".", found)
+    return say("Your image came as {dtype} of shape {shape}: " + "; ".join(done) + ".", found)
 
 
 def say_what_stays(trained: bool) -> None:
@@ -172,9 +173,9 @@ def verdict(seen: Seen) -> str:
     """What the network says of the image, and what it costs."""
     share_of = {"p": seen.probabilities[seen.predicted].item()}
     if seen.loss is None:
-        return words.say("Predicted {predicted} ({p})", seen, **share_of)
+        return say("Predicted {predicted} ({p})", seen, **share_of)
     right = "right" if seen.predicted == seen.label else "wrong"
-    return words.say("Predicted {predicted} ({p}): {right}, loss {loss}", seen, right=right, **share_of)
+    return say("Predicted {predicted} ({p}): {right}, loss {loss}", seen, right=right, **share_of)
 
 
 def show_live(run: Run, image: Any, label: int | None) -> None:
@@ -190,7 +191,7 @@ def show_training(run: Run) -> None:
         return
     board.show(draw.losses(losses), draw.accuracies(measured), name="training")
     found = runs.together(losses, run.ours, run.theirs, measured[-1])
-    st.markdown(words.say(says_together(found), found))
+    st.markdown(say(says_together(found), found))
 
 
 def says_together(found: runs.Together) -> str:

@@ -10,8 +10,9 @@ from core.experiments.autograd import CALLS, DETACH, FUNCTIONS, Expression
 from core.figures import no_grad as pictures
 from core.tensors.limits import Limits
 from core.topics import Topic
-from core.ui import board, code, controls, frame, link, tensor_input, words
+from core.ui import board, code, controls, frame, link, tensor_input
 from core.ui.frame import Try
+from core.words import counted, say
 from pages.no_grad_parts import asked
 from pages.no_grad_parts.believed import pitfalls
 
@@ -113,7 +114,7 @@ def outcome(run: Expression, whole: Expression, after: bool) -> None:
         given = {"x_dtype": run.x.dtype, "w_dtype": run.w.dtype, "x_length": len(run.x), "w_length": len(run.w)}
         cut = run.refused == "y.backward()" and any(t.grad_fn for t in run.tensors)
         frame.refused(
-            f"`{run.refused}`: {run.error}", words.say(WHY.get("cut" if cut else run.refused, ""), given), mends(run)
+            f"`{run.refused}`: {run.error}", say(WHY.get("cut" if cut else run.refused, ""), given), mends(run)
         )
     else:
         rest = (
@@ -123,11 +124,11 @@ def outcome(run: Expression, whole: Expression, after: bool) -> None:
             if autograd.same_gradients(run, whole)
             else CONSTANT
         )
-        st.markdown(words.say((AFTER if after else BEFORE) + rest, run, all_x=whole.x_grad, all_w=whole.w_grad))
+        st.markdown(say((AFTER if after else BEFORE) + rest, run, all_x=whole.x_grad, all_w=whole.w_grad))
     if len(run.tensors) == 3:
         held = (run.graph_after if after and not run.error else run.graph).saved_bytes
         when = "now, after backward, holds" if after and not run.error else "holds"
-        st.markdown(words.say(SAVED, run.saved, when=when, held=held, all_held=whole.graph.saved_bytes))
+        st.markdown(say(SAVED, run.saved, when=when, held=held, all_held=whole.graph.saved_bytes))
 
 
 def mends(run: Expression) -> dict:
@@ -138,7 +139,7 @@ def mends(run: Expression) -> dict:
     if run.refused == "h":
         longer = max("xw", key=lambda name: len(getattr(run, name)))
         return {
-            f"Cut {longer} to {words.counted(len(near[longer]), 'number', 'numbers')}": partial(
+            f"Cut {longer} to {counted(len(near[longer]), 'number', 'numbers')}": partial(
                 tensor_input.hold, longer, near[longer]
             )
         }
@@ -172,7 +173,7 @@ def memory() -> None:
         batch = controls.slider("batch", "Batch", 8, 128, 32, step=8)
     found = runs.network_memory(depth, width, batch)
     board.show(pictures.network(found), name="network")
-    st.markdown(words.say(NETWORK, found))
+    st.markdown(say(NETWORK, found))
 
 
 def how_with_works() -> None:

@@ -7,8 +7,9 @@ import streamlit as st
 from core.experiments import normalize as runs
 from core.figures import normalize as draw
 from core.topics import Topic
-from core.ui import board, check, controls, frame, link, take_away, tensor_input, walk, words
+from core.ui import board, check, controls, frame, link, take_away, tensor_input, walk
 from core.ui.frame import Try
+from core.words import say, spelled
 from pages.normalize_parts import pitfalls, questions
 
 STEEP = 1000  # a slope from which on one row moves the weights more than all the others
@@ -35,7 +36,7 @@ def lesson(topic: Topic) -> None:
         space = run.vectors.shape[1] == draw.DEEP and not refusal
         turn = controls.slider("turn", "Seen from, in degrees", 0, 350, 50, step=10) if space else 0
     if conversion:
-        st.caption(f"torch refuses {words.spelled(given.dtype)}: “{conversion}”. These numbers were made float32.")
+        st.caption(f"torch refuses {spelled(given.dtype)}: “{conversion}”. These numbers were made float32.")
     if refusal:
         frame.refused(f"IndexError: {refusal}", NO_DIM_1, {"dim = 0": partial(set_dim, 0)})
         board.show(draw.given(x), height=330)
@@ -75,7 +76,7 @@ def show(run: runs.Run, cell: tuple[int, ...], turn: int) -> None:
     )  # fmt: skip
     check.say("normalize", runs.compared(run))
     facts = runs.lengths(run)
-    st.markdown(words.say(what_became_of_lengths(facts), facts))
+    st.markdown(say(what_became_of_lengths(facts), facts))
 
 
 SPELLED = {
@@ -110,16 +111,14 @@ def what_became_of_lengths(facts: runs.Lengths) -> str:
 def gradient(run: runs.Run) -> None:
     """What comes back to each vector, and how steep the output is for short ones."""
     facts, slopes = runs.gradients(run), runs.slopes(run.eps)
-    alt = words.say(
-        "The slope rises as the vector gets shorter, and stays at {plateau} = 1/eps below eps = {eps}.", slopes
-    )
+    alt = say("The slope rises as the vector gets shorter, and stays at {plateau} = 1/eps below eps = {eps}.", slopes)
     board.show(
         *draw.gradient(run, facts),
         board.Panel("slopes", draw.slopes(slopes), alt, stretch=460),
         height=300,
         name="gradient",
     )
-    st.markdown(words.say(what_comes_back(facts, run.p), facts))
+    st.markdown(say(what_comes_back(facts, run.p), facts))
     st.caption(
         "The curves are for p = 2. A step along a vector longer than eps changes nothing: a slope of 0, which a logarithmic axis cannot show."
     )

@@ -11,9 +11,10 @@ from core.figures.montage import SIGN_WIDTH, Index
 from core.tensors.limits import Limits, times
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import board, check, controls, frame, link, tensor_input, walk, words
+from core.ui import board, check, controls, frame, link, tensor_input, walk
 from core.ui.board import BREAK
 from core.ui.take_away import TakeAway
+from core.words import say, spelled
 from pages.convolution_parts.shared import HEIGHT, PROJECTED_HEIGHT, REFUSED_HEIGHT, height, pin, refuse
 from pages.pooling_parts import below
 
@@ -92,7 +93,7 @@ def show_board(run: Run, given: object, found: Misfit | None, pinned: Pinned) ->
     )  # fmt: skip
     if run.x.dtype != given:
         st.caption(
-            f"The input was {words.spelled(given)} and was converted to {words.spelled(run.x.dtype)}, for an average of whole numbers is none."
+            f"The input was {spelled(given)} and was converted to {spelled(run.x.dtype)}, for an average of whole numbers is none."
         )
     st.caption(
         "Dashed in purple stands the window of an output, or the outputs that read an input; dotted in pink the number that won the window. The grey frame is padding: −∞ to the maximum, 0 to the average."
@@ -119,7 +120,7 @@ def show_backward(run: Run, pinned: Pinned) -> None:
     st.markdown(
         "The maximum passes all of an output's gradient on to its one winner, and a cell that wins several windows gets their sum. "
         "The average gives each cell of the window the same share of it; what falls to the padding is lost.\n"
-        + "\n".join(words.say("- **{kind}**: of {arrives}, which arrive in all, {goes_on} go on to the input, to **{reached} of {cells}** cells.", flow, cells=run.x.numel()) for flow in flows.values())
+        + "\n".join(say("- **{kind}**: of {arrives}, which arrive in all, {goes_on} go on to the input, to **{reached} of {cells}** cells.", flow, cells=run.x.numel()) for flow in flows.values())
     )  # fmt: skip
 
 
@@ -134,7 +135,7 @@ def show_shift(run: Run) -> None:
     lines = ["| down | right | input: cells that change | max | average |", "|---|---|---|---|---|"]
     for each in (moved, *(runs.shift(run, 0, right) for right in range(1, 5) if (down, across) != (0, right))):
         changes = [
-            words.say(said, change, all=change.apart.numel(), share=change.relative)
+            say(said, change, all=change.apart.numel(), share=change.relative)
             for change in (each.input, each.max, each.average)
         ]
         lines.append(f"| {each.down} | {each.across} | {' | '.join(changes)} |")

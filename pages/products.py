@@ -7,16 +7,17 @@ import streamlit as st
 
 from core.experiments import products as runs
 from core.figures import products as draw
-from core.figures.numbers import number
 from core.ops import products as ops
 from core.tensors.limits import Limits
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import board, check, controls, frame, tensor_input, walk, words
+from core.ui import board, check, controls, frame, tensor_input, walk
 from core.ui.board import At
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
 from core.ui.take_away import TakeAway
+from core.words import say
+from core.words.numbers import number
 from pages.products_parts.refusals import OPERATIONS, SHAPES, refused, room, which_take
 
 LIMITS = Limits(ranks=(0, 1, 2, 3, 4), max_side=8, max_elements=128, allow_nonfinite=True)
@@ -47,9 +48,7 @@ def lesson(topic: Topic) -> None:
         cell = controls.cell("cell", "Picked cell of C", run.result.shape) if run and run.result.dim() else None
     operator = topic.operator(operation)
     if run:
-        st.markdown(
-            words.say(meeting(run), {"summed": [f"**{letter}**" for letter in run.summed], "twice": run.diagonal})
-        )
+        st.markdown(say(meeting(run), {"summed": [f"**{letter}**" for letter in run.summed], "twice": run.diagonal}))
         show(run, cell or (0,) * run.result.dim())
         check.show(operator, runs.call_of(operation, equation, operands))
     elif misfit:

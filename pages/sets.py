@@ -12,11 +12,12 @@ from core.ops.sets import unique
 from core.tensors.limits import Limits
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import board, check, controls, frame, tensor_input, walk, words
+from core.ui import board, check, controls, frame, tensor_input, walk
 from core.ui.board import Words
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
 from core.ui.take_away import TakeAway
+from core.words import listed, spelled
 
 NAMES = {runs.SCATTERED: "not in order", runs.TUTORIAL: "the tutorial's", runs.HASHES: "all meet at slot 0"}
 LIMITS = Limits(ranks=(1, 2, 3), max_side=1000, max_elements=1000, allow_nonfinite=True)
@@ -172,10 +173,10 @@ def questions(run: runs.Run) -> list[Draw]:
 
     def ordered(pick: random.Random) -> Question:
         found = runs.set_order(pick.sample((0, 1, 2, 3, 8, 9, 16, 17, 32), 3))
-        given = words.listed(pick.sample(found.order, 3))
+        given = listed(pick.sample(found.order, 3))
         return Question(
             f"Is the list of the set of {given} in ascending order?", "yes" if found.is_sorted else "no",
-            f"The table has {found.table_size} slots. The walk finds {words.spelled(found.order)} at the slots {words.spelled(found.slots)}.", ("yes", "no"),
+            f"The table has {found.table_size} slots. The walk finds {spelled(found.order)} at the slots {spelled(found.slots)}.", ("yes", "no"),
         )  # fmt: skip
 
     return [inverse, slot, ordered]

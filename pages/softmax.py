@@ -7,8 +7,9 @@ import streamlit as st
 from core.experiments import softmax as runs
 from core.figures import softmax as draw
 from core.topics import Topic
-from core.ui import board, check, controls, frame, take_away, tensor_input, walk, words
+from core.ui import board, check, controls, frame, take_away, tensor_input, walk
 from core.ui.frame import Try
+from core.words import say, spelled
 from pages.softmax_parts import pitfalls, questions
 
 NARROW = 100  # pixels of a slider: three in a row on a phone
@@ -29,7 +30,7 @@ def lesson(topic: Topic) -> None:
     with controls.more():
         rows, seed = (1, 0) if own else (controls.slider("rows", "Rows", 1, 6, 3, width=NARROW), controls.seed())
         given = tensor_input.tensor("x", "Scores (logits)", runs.example(scores, rows, seed), runs.LIMITS)
-        kinds = {AS_GIVEN: f"as given: {words.spelled(given.dtype)}"} | {name: name for name in runs.DTYPES}
+        kinds = {AS_GIVEN: f"as given: {spelled(given.dtype)}"} | {name: name for name in runs.DTYPES}
         x, refusal = runs.taken(given, controls.choice("dtype", "dtype", kinds, width=180, few=0))
         dims = tuple(range(x.dim()))
         dim = controls.choice("dim", "dim", dims, dims[-1]) if len(dims) > 1 else 0
@@ -38,7 +39,7 @@ def lesson(topic: Topic) -> None:
     sums, naive, slopes = runs.sums(run.output, dim), runs.naive(run.z, dim), runs.slopes(run.slice(run.z))
     if refusal:
         st.caption(
-            f"torch.softmax does not take {words.spelled(given.dtype)}: “{refusal}”. These scores were made float32, as its argument `dtype=torch.float32` does."
+            f"torch.softmax does not take {spelled(given.dtype)}: “{refusal}”. These scores were made float32, as its argument `dtype=torch.float32` does."
         )
     takers: dict[str, board.Pick] = dict.fromkeys(("z", "shifted", "exp", "total", "softmax", "J"), "cell")
     board.show(
@@ -47,9 +48,9 @@ def lesson(topic: Topic) -> None:
         pinned=("softmax", run.picked) if run.picked else None, cell=draw.side(run),
     )  # fmt: skip
     check.show(topic.operators[0], run.call)
-    st.markdown(words.say(what_sums_to_1(sums), sums, only=sums.along.sum()))
-    st.markdown(words.say(naive_outcome(naive), naive))
-    st.markdown(words.say(JACOBIAN if slopes.defined else NO_JACOBIAN, slopes))
+    st.markdown(say(what_sums_to_1(sums), sums, only=sums.along.sum()))
+    st.markdown(say(naive_outcome(naive), naive))
+    st.markdown(say(JACOBIAN if slopes.defined else NO_JACOBIAN, slopes))
     tensors = {"z": run.z, "exp": run.steps.exp, "total": run.steps.total, "output": run.output}
     frame.below(
         topic,
@@ -160,12 +161,12 @@ def sigmoid(run: runs.Run) -> None:
     facts, curve = runs.sigmoid(run.slice(run.z)), runs.sigmoid_curve()
     left, right = st.columns([5, 4])
     with left:
-        alt = words.say("Sigmoid and two-class softmax lie on each other: largest difference {difference}.", curve)
+        alt = say("Sigmoid and two-class softmax lie on each other: largest difference {difference}.", curve)
         board.alone(draw.sigmoid(curve), alt, name="sigmoid", width=500)
     with right:
-        st.markdown(words.say(two_classes(facts), facts))
+        st.markdown(say(two_classes(facts), facts))
         if facts.classes > 2:
-            st.markdown(words.say(
+            st.markdown(say(
                 "{classes} sigmoids of {classes} classes answer {classes} questions of yes or no. They need not sum to 1: here they sum to "
                 "**{total:.4g}**. That is right where several labels may be true at once, and wrong where exactly one is.", facts,
             ))  # fmt: skip
@@ -190,7 +191,7 @@ def log_softmax(topic: Topic, run: runs.Run) -> None:
         *draw.log_softmax(run, facts), links=draw.one_row(run), spelled=LOG_SPELLED,
         picks=dict.fromkeys(("shifted", "log_softmax", "log"), "cell"), height=300, name="log",
     )  # fmt: skip
-    st.markdown(words.say(
+    st.markdown(say(
         "In two steps **{lost} of {cells}** logarithms are −∞, since their probability is too small for {dtype} and became 0 before the logarithm was taken. "
         "In one step they are numbers: **{kept}** are, the smallest **{smallest}**."
         if facts.lost else

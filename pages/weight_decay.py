@@ -10,10 +10,11 @@ from core.experiments.weight_decay import Outcome, Run, Setting
 from core.figures import weight_decay as draw
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import board, check, controls, frame, walk, words
+from core.ui import board, check, controls, frame, walk
 from core.ui.frame import Try
 from core.ui.predict import Draw, Question
 from core.ui.take_away import TakeAway
+from core.words import say
 from pages.weight_decay_parts.pitfalls import pitfalls
 from pages.weight_decay_parts.tabs import all_lambdas, places, two_weights
 
@@ -86,7 +87,7 @@ def show(found: Outcome) -> None:
     )  # fmt: skip
     for sentence in sentences(found):
         st.markdown(
-            words.say(
+            say(
                 sentence,
                 found,
                 lambd=lambd,
@@ -145,14 +146,14 @@ def questions(lambd: float, setting: Setting) -> list[Draw]:
         steps, lr = draw.choice((2, 3, 10)), draw.choice((0.01, 0.02, 0.05))
         ask = "The loss has no gradient. By what do {steps:|step|steps} of SGD with lr = {lr} and weight_decay = {lambd} multiply each weight?"
         return Question(
-            words.say(ask, {"steps": steps, "lr": lr, "lambd": lambd}), f"{runs.shrunk(lr, lambd, steps):.4g}",
+            say(ask, {"steps": steps, "lr": lr, "lambd": lambd}), f"{runs.shrunk(lr, lambd, steps):.4g}",
             "w − lr·λ·w = (1 − lr·λ)·w in each step: hence the name.", tolerance=0.002,
         )  # fmt: skip
 
     def penalty(draw: random.Random) -> Question:
         w, n = [draw.choice((-4, -3, -2, 1, 2, 3, 4)) for _ in range(3)], draw.choice((2, 10))
         both = runs.penalties_of(w, 2.0, n)
-        why = words.say("λ/2n·‖w‖² and λ/2·‖w‖²; ‖w‖² is {square}.", {"square": int(both.code)})  # λ/2 is 1
+        why = say("λ/2n·‖w‖² and λ/2·‖w‖²; ‖w‖² is {square}.", {"square": int(both.code)})  # λ/2 is 1
         return Question(f"w = {w}, λ = 2, n = {n}: what is the penalty by the tutorial's formula, and what by its code? Two numbers.",
                         f"{both.formula:g}, {both.code:g}", why, tolerance=0)  # fmt: skip
 
@@ -160,7 +161,7 @@ def questions(lambd: float, setting: Setting) -> list[Draw]:
         found = runs.places(1.0, setting)
         name, place = draw.choice([(name, place) for name, place in found.items() if "loss" not in name])
         ask = f"“{name}”, and the same optimiser with the penalty in the loss: do they end on the same weights?"
-        why = words.say(
+        why = say(
             "With λ = 1 they are {apart} apart after {steps:|step|steps}, at the farthest weight.",
             {"apart": place.apart, "steps": runs.SHORT},
         )

@@ -7,8 +7,8 @@ from core.figures import colour, curves, gallery
 from core.figures.board import Cells, Panel, Relation
 from core.figures.heatmap import Outline, Picture
 from core.figures.montage import MARGIN_BOTTOM, MARGIN_TOP
-from core.figures.numbers import number
 from core.ops.softmax import softmax
+from core.words.numbers import number
 
 SHARE = colour.Scale(colour.MAGNITUDE, 0.0, 1.0)
 

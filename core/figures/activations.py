@@ -14,9 +14,9 @@ from core.figures import colour, curves
 from core.figures.board import Cells, Panel
 from core.figures.heatmap import Picture
 from core.figures.montage import Index, cell_size
-from core.figures.numbers import number
 from core.figures.walk import Walk, record
 from core.tensors.dtypes import as_floats
+from core.words.numbers import number
 
 PICTURES, CURVE = 570, 390  # pixels of the three tensors, and of the curve beside them
 REACH = 5.0  # the curve is drawn from −5 to 5, or to the farthest number on screen

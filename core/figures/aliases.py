@@ -9,7 +9,7 @@ from core.figures import answers, sharing
 from core.figures.answers import Answer
 from core.figures.board import Panel, Relation
 from core.figures.montage import PROJECTED
-from core.figures.numbers import number
+from core.words.numbers import number
 
 LONGEST = 29  # letters of a way that fit beside the table
 LARGER = 1.2  # how much larger the picture of a and b is on a projector, where it still stands above the fold

@@ -10,7 +10,7 @@ from core.figures import colour, curves
 from core.figures.board import Cells, Panel, Relation
 from core.figures.heatmap import Picture
 from core.figures.montage import Index, Montage
-from core.figures.numbers import number
+from core.words.numbers import number
 
 GROUP = {"batch": "c", "layer": "n", "instance": "n c", "group": "n g"}  # whose words a group's numbers agree in
 AXES = {2: "n c", 3: "n c l", 4: "n c h w"}

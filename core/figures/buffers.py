@@ -11,7 +11,7 @@ from core.figures import answers, colour, curves
 from core.figures.answers import Answer
 from core.figures.board import Panel, Relation
 from core.figures.heatmap import Outline, Picture
-from core.figures.numbers import number
+from core.words.numbers import number
 
 NAMES = list(KINDS)
 FACTS = {  # a fact of a role: over its column, and in a sentence

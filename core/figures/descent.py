@@ -12,9 +12,9 @@ from core.experiments.descent import NAMES, Race, Setup, grid
 from core.figures import colour, curves
 from core.figures.board import Cells, Panel
 from core.figures.heatmap import Picture
-from core.figures.numbers import number
 from core.figures.surface import walked
 from core.figures.walk import record
+from core.words.numbers import number
 
 REACH, GRID, TALL = 2.2, 45, 276  # of the window, points a side, pixels of a picture
 FLOOR, TOP = -6.0, 3.0  # powers of ten between which heights above the lowest are told apart

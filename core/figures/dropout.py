@@ -6,7 +6,7 @@ from core.experiments.dropout import AfterEval, Averages, Run
 from core.figures import colour, curves
 from core.figures.board import Panel
 from core.figures.heatmap import Picture
-from core.figures.numbers import number
+from core.words.numbers import number
 
 
 def equation(run: Run, axes: str) -> list[Picture | str]:

@@ -11,9 +11,9 @@ from core.experiments.gather import Misfit, Place, Run, staying
 from core.figures import colour
 from core.figures.board import Relation
 from core.figures.heatmap import Outline, Picture
-from core.figures.numbers import number
 from core.figures.walk import Index, Moment, Walk, record
 from core.ops import gather as ops
+from core.words.numbers import number
 
 UNPROMISED = "and which of them stays is not promised"
 

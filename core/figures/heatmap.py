@@ -23,7 +23,7 @@ from core.figures.montage import (
     Index,
     Montage,
 )
-from core.figures.numbers import SPELLINGS, number
+from core.words.numbers import SPELLINGS, number
 
 LETTER = 7.6  # pixels of a letter of a title, about
 NARROWEST = 150  # pixels of a picture: narrower ones are cut on their right

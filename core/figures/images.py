@@ -14,9 +14,9 @@ from core.figures.colour import Scale
 from core.figures.drawing import packed, unchecked
 from core.figures.heatmap import NARROWEST, Outline
 from core.figures.montage import LEADING_LABEL, MARGIN_LEFT, MARGIN_TOP, Index, Montage
-from core.figures.numbers import number
 from core.ops.convolution import Pads
 from core.tensors.limits import times
+from core.words.numbers import number
 
 GREY = ["#000000", "#FFFFFF"]
 SHARE = 0.98  # of the cells that the scale tells apart; those beyond have its last colour

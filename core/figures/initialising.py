@@ -9,8 +9,8 @@ from torch import Tensor
 from core.experiments.initialising import Signals, std
 from core.figures import curves
 from core.figures.board import Cells, Panel, Relation
-from core.figures.numbers import number
 from core.figures.ridges import Ridge, boxes, histogram, ridges
+from core.words.numbers import number
 
 ROWS = 10  # histograms below each other
 PARTS = ("weights", "activations", "gradients")

@@ -13,7 +13,7 @@ from core.figures.board import Cells, Panel, Relation, with_row_names
 from core.figures.gallery import panel
 from core.figures.heatmap import Outline, Picture
 from core.figures.lanes import Busy, boxes, lanes
-from core.figures.numbers import number
+from core.words.numbers import number
 
 ROOM, TALLEST = 560, 240  # pixels for the epochs' cells
 SEED_CELL, SEED_MARGIN = 24, 46  # pixels

@@ -14,7 +14,7 @@ from core.figures.colour import Scale
 from core.figures.heatmap import Outline, Picture
 from core.figures.loss_surface import contours
 from core.figures.montage import Index, cell_size
-from core.figures.numbers import number
+from core.words.numbers import number
 
 Part = Picture | Panel | str
 ONES = Scale(colour.MAGNITUDE, 0.0, 1.0)

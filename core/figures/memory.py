@@ -20,7 +20,7 @@ from core.figures.colour import Scale
 from core.figures.drawing import unchecked
 from core.figures.heatmap import LETTER, NARROWEST, Outline, Picture, describe, draw
 from core.figures.montage import MARGIN_TOP, Index, Montage
-from core.figures.numbers import number  # fmt: skip
+from core.words.numbers import number  # fmt: skip
 
 LETTERS = "ABCDEFGHIJKLM"  # names of storages
 PALETTES = (colour.IDENTITY, colour.COPIED, colour.COPIED_AGAIN)  # of one storage and the next

@@ -12,8 +12,8 @@ from core.figures import board, colour, curves, gallery
 from core.figures.board import Cells, Panel
 from core.figures.colour import Scale
 from core.figures.heatmap import PROJECTED_TEXT, SMALLEST_TEXT, Outline, Picture
-from core.figures.numbers import number
 from core.tensors.digits import SIDE
+from core.words.numbers import number
 
 GRID = 16  # the 256 hidden units are drawn as a grid of 16×16
 PIXEL, DIGIT, ROW = 5, 26, 11  # pixels: of an image's pixel, of a class's cell, of a row of the first layer's units

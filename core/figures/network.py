@@ -10,8 +10,8 @@ from core.figures import colour, curves
 from core.figures.board import Cells, Panel
 from core.figures.gallery import panel, signed_bytes
 from core.figures.heatmap import Picture
-from core.figures.numbers import number
 from core.tensors.limits import times
+from core.words.numbers import number
 
 ROW = 32  # cells of a vector side by side
 

@@ -12,7 +12,7 @@ from core.figures import board, colour, curves, graph
 from core.figures.board import Panel, Relation
 from core.figures.heatmap import PROJECTED_TEXT, SMALLEST_TEXT, Picture
 from core.figures.montage import PROJECTED
-from core.figures.numbers import number
+from core.words.numbers import number
 
 NAME_SPACE, SIDE = 36, 36  # pixels: for the names beside the tensors, and of a cell
 

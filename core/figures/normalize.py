@@ -13,9 +13,9 @@ from core.figures import arrows, colour, curves
 from core.figures.board import Cells, Panel, Relation
 from core.figures.colour import Scale
 from core.figures.heatmap import Picture
-from core.figures.numbers import number
 from core.figures.walk import Walk, record
 from core.ops import normalize as ops
+from core.words.numbers import number
 
 FLAT, DEEP = 2, 3  # numbers of a vector that is an arrow in the plane, and in space
 

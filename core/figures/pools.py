@@ -28,12 +28,12 @@ from core.figures.board import Panel, Relation
 from core.figures.colour import Scale
 from core.figures.heatmap import Picture
 from core.figures.montage import Index
-from core.figures.numbers import number
 from core.figures.walk import Moment, Walk, record, source_of
 from core.figures.windows import MOST_TERMS, factor
 from core.ops import pooling as ops
 from core.ops.convolution import Pads
 from core.tensors.limits import times
+from core.words.numbers import number
 
 # ---- pictures ------------------------------------------------------------------------------------------------------
 

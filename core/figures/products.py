@@ -18,9 +18,9 @@ from core.figures import colour
 from core.figures.board import Relation
 from core.figures.heatmap import Picture
 from core.figures.montage import Index, Montage, cell_size
-from core.figures.numbers import number
 from core.figures.walk import Moment, Walk, record
 from core.ops import products as ops
+from core.words.numbers import number
 
 HEADS, LABELS = 60, 16  # pixels of a picture's title and indices, and of the names of its batches
 LONGEST_SUM = 2000  # products that a sentence is made from: more would keep the browser waiting

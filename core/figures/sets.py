@@ -15,9 +15,9 @@ from core.figures import colour
 from core.figures.board import Relation
 from core.figures.colour import Scale
 from core.figures.heatmap import Picture
-from core.figures.numbers import SPELLINGS, number
 from core.figures.walk import Walk, record
 from core.ops import sets as ops
+from core.words.numbers import SPELLINGS, number
 
 WINDOW, SLOTS = 24, 16  # cells of a row, and of the table's, which has the walk beside it
 LARGEST, ROOM = 34, 900  # pixels of a cell, and of a line of pictures

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from core.experiments.convolution import Run
 from core.experiments.windows import read_by
-from core.figures.numbers import number
 from core.figures.walk import Cells, Moment, Walk, record, source_of
 from core.figures.windows import spelled
 from core.ops.conv_transpose2d import trans_conv
 from core.ops.convolution import Pair, conv2d_steps, corr2d
 from core.ops.kit.windows import Windows
+from core.words.numbers import number
 
 
 def slide(padded: Tensor, weight: Tensor, bias: Tensor, s: int, d: int, size: Pair) -> Tensor:

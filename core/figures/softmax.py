@@ -15,9 +15,9 @@ from core.figures.board import Cells, Panel, Relation
 from core.figures.colour import Scale
 from core.figures.heatmap import Picture
 from core.figures.montage import cell_size
-from core.figures.numbers import number
 from core.figures.walk import Walk, record
 from core.ops import softmax as ops
+from core.words.numbers import number
 
 LEAST, LARGEST = 26, 34  # pixels of a cell: so that digits fit, and so that two lines of pictures fit the screen
 CURVES = 212  # pixels of the curves' height

@@ -19,7 +19,7 @@ import torch
 
 from core.figures.colour import Scale
 from core.figures.montage import Montage
-from core.figures.numbers import number
+from core.words.numbers import number
 
 Index = tuple[int, ...]
 Cells = Mapping[str, Iterable[Index]]  # panel name -> the cells meant

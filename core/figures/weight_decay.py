@@ -13,9 +13,9 @@ from core.experiments.weight_decay import Place, Run, Sweep, TwoWeights, gradien
 from core.figures import colour, curves
 from core.figures.board import Cells, Panel, Relation
 from core.figures.drawing import unchecked
-from core.figures.numbers import number
 from core.figures.ridges import Ridge, boxes, histogram, ridges
 from core.figures.walk import Walk, record
+from core.words.numbers import number
 
 HEIGHT = 264  # pixels of a curve
 BINS, RIDGES, RIDGE = 40, 6, 27  # of the histograms; how many, and how many pixels each

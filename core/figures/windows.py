@@ -14,9 +14,9 @@ from core.figures import colour, images
 from core.figures.board import Panel, Relation
 from core.figures.heatmap import NARROWEST, Picture
 from core.figures.montage import SIGN_WIDTH, cell_size
-from core.figures.numbers import number
 from core.ops import convolution as ops
 from core.tensors.limits import times
+from core.words.numbers import number
 
 MOST_TERMS = 9  # of a sum that is spelt out in full
 KERNEL_CELL = 30  # pixels of a cell of the kernel beside an image

@@ -32,7 +32,8 @@ from typing import Any
 
 import torch
 
-from core.tensors.text import digits, nested
+from core.tensors.text import digits
+from core.words.numbers import nested
 
 MAX_LITERAL = 3000  # characters of numbers that are still written out
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 
 from core.tensors.limits import DTYPES, Limits, TensorInputError, check, place, quote, times
+from core.words.numbers import nested
 
 MAX_TEXT, MAX_DEPTH, MAX_WORD = 200_000, 8, 100
 NOTHING = "There are no numbers yet: type some, for example [[1, 2], [3, 4]]."
@@ -396,14 +397,3 @@ def format_tensor(tensor: torch.Tensor) -> str:
         return f"tensor([], size={tuple(tensor.shape)}, dtype={tensor.dtype})"
     text = nested(digits(tensor), tensor.shape)
     return text if tensor.dtype in (torch.float32, torch.int64, torch.bool) else f"tensor({text}, dtype={tensor.dtype})"
-
-
-def nested(words: Sequence[str], shape: Sequence[int]) -> str:
-    """The words, in reading order, in brackets of this shape: a row a line, indented as torch prints them."""
-    if not shape:
-        return words[0]
-    step = len(words) // shape[0] if shape[0] else 0
-    parts = [nested(words[i * step : (i + 1) * step], shape[1:]) for i in range(shape[0])]
-    if len(shape) == 1:
-        return f"[{', '.join(parts)}]"
-    return "[" + ",\n ".join(part.replace("\n", "\n ") for part in parts) + "]"

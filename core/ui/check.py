@@ -6,8 +6,8 @@ import streamlit as st
 
 from core import compare
 from core.compare import Comparison, Difference
-from core.figures.numbers import number
 from core.ops.operator import Call, Operator
+from core.words.numbers import number
 
 
 def show(operator: Operator, call: Call, seed: int = 0) -> None:

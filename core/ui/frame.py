@@ -11,7 +11,8 @@ import streamlit as st
 from core.ops.operator import Operator
 from core.ops.threads import settle_thread
 from core.topics import PAGES, Topic
-from core.ui import board, code, controls, history, link, predict, share, start, state, take_away, timing_panel, words
+from core.ui import board, code, controls, history, link, predict, share, start, state, take_away, timing_panel
+from core.words import say
 
 # Readers' pages are computed in turn: at once they would only take the interpreter from each other at every call of
 # torch, which gives it up, and all would wait longer. What takes seconds runs elsewhere.
@@ -59,7 +60,7 @@ class Pitfall:
     """A claim that people believe, and the run that refutes it on the reader's input.
 
     `run` is an experiment with the reader's input bound to it (`partial(runs.two_draws, x, p)`); what it finds out is
-    put into `says`, a template for `words.say` or a function that chooses one by the facts, and drawn by `picture`.
+    put into `says`, a template for `say` or a function that chooses one by the facts, and drawn by `picture`.
     """
 
     claim: str
@@ -195,7 +196,7 @@ def show_pitfalls(pitfalls: Sequence[Pitfall]) -> None:
 def refute(pitfall: Pitfall, number: int) -> None:
     """Run it, say and draw what it found, and show its code to whoever asks."""
     facts = pitfall.run()
-    st.markdown(words.say(pitfall.says if isinstance(pitfall.says, str) else pitfall.says(facts), facts))
+    st.markdown(say(pitfall.says if isinstance(pitfall.says, str) else pitfall.says(facts), facts))
     if pitfall.picture:
         pitfall.picture(facts)
     if controls.toggle(f"run{number}", "Show the code of this run", linked=False):

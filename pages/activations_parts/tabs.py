@@ -8,7 +8,8 @@ from core.experiments import activations as runs
 from core.experiments.activations import Activation
 from core.experiments.depth import through_depth
 from core.figures import activations as draw
-from core.ui import board, controls, words
+from core.ui import board, controls
+from core.words import say
 
 NARROW, WIDE = 112, 150  # pixels of a control
 
@@ -41,11 +42,9 @@ def depth(f: Activation, seed: int) -> None:
             zero = [k for k, layer in enumerate(of, 1) if getattr(layer, measure.key) == 0]
             if measure.log and zero:
                 says = "*{title}*: {name} is exactly 0 in {layers:|layer|layers} ({where}). A logarithmic axis has no place for 0, so these points are missing."
-                st.caption(
-                    words.say(says, {"title": measure.title, "name": name, "layers": len(zero), "where": spans(zero)})
-                )
+                st.caption(say(says, {"title": measure.title, "name": name, "layers": len(zero), "where": spans(zero)}))
     first, last, other = networks[f.name][0], networks[f.name][-1], networks[against][-1]
-    st.markdown(words.say(
+    st.markdown(say(
         "In layer {layers} **{last.dead:.0%}** of the units are dead with {f}, {other.dead:.0%} with {against}. A gradient "
         "of size {last.gradient} at the last layer has size **{first.gradient}** when it reaches the first.",
         {"layers": layers, "last": last, "other": other, "first": first, "f": f.name, "against": against},
@@ -64,7 +63,7 @@ def at_zero(f: Activation) -> None:
     found = runs.at_zero(f)
     names = {each.name: f"`{each.name}`" for each in found} | {"relu_textbook": "the tutorial's relu"}
     corners = [names[each.name] for each in found if each.corner]
-    st.markdown(words.say(
+    st.markdown(say(
         "Where the slope right before 0 is another than right after it, the curve has a corner, and every number between "
         "the two would do as the slope there. Corners have {corners}: compare which one each of them takes. "
         "All others are smooth at 0, and only one slope is right.", {"corners": corners},
@@ -73,4 +72,4 @@ def at_zero(f: Activation) -> None:
         "| | value at 0 | slope, manual | slope, torch | right before 0 | right after 0 |\n|:--|--:|--:|--:|--:|--:|\n"
     )
     row = "| {label} | {value} | **{slope}** | {by_torch} | {left} | {right} |"
-    st.markdown(head + "\n".join(words.say(row, each, label=names[each.name]) for each in found))
+    st.markdown(head + "\n".join(say(row, each, label=names[each.name]) for each in found))

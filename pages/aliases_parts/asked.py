@@ -10,9 +10,10 @@ from core.experiments.memory import WAYS, Trial, Way
 from core.figures import colour
 from core.figures.walk import record
 from core.tensors.script import Script
-from core.ui import walk, words
+from core.ui import walk
 from core.ui.predict import Draw, Question
 from core.ui.take_away import TakeAway
+from core.words import listed, spelled
 
 COVERS = ("ways",)  # the table answers most questions
 ARRIVES = ("a.grad gets numbers", "a.grad stays None, no error", "an error")
@@ -39,15 +40,15 @@ def questions(chosen: Way) -> list[Draw]:
         seen = memory.try_out(way, a, False, "b", 0, value)
         shares = "lies in the memory of a" if seen.first is not None else "has memory of its own"
         return Question(
-            f"a is {words.spelled(a)} and requires no gradient. After `b = {way.code}` and `b[0] = {value}`, what is a?",
-            words.spelled(seen.a.after), f"b {shares}.", tolerance=0, covers=COVERS,
+            f"a is {spelled(a)} and requires no gradient. After `b = {way.code}` and `b[0] = {value}`, what is a?",
+            spelled(seen.a.after), f"b {shares}.", tolerance=0, covers=COVERS,
         )  # fmt: skip
 
     def gradient(draw: random.Random) -> Question:
         way = draw.choice(others)
         found = memory.backward_through(way)
         answer = ARRIVES[2 if found.error else 1 if found.a_grad is None else 0]
-        why = found.error or f"With a = {words.spelled(memory.EXAMPLE)}, a.grad is {words.spelled(found.a_grad)}."
+        why = found.error or f"With a = {spelled(memory.EXAMPLE)}, a.grad is {spelled(found.a_grad)}."
         return Question(
             f"a requires a gradient. `b = {way.code}`, then `(b ** 2).sum().backward()`. What happens?",
             answer, why, ARRIVES, covers=COVERS,
@@ -66,7 +67,7 @@ def questions(chosen: Way) -> list[Draw]:
         ways = draw.sample(others, 4)
         count = memory.pieces_of_memory(ways)
         return Question(
-            f"You keep a, which requires no gradient, and the four tensors or arrays {words.listed([f'`{way.code}`' for way in ways])}. In how many separate pieces of memory do they lie?",
+            f"You keep a, which requires no gradient, and the four tensors or arrays {listed([f'`{way.code}`' for way in ways])}. In how many separate pieces of memory do they lie?",
             str(count), f"One is that of a; {count - 1} of the four have one of their own.", tolerance=0, covers=COVERS,
         )  # fmt: skip
 

@@ -3,8 +3,8 @@
 from functools import partial
 
 from core.experiments import batch_norm as runs
-from core.ui import words
 from core.ui.frame import Pitfall
+from core.words import listed
 
 REFUSED = "torch refuses to train on this input: `{refusal}`. Give each channel more than one number, and look again."
 
@@ -33,10 +33,10 @@ CHANNELS = "The code averages over every dimension but dimension 1: of this inpu
 def of_parts(found: runs.MeanOfMeans) -> str:
     """Where parts are of unequal size."""
     if len(found.sizes) == 1 or len(set(found.sizes)) == 1:
-        one = "one part" if len(found.sizes) == 1 else f"parts of {words.listed(found.sizes)} numbers"
+        one = "one part" if len(found.sizes) == 1 else f"parts of {listed(found.sizes)} numbers"
         return f"It is where all parts have one size, as here: channel 0 comes in {one}, and both ways give **{{mean}}**. Give the input a third sample, and look again."
     return (
-        f"A loader may deliver this batch in parts: channel 0 in parts of {words.listed(found.sizes)} numbers, whose means are {words.listed(found.parts)}. "
+        f"A loader may deliver this batch in parts: channel 0 in parts of {listed(found.sizes)} numbers, whose means are {listed(found.parts)}. "
         + "The mean of these means is **{mean_of_means}**, the mean of all the numbers **{mean}**. The two are the same only where all parts have one size, as height and width have in the tutorial's code."
     )
 

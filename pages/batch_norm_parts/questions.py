@@ -3,9 +3,9 @@
 import random
 
 from core.experiments import batch_norm as runs
-from core.figures.numbers import number
 from core.ui.frame import Try
 from core.ui.predict import Draw, Question
+from core.words.numbers import number
 
 TRIES = (
     Try("A broken number", "x_from=typed&x=[[1., 2], [nan, 6], [8, 7]]",

@@ -6,9 +6,9 @@ from typing import Any
 
 from core.experiments import buffers as runs
 from core.figures.buffers import FACTS, yes
-from core.figures.numbers import number
 from core.ui.frame import Try
 from core.ui.predict import Draw, Question
+from core.words.numbers import number
 
 TRIES = (
     Try("The buffer is handed over", "sgd=buffer&grad=true&of=buffer",

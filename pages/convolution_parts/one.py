@@ -11,12 +11,13 @@ from core.experiments.conv1d import Run
 from core.experiments.convolution import in_one_dtype
 from core.experiments.refusals import Refusal
 from core.figures import colour, signals, slide
-from core.figures.numbers import number
 from core.tensors.limits import Limits
 from core.topics import Topic
-from core.ui import board, check, controls, frame, take_away, tensor_input, walk, words
+from core.ui import board, check, controls, frame, take_away, tensor_input, walk
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
+from core.words import listed
+from core.words.numbers import number
 from pages.convolution_parts.shared import NARROW, pin, refuse, rows, say_dtype, tolerance
 
 LIMITS = Limits(ranks=(1, 2), max_side=24, max_elements=96, allow_nonfinite=True)
@@ -193,7 +194,7 @@ def ask_field(draw: Random) -> Question:
     q = runs.drawn_field(draw)
     why = f"Each layer adds dilation · (kernel − 1): 1 + {' + '.join(str(d * (q.kernel - 1)) for d in q.dilations)} = {q.inputs}."
     return Question(
-        f"Layers of kernel {q.kernel} with dilations {words.listed(q.dilations)} lie on one another. How many inputs does one output of the last read?",
+        f"Layers of kernel {q.kernel} with dilations {listed(q.dilations)} lie on one another. How many inputs does one output of the last read?",
         str(q.inputs),
         why,
         tolerance=0,

@@ -8,8 +8,9 @@ import streamlit as st
 
 from core.experiments.refusals import Refusal
 from core.figures.montage import PROJECTED
-from core.figures.numbers import number
-from core.ui import frame, link, words
+from core.ui import frame, link
+from core.words import spelled
+from core.words.numbers import number
 
 NARROW = 112  # pixels of a slider
 HEIGHT, PROJECTED_HEIGHT = 400, 310  # pixels of the pictures, so that they stand above the fold
@@ -45,7 +46,7 @@ def say_dtype(given: object, taken: object) -> None:
     """Say that the reader's numbers were converted, where they were."""
     if given != taken:
         st.caption(
-            f"The input was {words.spelled(given)}. Input and kernel must have one dtype, and that one does not hold this kernel or is not taken here: both are {words.spelled(taken)}."
+            f"The input was {spelled(given)}. Input and kernel must have one dtype, and that one does not hold this kernel or is not taken here: both are {spelled(taken)}."
         )
 
 

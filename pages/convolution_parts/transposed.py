@@ -11,12 +11,13 @@ from core.experiments.conv_transpose2d import Run
 from core.experiments.convolution import CORNER
 from core.experiments.refusals import Refusal
 from core.figures import colour, slide, transposed
-from core.figures.numbers import number
 from core.tensors.limits import Limits, times
 from core.topics import Topic
-from core.ui import board, check, controls, frame, take_away, tensor_input, walk, words
+from core.ui import board, check, controls, frame, take_away, tensor_input, walk
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
+from core.words import counted, listed
+from core.words.numbers import number
 from pages.convolution_parts.shared import NARROW, REFUSED_HEIGHT, height, pin, refuse, say_dtype, tolerance
 
 LIMITS = Limits(ranks=(2, 3), max_side=7, max_elements=147, allow_nonfinite=True)
@@ -157,7 +158,7 @@ def undone_sentence(facts: runs.Undone) -> str:
 
 def padding_sentence(facts: runs.Padded) -> str:
     """The output's size under each padding."""
-    sizes = words.listed([f"with padding {p} **{times(size)}**" for p, size in facts.sizes])
+    sizes = listed([f"with padding {p} **{times(size)}**" for p, size in facts.sizes])
     return (
         "The padding is that of the convolution which this one transposes, so here it is cut off on all sides. Of an input of "
         + times(facts.input) + " the output is, " + sizes + "."
@@ -169,7 +170,7 @@ def extra_sentence(facts: runs.Extra) -> str:
     what = "real sums, which the padding had cut off" if facts.sums else "zeros, for no input reaches it with padding 0"
     return (
         "With stride {stride} and padding {padding}, `output_padding=1` makes {rows_with} rows instead of {rows}, for it adds at the end only. The new row holds " + what + ": {row}. It is there because the convolution, rounding down, "
-        f"makes one size of several ({words.listed(facts.sources)} rows here), and going back somebody must say which."
+        f"makes one size of several ({listed(facts.sources)} rows here), and going back somebody must say which."
     )  # fmt: skip
 
 
@@ -177,7 +178,7 @@ def overlap_sentence(facts: runs.Overlap) -> str:
     """How many inputs reach an output, and whether that makes a checkerboard."""
     if len(facts.inner) == 1:
         border = "" if facts.fewest >= facts.inner[0] else " At the border there are as few as {fewest}."
-        reach = words.counted(facts.inner[0], "input reaches", "inputs reach")
+        reach = counted(facts.inner[0], "input reaches", "inputs reach")
         return (
             f"Away from the border it is so here: {reach} each output, for the kernel {{kernel}} is a multiple of the stride {{stride}}."
             + border

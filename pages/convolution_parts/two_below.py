@@ -6,11 +6,12 @@ from random import Random
 from core.experiments import convolution as runs
 from core.experiments.convolution import Run
 from core.figures import windows
-from core.figures.numbers import number
 from core.tensors.limits import times
-from core.ui import board, words
+from core.ui import board
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
+from core.words import listed
+from core.words.numbers import number
 from pages.convolution_parts.shared import rows, tolerance
 
 # ---- pitfalls --------------------------------------------------------------------------------------------------
@@ -119,7 +120,7 @@ def bias_sentence(facts: runs.Bias) -> str:
     added = "; ".join(f"to channel {o}: {', '.join(map(number, values))}" for o, values in enumerate(facts.added))
     return (
         "`nn.Conv2d` with these channels learns a bias of the shape **{shape}** for {outputs:|output|outputs}. "
-        f"A bias of {words.listed(facts.bias)} adds, {added}. It is one number a channel, the same in every cell."
+        f"A bias of {listed(facts.bias)} adds, {added}. It is one number a channel, the same in every cell."
     )  # fmt: skip
 
 
@@ -178,7 +179,7 @@ def ask_rows(run: Run, draw: Random) -> Question:
     q = runs.drawn_rows(run, draw)
     return Question(
         f"Which input rows does output row {q.row} read? Padding counts, as rows below 0 or past the end. Give the first and the last.", f"{q.read[0]}, {q.read[-1]}",
-        f"The window starts at {q.row}·{q.stride} − {q.padding} = {q.read[0]} and goes on in steps of {q.dilation}: {words.listed(q.read)}.", tolerance=0, covers=("y",),
+        f"The window starts at {q.row}·{q.stride} − {q.padding} = {q.read[0]} and goes on in steps of {q.dilation}: {listed(q.read)}.", tolerance=0, covers=("y",),
     )  # fmt: skip
 
 

@@ -9,12 +9,13 @@ import streamlit as st
 from core.experiments import cross_entropy as runs
 from core.figures import colour
 from core.figures import losses as draw
-from core.figures.numbers import number
 from core.figures.walk import Moment, record
 from core.ops import losses as ops
 from core.topics import Topic
-from core.ui import board, check, controls, frame, take_away, tensor_input, walk, words
+from core.ui import board, check, controls, frame, take_away, tensor_input, walk
 from core.ui.frame import Try
+from core.words import say
+from core.words.numbers import number
 from pages.cross_entropy_parts import asked
 from pages.cross_entropy_parts.believed import pitfalls
 from pages.cross_entropy_parts.shared import REDUCTIONS, cell_pixels, hint, look, narrow, say_conversion, table, typed
@@ -67,7 +68,7 @@ def part(topic: Topic, main: Any, more: Any) -> None:
     check.show(operator, run.call)
     samples = runs.samples(run)
     if samples.taken < samples.given:
-        st.caption(words.say(TAKEN if samples.taken else NONE_TAKEN, samples))
+        st.caption(say(TAKEN if samples.taken else NONE_TAKEN, samples))
     frame.below(
         topic, tries=TRIES, pitfalls=pitfalls(run, samples), walk=lambda: walk_through(run, samples),
         questions=asked.CLASSES, operator=operator,
@@ -126,7 +127,7 @@ def refuse(misfit: runs.Misfit, indices: Collection[int]) -> None:
     mends = {f"Go on without {what}": partial(st.session_state.update, {key: ""})}
     if why == OUTSIDE and misfit.outside in indices:
         mends = {f"Ignore {misfit.outside}": partial(st.session_state.update, ignore_index=misfit.outside)} | mends
-    frame.refused(misfit.words, words.say(why + WITHOUT, misfit, last=misfit.classes - 1, what=what), mends)
+    frame.refused(misfit.words, say(why + WITHOUT, misfit, last=misfit.classes - 1, what=what), mends)
 
 
 def total(run: runs.Run) -> str:
@@ -134,8 +135,8 @@ def total(run: runs.Run) -> str:
     if run.reduction == "none":
         return NOT_REDUCED
     if run.reduction == "mean" and not run.kept.any():
-        return words.say(NOTHING_COUNTS, {"loss": run.loss.item(), "slope": run.grad.abs().max().item()})
-    return words.say(REDUCED, {"loss": number(run.loss.item(), 5), "arithmetic": draw.mean_spelled(run)})
+        return say(NOTHING_COUNTS, {"loss": run.loss.item(), "slope": run.grad.abs().max().item()})
+    return say(REDUCED, {"loss": number(run.loss.item(), 5), "arithmetic": draw.mean_spelled(run)})
 
 
 # ---- the tabs ------------------------------------------------------------------------------------------------------
@@ -156,9 +157,9 @@ def curves(run: runs.Run, picked: Any) -> None:
     surface = [draw.over_two_logits(runs.over_two_logits(run, i, j))] if run.x.shape[1] > 1 else []
     board.show(draw.minus_log(one), draw.over_one_logit(one), *surface, name="curves")
     if abs(one.now) > 8:
-        st.caption(words.say(OUTSIDE_CURVE, one))
+        st.caption(say(OUTSIDE_CURVE, one))
     above = runs.chords_above(lambda flat: runs.loss_of_logits(flat, run.label), run.x.numel())
-    st.markdown(words.say(CONVEX, {"above": above}))
+    st.markdown(say(CONVEX, {"above": above}))
 
 
 def ways(topic: Topic, run: runs.Run, samples: runs.Samples) -> None:

@@ -11,12 +11,13 @@ from core.experiments import binary_cross_entropy as runs
 from core.experiments.cross_entropy import LIMITS, example
 from core.figures import colour
 from core.figures import losses as draw
-from core.figures.numbers import number
 from core.figures.walk import record
 from core.ops import binary_losses as ops
 from core.topics import Topic
-from core.ui import board, check, controls, frame, take_away, tensor_input, walk, words
+from core.ui import board, check, controls, frame, take_away, tensor_input, walk
 from core.ui.frame import Pitfall, Try
+from core.words import say
+from core.words.numbers import number
 from pages.cross_entropy_parts import asked
 from pages.cross_entropy_parts.shared import REDUCTIONS, cell_pixels, hint, look, narrow, say_conversion, table, typed
 
@@ -125,7 +126,7 @@ def total(run: runs.Run) -> str:
     """The one number, and what the probabilities of a row sum to."""
     said = {"mean": REDUCED, "sum": SUMMED, "none": NOT_REDUCED}[run.reduction]
     facts = {"n": run.x.numel(), "loss": number(run.loss.sum().item(), 5), "sums": run.p.sum(1).tolist()}
-    return words.say(said + (ROWS if run.x.shape[1] > 1 else ""), facts)
+    return say(said + (ROWS if run.x.shape[1] > 1 else ""), facts)
 
 
 def ways(topic: Topic, samples: runs.Samples) -> None:

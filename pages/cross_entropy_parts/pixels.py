@@ -10,8 +10,9 @@ import streamlit as st
 from core.experiments import segmentation as runs
 from core.figures import losses as draw
 from core.topics import Topic
-from core.ui import board, check, controls, frame, link, take_away, words
+from core.ui import board, check, controls, frame, link, take_away
 from core.ui.frame import Pitfall, Try
+from core.words import say
 from pages.cross_entropy_parts import asked
 from pages.cross_entropy_parts.shared import hint, look, narrow
 
@@ -53,7 +54,7 @@ def part(topic: Topic, main: Any, more: Any) -> None:
         pinned=("y", (0, *picked)) if picked else None, cell=6 if link.projector() else 7, hint=hint(),
     )  # fmt: skip
     shapes = {"logits": tuple(run.x.shape), "targets": tuple(run.y.shape)}
-    st.markdown(words.say(MEAN, run, **shapes, loss=run.loss.item()))
+    st.markdown(say(MEAN, run, **shapes, loss=run.loss.item()))
     operator = topic.operators[CROSS_ENTROPY]
     check.show(operator, run.call)
     frame.below(

@@ -6,9 +6,10 @@ from typing import Any
 import streamlit as st
 
 from core.experiments.cross_entropy import Logits, Way
-from core.figures.numbers import number
 from core.tensors.limits import Limits, TensorInputError
-from core.ui import board, controls, link, tensor_input, words
+from core.ui import board, controls, link, tensor_input
+from core.words import say
+from core.words.numbers import number
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -52,9 +53,9 @@ def typed(key: str, label: str, limits: Limits, placeholder: str, help: str, wid
 def say_conversion(logits: Logits) -> None:
     """What was made of the reader's numbers, where they are not taken as they came."""
     if logits.refused:
-        st.caption(words.say(CONVERTED, logits))
+        st.caption(say(CONVERTED, logits))
     if len(logits.given) == 1:
-        st.caption(words.say(RESHAPED, logits, shape=tuple(logits.x.shape)))
+        st.caption(say(RESHAPED, logits, shape=tuple(logits.x.shape)))
 
 
 def table(ways: Sequence[Way]) -> str:

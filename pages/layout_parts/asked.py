@@ -10,9 +10,10 @@ from core.experiments.layout import addresses
 from core.figures import colour, memory
 from core.figures.walk import record
 from core.tensors.script import Script
-from core.ui import walk, words
+from core.ui import walk
 from core.ui.predict import Draw, Question
 from core.ui.take_away import TakeAway
+from core.words import listed, spelled
 
 
 def walk_in_order(stage: Stage) -> None:
@@ -40,7 +41,7 @@ def where(stages: tuple[Stage, ...], stage: Stage, draw: random.Random) -> Quest
     cell = tuple(draw.randrange(n) for n in layout.shape)
     terms = addresses.address_terms(layout, cell)
     return Question(
-        f"At which address of its storage does x{stage.number}{list(cell)} lie? Its strides are {words.spelled(layout.stride)}, its offset is {layout.storage_offset}.",
+        f"At which address of its storage does x{stage.number}{list(cell)} lie? Its strides are {spelled(layout.stride)}, its offset is {layout.storage_offset}.",
         str(terms.address), f"offset + index·stride: {terms}.", tolerance=0, covers=covered(stages),
     )  # fmt: skip
 
@@ -60,8 +61,8 @@ def strides(_: tuple[Stage, ...], stage: Stage, draw: random.Random) -> Question
     step, after = next_step(stage, draw)
     layout = memory.of(after).layout
     return Question(
-        f"Which strides does `{step.code(f'x{stage.number}')}` have? Its shape is {words.spelled(layout.shape)}.",
-        words.spelled(layout.stride), f"{step.operation.description.capitalize()}.", tolerance=0,
+        f"Which strides does `{step.code(f'x{stage.number}')}` have? Its shape is {spelled(layout.shape)}.",
+        spelled(layout.stride), f"{step.operation.description.capitalize()}.", tolerance=0,
     )  # fmt: skip
 
 
@@ -71,7 +72,7 @@ def how_many_change(stages: tuple[Stage, ...], stage: Stage, draw: random.Random
     changed = run.reached_by_a_write(stages, stage.number, cell)
     return Question(
         f"Someone writes another number into x{stage.number}{list(cell)}. How many of the tensors x0 … x{memory.last(stages)} change?",
-        str(len(changed)), f"All that read that cell of that storage: {words.listed([f'x{n}' for n in changed])}.", tolerance=0,
+        str(len(changed)), f"All that read that cell of that storage: {listed([f'x{n}' for n in changed])}.", tolerance=0,
     )  # fmt: skip
 
 

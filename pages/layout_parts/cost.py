@@ -6,7 +6,8 @@ from core.experiments.chain import large
 from core.experiments.chain.run import Stage
 from core.experiments.layout import cache
 from core.figures import memory
-from core.ui import process_run, words
+from core.ui import process_run
+from core.words import say
 
 LINE_BYTES = 64
 
@@ -29,7 +30,7 @@ def show_cost(ran: list[Stage]) -> None:
         doing="Timing both walks in turn.",
     )
     if found:
-        st.markdown(words.say(walked(found[-1]), found[-1]))
+        st.markdown(say(walked(found[-1]), found[-1]))
 
 
 def walked(found: large.Walked) -> str:

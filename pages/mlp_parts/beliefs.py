@@ -10,7 +10,7 @@ from core.experiments.mlp_lesson import Seen
 from core.ui.frame import Pitfall
 from core.ui.predict import Draw, Question
 from core.ui.training import Setup
-from core.ui.words import counted, spelled
+from core.words import counted, spelled
 
 HIDDENS = (16, 64, mlp.HIDDEN)
 

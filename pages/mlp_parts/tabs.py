@@ -9,8 +9,9 @@ from core.experiments.mlp_lesson import Seen
 from core.figures import colour
 from core.figures import mlp as draw
 from core.figures.walk import record
-from core.ui import board, controls, link, training, walk, words
+from core.ui import board, controls, link, training, walk
 from core.ui.training import Setup
+from core.words import say, spelled
 
 
 def first_layer(seen: Seen) -> None:
@@ -18,7 +19,7 @@ def first_layer(seen: Seen) -> None:
     reach, images, units, weights = draw.first_layer(seen)
     places = [int(j) for j in runs.strongest_units(seen.net)]
     st.markdown(
-        words.say(
+        say(
             "**What the first layer looks for**: the weights into the {n} hidden units that the second layer uses most, as "
             "images from :blue[−{reach}] to :orange[{reach}], and beside them each unit's weights to the ten classes. A "
             "click looks at that unit above.", {"n": len(places), "reach": reach},
@@ -48,7 +49,7 @@ def backward(seen: Seen) -> None:
         spelled=draw.backward_spelled(seen, found.passed), picks=dict.fromkeys(("dhidden", "dpre"), "unit"),
         pinned=("dpre", divmod(seen.unit, draw.GRID)), name="backward",
     )  # fmt: skip
-    st.markdown(words.say(says_through(found), found))
+    st.markdown(say(says_through(found), found))
 
 
 def says_through(found: runs.Through) -> str:
@@ -68,10 +69,10 @@ def starts(setup: Setup) -> None:
     head = ("start", "std W1", "std W2", "std x·W1 + b", "std logits", "loss", "‖∇W1‖", "‖∇W2‖")
     row = "{W1} | {W2} | {pre} | {logits} | {loss} | {gradient1} | {gradient2} |"
     lines = ["| " + " | ".join(head) + " |", "|:--|" + "--:|" * (len(head) - 1)]
-    lines += [f"| {name} | " + words.say(row, runs.facts_of_start(setup.seed, name)) for name in runs.SCHEMES]
+    lines += [f"| {name} | " + say(row, runs.facts_of_start(setup.seed, name)) for name in runs.SCHEMES]
     st.markdown(
         f"Each start before the first step, on {runs.BATCH} images. Look at the loss first: a network that guesses pays "
-        f"log 10 = {words.spelled(runs.equal_probabilities())}, and a good start pays about that. Then at the gradients: "
+        f"log 10 = {spelled(runs.equal_probabilities())}, and a good start pays about that. Then at the gradients: "
         "where they are tiny, the first steps are too.\n\n" + "\n".join(lines)
     )
     found = {str(run.setup): run.measured[:] for run in training.runs().values() if len(run.measured) > 1}
@@ -85,7 +86,7 @@ def mistakes(net: Parameters) -> None:
     """Test images that the network gets wrong, to be picked."""
     found, of = runs.mistakes(net), mlp.digits(1)
     st.markdown(
-        words.say(
+        say(
             "The network on screen takes **{count} of {samples}** test images for another class. "
             + ("The first {shown} of them; a click looks at one above:" if found.count else ""),
             found, shown=min(found.count, draw.SHOWN),

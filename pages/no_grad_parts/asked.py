@@ -9,9 +9,10 @@ from core.experiments.autograd import CALLS, Expression
 from core.figures import colour
 from core.figures.walk import Moment, record, source_of
 from core.tensors.script import Script
-from core.ui import walk, words
+from core.ui import walk
 from core.ui.predict import Draw, Question
 from core.ui.take_away import TakeAway
+from core.words import listed, say, spelled
 
 
 def show_walk(x: Any, w: Any) -> None:
@@ -29,9 +30,9 @@ def gradient(draw: random.Random) -> Question:
     """A gradient through steps that may be unrecorded."""
     found = runs.ask_gradient(draw)
     lines = autograd.code_of(found.contexts, "none", found.function).replace("\n", " ⏎ ")
-    brought = words.say("x.grad is {x_grad}: a step that is not recorded counts as a constant.", found.run)
+    brought = say("x.grad is {x_grad}: a step that is not recorded counts as a constant.", found.run)
     return Question(
-        f"`{lines}` with x = {words.spelled(found.run.x)} and w = {words.spelled(found.run.w)}: what is x.grad[{found.place}]? (`error` if backward is refused, `None` if no gradient arrives.)",
+        f"`{lines}` with x = {spelled(found.run.x)} and w = {spelled(found.run.w)}: what is x.grad[{found.place}]? (`error` if backward is refused, `None` if no gradient arrives.)",
         found.answer, found.run.error or brought, tolerance=0,
     )  # fmt: skip
 
@@ -39,9 +40,9 @@ def gradient(draw: random.Random) -> Question:
 def kept(draw: random.Random) -> Question:
     """The bytes that a graph holds."""
     found = runs.ask_bytes(draw)
-    why = "; ".join(f"{node} keeps {words.listed(list(tensors))}" for node, tensors in found.kept)
+    why = "; ".join(f"{node} keeps {listed(list(tensors))}" for node, tensors in found.kept)
     return Question(
-        words.say("Everything is recorded, a is `{function}`, and x and w have {length} numbers of {dtype}. How many bytes does the graph behind y hold for backward?", found),
+        say("Everything is recorded, a is `{function}`, and x and w have {length} numbers of {dtype}. How many bytes does the graph behind y hold for backward?", found),
         str(found.nbytes), f"{why}. Memory that two nodes keep counts once.", tolerance=0,
     )  # fmt: skip
 

@@ -3,8 +3,8 @@
 from functools import partial
 
 from core.experiments import normalize as runs
-from core.ui import words
 from core.ui.frame import Pitfall
+from core.words import spelled
 
 
 def of(run: runs.Run) -> tuple[Pitfall, ...]:
@@ -43,7 +43,7 @@ def powers(facts: tuple[runs.Powers, runs.Powers]) -> str:
     for each in facts:
         part = f"For p = {each.p}, **{each.wrong} of {each.vectors}** vectors get a wrong norm"
         if each.first:
-            part += " (the first of them {} in place of {})".format(*map(words.spelled, each.first))
+            part += " (the first of them {} in place of {})".format(*map(spelled, each.first))
         if not each.wrong:
             part += f"; with all signs turned, {each.turned_wrong} of {each.vectors}"
         said.append(part)

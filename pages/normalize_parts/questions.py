@@ -3,9 +3,9 @@
 import random
 
 from core.experiments import normalize as runs
-from core.figures.numbers import number
-from core.ui import words
 from core.ui.predict import Question
+from core.words import spelled
+from core.words.numbers import number
 
 
 def value(draw: random.Random) -> Question:
@@ -13,7 +13,7 @@ def value(draw: random.Random) -> Question:
     (a, b), p = draw.choice(((3, -4), (-6, 8), (5, -12), (-8, 15))), draw.choice((1, 2, float("inf")))
     k = draw.randrange(2)
     return Question(
-        f"The vector ({words.spelled(a)}, {words.spelled(b)}) is normalised with p = {number(p)}. What is its number {k} then?",
+        f"The vector ({spelled(a)}, {spelled(b)}) is normalised with p = {number(p)}. What is its number {k} then?",
         f"{runs.normalized((a, b), p)[k]:.4g}", "The norm is √(a² + b²) for p = 2, |a| + |b| for p = 1, and the larger of |a| and |b| for p = ∞; the sign stays.",
         tolerance=0.001,
     )  # fmt: skip
@@ -23,7 +23,7 @@ def doubled(draw: random.Random) -> Question:
     """What a factor of the input does to the output."""
     factor, eps = draw.choice((2, 10, -3)), draw.choice((1e-12, 100.0))
     return Question(
-        f"eps = {number(eps)}, p = 2, and the vector (3, 4) is multiplied by {words.spelled(factor)}. By what is its normalised vector multiplied?",
+        f"eps = {number(eps)}, p = 2, and the vector (3, 4) is multiplied by {spelled(factor)}. By what is its normalised vector multiplied?",
         f"{runs.grows_by((3.0, 4.0), factor, eps):.4g}",
         "A norm above eps grows by the factor's magnitude, and only the sign is left. Where eps divides, it does not grow, and the whole factor is left.", tolerance=0,
     )  # fmt: skip
@@ -34,7 +34,7 @@ def count(draw: random.Random) -> Question:
     shape = tuple(draw.randint(2, 6) for _ in range(draw.choice((2, 3, 4))))
     dim = draw.randrange(len(shape))
     return Question(
-        f"How many norms does F.normalize compute for an input of shape {words.spelled(shape)} with dim={dim}?", str(runs.count_of_norms(shape, dim)),
+        f"How many norms does F.normalize compute for an input of shape {spelled(shape)} with dim={dim}?", str(runs.count_of_norms(shape, dim)),
         f"One for each vector along dim {dim}: the product of all other sizes.", tolerance=0,
     )  # fmt: skip
 

@@ -13,11 +13,12 @@ from core.figures.walk import record
 from core.tensors.limits import Limits
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import board, check, controls, frame, link, tensor_input, walk, words
+from core.ui import board, check, controls, frame, link, tensor_input, walk
 from core.ui.board import BREAK
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
 from core.ui.take_away import TakeAway
+from core.words import say, spelled
 from pages.packages_parts.lesson import NARROW, below, put
 from pages.packages_parts.workers import show_seeds, show_workers
 
@@ -61,7 +62,7 @@ def load(how: Loading) -> Loaded | None:
         }
         frame.refused(
             "Every epoch is empty.",
-            words.say(
+            say(
                 "`drop_last` drops a batch that is not full, and {count:|sample makes|samples make} no full batch of {batch_size}.",
                 how,
             ),
@@ -113,7 +114,7 @@ def show_epochs(loaded: Loaded) -> None:
 
 def say_loading(loaded: Loaded) -> None:
     """What each of the three parts did, and the check of the indices."""
-    st.markdown(words.say(
+    st.markdown(say(
         "Three parts work together. The **Dataset** answers two things: its length, {count}, and the item at an index. The **Sampler**, here "
         "`{sampler}`, gives the indices in an order. The **DataLoader** cuts that order into {batches:|batch|batches} an epoch and stacks the "
         "items of each. Epoch 0 leaves out **{unseen:|sample|samples}**"
@@ -199,20 +200,20 @@ def questions(how: Loading) -> list[Draw]:
 
     def batches(draw: random.Random) -> Question:
         asked = loading.length(how, draw)
-        return Question(words.say("{n} samples, batch_size={size}, drop_last={drop_last}: how many batches has an epoch?", asked), str(asked.batches),
+        return Question(say("{n} samples, batch_size={size}, drop_last={drop_last}: how many batches has an epoch?", asked), str(asked.batches),
                         f"{asked.n} / {asked.size}, rounded {'down' if asked.drop_last else 'up'}.", tolerance=0)  # fmt: skip
 
     def shape(draw: random.Random) -> Question:
         asked = loading.last_batch(how, draw)
-        return Question(words.say("{n} digits of 28×28 in batches of {size}, without drop_last: what is the shape of the last batch's images?", asked), words.spelled(asked.shape),
+        return Question(say("{n} digits of 28×28 in batches of {size}, without drop_last: what is the shape of the last batch's images?", asked), spelled(asked.shape),
                         "What is left over, stacked along a new first dimension: the default collate adds it.", tolerance=0)  # fmt: skip
 
     def worker(draw: random.Random) -> Question:
         asked = loading.loader_of(draw)
         return Question(
-            words.say("`num_workers={workers}`: which worker loads batch {batch}? Both count from 0.", asked),
+            say("`num_workers={workers}`: which worker loads batch {batch}? Both count from 0.", asked),
             str(asked.worker),
-            words.say("{batch} mod {workers}: the workers take turns.", asked),
+            say("{batch} mod {workers}: the workers take turns.", asked),
             tolerance=0,
         )
 

@@ -16,10 +16,11 @@ from core.tensors.limits import Limits, TensorInputError
 from core.tensors.random import parse_shape
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import board, check, controls, walk, words
+from core.ui import board, check, controls, walk
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Question
 from core.ui.take_away import TakeAway
+from core.words import say, spelled
 from pages.packages_parts.lesson import NARROW, below
 
 WEIGHT = Limits(ranks=(2, 3, 4, 5), max_side=1024, max_elements=65_536)
@@ -73,11 +74,11 @@ def show_depth(runs: Mapping[str, Signals], own_scale: bool) -> None:
 def say_depth(runs: Mapping[str, Signals], activation: str) -> None:
     """What becomes of the numbers, and why."""
     said = "After {depth:|layer|layers}, **{scheme}** leaves activations with standard deviation **{last}**, and the gradient at layer 1 has **{back}**."
-    st.markdown(" ".join(words.say(said, run) for run in runs.values()))
+    st.markdown(" ".join(say(said, run) for run in runs.values()))
     run = next(iter(runs.values()))
     zeros = " {zeros:.0%} of the last activations are exactly 0; the histograms leave zeros out." if run.zeros else ""
     st.markdown(
-        words.say(
+        say(
             "A layer multiplies the mean square by fan in · Var(W), where *fan in* is how many numbers each output is made of, here {fan_in}. Under {scheme} that is **{factor}**; "
             + WHAT_IT_DOES[activation]
             + zeros,
@@ -93,7 +94,7 @@ def all_schemes(how: Setup, depth: int) -> None:
         draw.schemes({name: initialising.stds(name, how)[:depth] for name in runs}, how.activation), name="schemes"
     )
     rows = ["| scheme | weights | fan in · Var(W) | activations at the end |", "|:--|--:|--:|--:|"]
-    rows += [words.say("| {scheme} | {weight} | {factor} | **{last}** |", run) for run in runs.values()]
+    rows += [say("| {scheme} | {weight} | {factor} | **{last}** |", run) for run in runs.values()]
     st.markdown("\n".join(rows))
     st.caption(
         "Under zeros every sum is 0 from the first layer on: with relu, tanh or none there is nothing left to draw, and sigmoid makes 1/2 of all."
@@ -110,14 +111,14 @@ def own_shape(seed: int) -> None:
         controls.complain(str(refused))
         return
     fans = initialising.fans(tuple(shape), seed)
-    st.markdown(words.say(
+    st.markdown(say(
         "**fan in** is how many numbers each output is made of: in · kernel = **{fan_in}**. **fan out** is how many outputs each number goes into: out · kernel = **{fan_out}**. "
         "Xavier draws with standard deviation √(2/({fan_in} + {fan_out})) = **{xavier}**, Kaiming for relu with √(2/{fan_in}) = **{kaiming}**, and `nn.Linear` and `nn.Conv2d` "
         "with 1/√(3·{fan_in}) = **{default}**.", fans,
     ))  # fmt: skip
     rows = ["| scheme | standard deviation of one draw | smallest | largest |", "|:--|--:|--:|--:|"]
     rows += [
-        f"| {name} | **{words.spelled(std)}** | {words.spelled(low)} | {words.spelled(high)} |"
+        f"| {name} | **{spelled(std)}** | {spelled(low)} | {spelled(high)} |"
         for name, (std, low, high) in fans.drawn.items()
     ]
     st.markdown("\n".join(rows))
@@ -155,9 +156,7 @@ def ask_std(draw: random.Random) -> Question:
     """Kaiming's standard deviation."""
     asked = initialising.kaiming_std(draw)
     return Question(
-        words.say(
-            "`kaiming_normal_(weight, nonlinearity='relu')` with fan in {fan_in}: which standard deviation?", asked
-        ),
+        say("`kaiming_normal_(weight, nonlinearity='relu')` with fan in {fan_in}: which standard deviation?", asked),
         f"{asked.std:.4g}",
         "gain / √fan_in, and the gain of relu is √2.",
     )
@@ -167,8 +166,8 @@ def ask_fans(draw: random.Random) -> Question:
     """A kernel's fans."""
     asked = initialising.some_fans(draw)
     return Question(
-        words.say("A kernel of shape {shape}, as (out, in, height, width): fan in and fan out?", asked),
-        words.spelled(asked.fans),
+        say("A kernel of shape {shape}, as (out, in, height, width): fan in and fan out?", asked),
+        spelled(asked.fans),
         "fan in = in · height · width, fan out = out · height · width.",
         tolerance=0,
     )
@@ -177,8 +176,8 @@ def ask_fans(draw: random.Random) -> Question:
 def ask_factor(draw: random.Random) -> Question:
     """What many layers multiply by."""
     asked = initialising.through_relu(draw)
-    return Question(words.say("Weights with standard deviation {std}, fan in {fan_in}, relu: by which factor do {depth:|layer|layers} change the mean square, on average?", asked), f"{asked.factor:.4g}",
-                    words.say("fan in · Var(W) / 2 a layer, to the power of {depth}.", asked))  # fmt: skip
+    return Question(say("Weights with standard deviation {std}, fan in {fan_in}, relu: by which factor do {depth:|layer|layers} change the mean square, on average?", asked), f"{asked.factor:.4g}",
+                    say("fan in · Var(W) / 2 a layer, to the power of {depth}.", asked))  # fmt: skip
 
 
 QUESTIONS = (ask_std, ask_fans, ask_factor)

@@ -15,10 +15,11 @@ from core.figures.walk import record
 from core.tensors.limits import Limits, times
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import board, check, controls, frame, tensor_input, walk, words
+from core.ui import board, check, controls, frame, tensor_input, walk
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
 from core.ui.take_away import TakeAway
+from core.words import say, spelled
 from pages.packages_parts.lesson import NARROW, below, put
 
 IMAGE = Limits(ranks=(2,), max_side=28, max_elements=784)
@@ -61,9 +62,9 @@ def choose_network(row: Any, more: Any) -> tuple[Setup, bool, int, Any]:
         batch = controls.slider("n", "Batch", 1, 16, 4, width=NARROW)
         seed = controls.seed()
         image = tensor_input.tensor("x", "First image", digit(0), IMAGE, images=True)
-        if words.spelled(image.dtype) != "float32":
+        if spelled(image.dtype) != "float32":
             st.markdown(
-                words.say(
+                say(
                     "The image's {dtype} became float32: the layers' weights are float32, and torch refuses to mix the two.",
                     image,
                 ),
@@ -115,7 +116,7 @@ def say_network(net: Net) -> None:
     who = "and also works the most" if works is learns else f"but `{works.name}` works the most"
     st.markdown(
         f"`{learns.name}` holds **{share:.0%}** of the {net.parameters:,} parameters, {who}, with {works.multiply_adds // len(net.x):,} multiply-adds a sample. "
-        + words.say("The convolution uses its {parameters:,} parameters again at every place. A `Linear` from the same {into:|number|numbers} to the same {out:|number|numbers} "
+        + say("The convolution uses its {parameters:,} parameters again at every place. A `Linear` from the same {into:|number|numbers} to the same {out:|number|numbers} "
                     "would learn **{linear:,}**, bias included: {times:,.0f} times as many.", network.as_linear(net))
     )  # fmt: skip
     check.say("network", network.check(net))
@@ -174,9 +175,9 @@ def questions(how: Setup) -> list[Draw]:
     def parameters(draw: random.Random) -> Question:
         asked = network.some_layer(draw)
         return Question(
-            words.say("How many parameters has `{layer}`?", asked),
+            say("How many parameters has `{layer}`?", asked),
             str(asked.parameters),
-            words.say("Its tensors have the shapes {shapes}.", asked),
+            say("Its tensors have the shapes {shapes}.", asked),
             tolerance=0,
         )
 
@@ -184,8 +185,8 @@ def questions(how: Setup) -> list[Draw]:
         asked = network.some_shape(how, draw)
         why = "A convolution of k takes k − 1 off each side, a pooling by 2 halves each side and rounds down, Flatten multiplies all sizes but the first, Linear changes the last, and batch norm and dropout change none."
         return Question(
-            words.say("{before} goes into `{name}`. What shape comes out?", asked),
-            words.spelled(asked.after),
+            say("{before} goes into `{name}`. What shape comes out?", asked),
+            spelled(asked.after),
             why,
             tolerance=0,
         )
@@ -194,7 +195,7 @@ def questions(how: Setup) -> list[Draw]:
         asked = network.some_network(how, draw)
         counts = ", ".join(f"`{name}` {count:,}" for name, count in asked.counts.items())
         return Question(
-            words.say(
+            say(
                 "With {channels:|channel|channels} and {hidden} hidden units, on digits of 28×28: which layer has the most parameters?",
                 asked,
             ),

@@ -14,9 +14,10 @@ from core.ops import weight_decay as optim
 from core.tensors.limits import Limits
 from core.tensors.script import Script
 from core.topics import Topic
-from core.ui import board, check, controls, tensor_input, walk, words
+from core.ui import board, check, controls, tensor_input, walk
 from core.ui.frame import Try
 from core.ui.take_away import TakeAway
+from core.words import counted, say, spelled
 from pages.packages_parts.lesson import NARROW, below, put
 from pages.packages_parts.optim_beliefs import pitfalls, questions
 
@@ -85,11 +86,11 @@ def choose_matrix() -> tuple[float, ...]:
     matrix = tensor_input.tensor("A", "A, 2×2", descent.EXAMPLE, MATRIX).double()
     if tuple(matrix.shape) != (2, 2):
         controls.complain(
-            words.say("A must be of shape (2, 2), but is {shape}: showing the example.", {"shape": tuple(matrix.shape)})
+            say("A must be of shape (2, 2), but is {shape}: showing the example.", {"shape": tuple(matrix.shape)})
         )
         matrix = descent.EXAMPLE.double()
     st.markdown(
-        words.say(
+        say(
             "The curvatures, which are the eigenvalues of A, are {low} and {high}.  \n"
             + stable(curved := descent.curved(matrix)),
             curved,
@@ -117,7 +118,7 @@ def show_race(how: Setup, run: Race, steps: int, watch: int, at: int) -> None:
         name, step = said.split()
         put(watch=name, at=int(step))
 
-    title = f"{SURFACES[how.surface]}: {words.counted(steps, 'step', 'steps')}"
+    title = f"{SURFACES[how.surface]}: {counted(steps, 'step', 'steps')}"
     board.show(
         draw.paths(how, run, steps, title), draw.heights(run, steps), spelled="{paths}: height **{heights}**.",
         picks=dict.fromkeys(("paths", "heights"), choose), pinned=("paths", (watch, at)) if at <= steps else None,
@@ -130,7 +131,7 @@ def say_race(run: Race, steps: int) -> None:
     for end in ends:
         if end.gone is not None:
             st.warning(
-                words.say(
+                say(
                     "**{name} runs away**: at step {gone} its height passes {bound}, a hundred times that of the start or of 1, and leaves the picture. Its lr is too large for this surface, or the surface has no lowest place.",
                     end,
                     bound=descent.bound(run),
@@ -138,9 +139,9 @@ def say_race(run: Race, steps: int) -> None:
             )
     rows = ["| after {steps:|step|steps} | ends at (x, y) | height |", "|:--|:--|--:|"]
     st.markdown(
-        words.say("\n".join(rows), {"steps": steps})
+        say("\n".join(rows), {"steps": steps})
         + "\n"
-        + "\n".join(words.say("| {name} | {place} | **{height}** |", end) for end in ends)
+        + "\n".join(say("| {name} | {place} | **{height}** |", end) for end in ends)
     )
 
 
@@ -151,7 +152,7 @@ def spelled_out(how: Setup, run: Race, watch: int, at: int) -> str:
         return f"{NAMES[watch]} has left the finite numbers before step {at}."
     head = "| " + " | ".join(["", *(f"`{name}`" for name in values)]) + " |"
     rows = [
-        "| " + " | ".join([f"**{axis}**", *(words.spelled(pair[i]) for pair in values.values())]) + " |"
+        "| " + " | ".join([f"**{axis}**", *(spelled(pair[i]) for pair in values.values())]) + " |"
         for i, axis in enumerate("xy")
     ]
     return f"**{NAMES[watch]}, step {at}**\n\n{head}\n{'|--' * (len(values) + 1)}|\n" + "\n".join(rows)
@@ -160,7 +161,7 @@ def spelled_out(how: Setup, run: Race, watch: int, at: int) -> str:
 def every_start(how: Setup, steps: int) -> None:
     """How high each optimiser ends, from every start; a start is the same cell in all four, and a pin starts there."""
     found = descent.everywhere(how, steps)
-    st.markdown(words.say(
+    st.markdown(say(
         "Each cell is a start, x from −2 to 2 to the right, y upwards. Its colour says how high the optimiser stands after {steps:|step|steps}, above the lowest end of all, {lowest}: "
         "light is low, dark is high or lost, on a logarithmic scale. Click a cell to start there.", found,
     ))  # fmt: skip

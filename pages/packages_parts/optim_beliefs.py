@@ -6,9 +6,9 @@ from functools import partial
 from core.experiments import descent
 from core.experiments.descent import Setup, Start
 from core.ops import weight_decay as optim
-from core.ui import words
 from core.ui.frame import Pitfall
 from core.ui.predict import Draw, Question
+from core.words import listed, say
 
 
 def pitfalls(how: Setup, start: Start) -> list[Pitfall]:
@@ -36,10 +36,8 @@ def sizes(facts: descent.FirstSteps) -> str:
 
 def below_and_above(facts: descent.Stability) -> str:
     """The heights for each lr, below and above the limit."""
-    below, above = (
-        {"lr": words.listed(list(of)), "height": words.listed(list(of.values()))} for of in (facts.below, facts.above)
-    )
-    heights = words.say("With lr = {lr} it then stands at height **{height}**, ", below) + words.say(
+    below, above = ({"lr": listed(list(of)), "height": listed(list(of.values()))} for of in (facts.below, facts.above))
+    heights = say("With lr = {lr} it then stands at height **{height}**, ", below) + say(
         "with lr = {lr} at **{height}**. ", above
     )
     return ("SGD goes down the valley from (1, 0.5), where the curvature across is {curvature}, and takes {steps} steps. " + heights +
@@ -52,7 +50,7 @@ def questions(how: Setup) -> list[Draw]:
     def sgd(draw: random.Random) -> Question:
         asked = descent.some_step(how, draw, optim.sgd_step)
         return Question(
-            words.say(
+            say(
                 "SGD stands at {start}, where the gradient is ({gradient[0]:.5g}, {gradient[1]:.5g}). Where is x after one step with lr = {lr}?",
                 asked,
             ),
@@ -68,7 +66,7 @@ def questions(how: Setup) -> list[Draw]:
             else "There is no slope along x."
         )
         return Question(
-            words.say(
+            say(
                 "Adam begins at {start} with lr = {lr}; the gradient is ({gradient[0]:.5g}, {gradient[1]:.5g}). How far does its first step move x?",
                 asked,
             ),
@@ -78,7 +76,7 @@ def questions(how: Setup) -> list[Draw]:
 
     def decay(draw: random.Random) -> Question:
         asked = descent.some_decay(draw)
-        return Question(words.say("AdamW with lr = {lr} and weight_decay = {weight_decay}, on a weight whose gradient is 0: by which factor has it changed after {steps:|step|steps}?", asked), f"{asked.factor:.6g}",
-                        words.say("Each step multiplies by 1 − lr·λ = 1 − {lr}·{weight_decay}. Adam would add λp to the gradient instead.", asked), tolerance=1e-4)  # fmt: skip
+        return Question(say("AdamW with lr = {lr} and weight_decay = {weight_decay}, on a weight whose gradient is 0: by which factor has it changed after {steps:|step|steps}?", asked), f"{asked.factor:.6g}",
+                        say("Each step multiplies by 1 − lr·λ = 1 − {lr}·{weight_decay}. Adam would add λp to the gradient instead.", asked), tolerance=1e-4)  # fmt: skip
 
     return [sgd, adam, decay]

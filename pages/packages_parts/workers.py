@@ -5,7 +5,8 @@ import streamlit as st
 from core.experiments import loading, worker_seeds
 from core.experiments.loading import Loaded
 from core.figures import loading as draw
-from core.ui import board, controls, process_run, words
+from core.ui import board, controls, process_run
+from core.words import say
 from pages.packages_parts.lesson import NARROW
 
 SOURCES = {
@@ -37,7 +38,7 @@ def show_workers(loaded: Loaded | None) -> None:
         if workers
         else ""
     )
-    st.markdown(words.say(said + rule + " The order of the samples is the same with any number of workers.", found))
+    st.markdown(say(said + rule + " The order of the samples is the same with any number of workers.", found))
     st.caption("The times follow from the DataLoader's rule and the two sliders; starting the processes is left out.")
 
 
@@ -61,7 +62,7 @@ def show_seeds(seed: int) -> None:
         spelled={each.source: f"{{note:{each.source}}}" for each in drawn},
     )
     st.markdown("Each row is one worker in one epoch: *e1 w0* is worker 0 in epoch 1. Equal numbers have one colour.")
-    st.markdown("\n".join(f"- `{SOURCES[each.source]}`: {words.say(verdict(each), each)}" for each in drawn))
+    st.markdown("\n".join(f"- `{SOURCES[each.source]}`: {say(verdict(each), each)}" for each in drawn))
     st.markdown(
         "torch seeds three generators in each worker, anew in each epoch: its own, Python's `random`, and numpy's global one. A generator that the Dataset holds "
         "is **copied** into each worker in the state it has in the parent, and nobody seeds the copies. Seed them in `worker_init_fn`, from "

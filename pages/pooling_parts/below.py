@@ -6,10 +6,10 @@ from random import Random
 from core.experiments import pooling as runs
 from core.experiments.pooling import Run
 from core.figures import pools
-from core.figures.numbers import number
-from core.ui import words
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
+from core.words import listed
+from core.words.numbers import number
 from pages.convolution_parts.shared import rows, tolerance
 
 # ---- pitfalls --------------------------------------------------------------------------------------------------
@@ -67,7 +67,7 @@ def shift_sentence(facts: runs.Shifted) -> str:
     if not facts.by_one.input.cells:
         return "This input is the same after a shift to the right, and so is what is made of it. Choose another, or look at the tab *Shift*."
     changes = (("maxima", facts.by_one.max), ("averages", facts.by_one.average))
-    said = words.listed(
+    said = listed(
         [
             f"**{change.cells} of {change.apart.numel()}** {name} change, by {change.relative:.1%}"
             for name, change in changes
@@ -83,7 +83,7 @@ def dropped_table(facts: runs.Dropped) -> str:
     """Rows for several strides."""
     lines = "\n".join(f"| {r.stride} | {r.down} | {r.up} | **{r.given}** |" for r in facts.found)
     here = (
-        f"Here that happens with stride {words.listed(facts.dropped)}."
+        f"Here that happens with stride {listed(facts.dropped)}."
         if facts.dropped
         else "With this kernel and size it happens at no stride up to 6, and the rounding is all."
     )

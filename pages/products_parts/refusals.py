@@ -6,7 +6,8 @@ import streamlit as st
 
 from core.experiments import products as runs
 from core.figures import products as draw
-from core.ui import board, controls, frame, link, tensor_input, words
+from core.ui import board, controls, frame, link, tensor_input
+from core.words import say, spelled
 
 SHAPES = {
     "matrices": "2×3 times 3×2, the tutorial's", "wider": "3×4 times 4×2", "batches": "3×4 times 5×4×2, batches",
@@ -48,7 +49,7 @@ def refused(operation: str, equation: str, operands: list[runs.Tensor], misfit: 
             mends[f"Take {OPERATIONS[other]} for these shapes"] = partial(put, op=other)
         if fits := runs.pair_for(operation):
             mends[f"Take shapes that fit: {SHAPES[fits]}"] = partial(put, shapes=fits, **examples)
-    frame.refused(f"{called}: {misfit.words}", words.say(WHY[misfit.kind], misfit), mends)
+    frame.refused(f"{called}: {misfit.words}", say(WHY[misfit.kind], misfit), mends)
     board.show(*[part for p in draw.inputs(operands) for part in (p, "and")][:-1], height=room())
 
 
@@ -73,7 +74,7 @@ def which_take(operands: list[runs.Tensor]) -> None:
     part = controls.expander("takes", "Which operations take these two tensors?")
     if part.open:
         rows = [
-            f"| `{a.operation}` | {'' if a.shape is None else words.spelled(a.shape)} | "
+            f"| `{a.operation}` | {'' if a.shape is None else spelled(a.shape)} | "
             + (
                 f":red-badge[refuses] {a.words[:110].replace('|', '/')} |"
                 if a.shape is None

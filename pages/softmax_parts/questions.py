@@ -5,8 +5,8 @@ from functools import partial
 
 from core.experiments import softmax as runs
 from core.figures.softmax import sub
-from core.ui import words
 from core.ui.predict import Draw, Question
+from core.words import say, spelled
 
 
 def of(run: runs.Run, magnitude: float) -> tuple[Draw, ...]:
@@ -31,7 +31,7 @@ def changed(draw: random.Random) -> Question:
     }[how]
     answer = "it stays" if abs(before - after) < 1e-9 else "it rises" if after > before else "it falls"
     return Question(
-        f"z = {words.spelled(z)}. {done}. What becomes of the probability of class {k}, which has the {'largest' if first else 'smallest'} score?",
+        f"z = {spelled(z)}. {done}. What becomes of the probability of class {k}, which has the {'largest' if first else 'smallest'} score?",
         answer, f"It was {before:.4g} and is {after:.4g}: probabilities depend on the differences between scores, and grow apart as these do.",
         options=("it rises", "it falls", "it stays"),
     )  # fmt: skip
@@ -42,8 +42,8 @@ def ratio(draw: random.Random) -> Question:
     z = scores(draw)
     i, j = draw.sample(range(3), 2)
     return Question(
-        f"z = {words.spelled(z)}. How many times as probable as class {j} is class {i}?", f"{runs.times_as_probable(z, i, j):.4g}",
-        f"The sum cancels: s{sub(i)}/s{sub(j)} = exp(z{sub(i)} − z{sub(j)}) = exp({words.spelled(z[i] - z[j])}).",
+        f"z = {spelled(z)}. How many times as probable as class {j} is class {i}?", f"{runs.times_as_probable(z, i, j):.4g}",
+        f"The sum cancels: s{sub(i)}/s{sub(j)} = exp(z{sub(i)} − z{sub(j)}) = exp({spelled(z[i] - z[j])}).",
     )  # fmt: skip
 
 
@@ -53,7 +53,7 @@ def slope(draw: random.Random) -> Question:
     i, j = draw.randrange(3), draw.randrange(3)
     rule = f"s{sub(i)}(1 − s{sub(i)})" if i == j else f"−s{sub(i)}s{sub(j)}"
     return Question(
-        f"s = {words.spelled(s)}. What is ∂s{sub(i)}/∂z{sub(j)}?",
+        f"s = {spelled(s)}. What is ∂s{sub(i)}/∂z{sub(j)}?",
         f"{runs.slope(s, i, j):.4g}",
         f"It is {rule}.",
         tolerance=1e-6,
@@ -65,7 +65,7 @@ def total(draw: random.Random) -> Question:
     shape = tuple(draw.randint(2, 6) for _ in range(draw.choice((2, 3))))
     dim = draw.randrange(len(shape))
     return Question(
-        f"Scores of shape {words.spelled(shape)} go through softmax with dim={dim}. What do all numbers of the result sum to?",
+        f"Scores of shape {spelled(shape)} go through softmax with dim={dim}. What do all numbers of the result sum to?",
         str(runs.sum_of_all(shape, dim)), f"Every group along dim {dim} sums to 1, and there are as many groups as the other dimensions have places.",
         tolerance=0,
     )  # fmt: skip
@@ -77,5 +77,5 @@ def breaks(run: runs.Run, magnitude: float, draw: random.Random) -> Question:
     found = runs.naive(runs.scaled(run.x, other, run.temperature), run.dim)
     return Question(
         f"At magnitude {other}, how many results of your scores does the textbook's formula, with nothing subtracted, get wrong (nan, or 0 in place of a probability)?",
-        str(found.wrong), words.say("The largest score is {largest} then, and exp overflows above {limit:.4g} in {dtype}.", found), tolerance=0,
+        str(found.wrong), say("The largest score is {largest} then, and exp overflows above {limit:.4g} in {dtype}.", found), tolerance=0,
     )  # fmt: skip

@@ -5,7 +5,8 @@ import streamlit as st
 from core.experiments import weight_decay as runs
 from core.experiments.weight_decay import Setting
 from core.figures import weight_decay as draw
-from core.ui import board, controls, words
+from core.ui import board, controls
+from core.words import say
 
 
 def places(lambd: float, setting: Setting) -> None:
@@ -20,7 +21,7 @@ def places(lambd: float, setting: Setting) -> None:
         board.show(draw.places(found), spelled="{note:places}: ‖w‖ = **{places}**", name="places")
     with right:
         row = "| {name} | {place.run.last.weight_norm} | **{place.apart}** |"
-        rows = [words.say(row, {"name": name, "place": place}) for name, place in found.items()]
+        rows = [say(row, {"name": name, "place": place}) for name, place in found.items()]
         st.markdown(
             "| | ‖w‖ | farthest from the same optimiser with the penalty in the loss |\n|:--|--:|--:|\n"
             + "\n".join(rows)
@@ -44,7 +45,7 @@ def two_weights(lambd: float, lr: float) -> None:
     board.show(draw.paths(found, (large, small)), spelled="{note:paths}: **{paths}**", name="two weights")
     said = {"adam": found.adam[-1].tolist(), "adamw": found.adamw[-1].tolist(), "steps": len(found.adam) - 1,
             "alone": found.alone, "lambd": lambd, "lr": lr}  # fmt: skip
-    st.markdown(words.say((NOTHING if not lambd else SPARED if found.spared else ALIKE) + BY_ADAMW, said))
+    st.markdown(say((NOTHING if not lambd else SPARED if found.spared else ALIKE) + BY_ADAMW, said))
 
 
 SPARED = "With weight_decay = {lambd} and lr = {lr}, Adam leaves **{adam[0]}** of the weight with the large gradients and **{adam[1]}** of the other: it divides λ·w by the size of the gradients, so a weight with large ones hardly decays. "
@@ -64,7 +65,7 @@ def all_lambdas(optimiser: str, setting: Setting) -> None:
         DIVERGE if found.diverged else "", SMALLEST if len(found.diverged) < len(found.lambdas) else "",
         ENDLESS if found.minimum else NO_END, REVERSED if found.reversed else "",
     ]  # fmt: skip
-    st.markdown(words.say(" ".join(filter(None, said)), found, lost=found.diverged))
+    st.markdown(say(" ".join(filter(None, said)), found, lost=found.diverged))
 
 
 DIVERGE = "The runs with λ = {lost} diverge at this learning rate and are left out."

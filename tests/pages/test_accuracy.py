@@ -7,9 +7,9 @@ import re
 import pytest
 import torch
 
+from core import words as sentences
 from core.experiments import accuracy as runs
 from core.topics import TOPICS
-from core.ui import words as sentences
 from pages.accuracy_parts import beliefs
 from tests.experiments.test_accuracy import ENDS, UNPLANNED, default
 from tests.linking import partners

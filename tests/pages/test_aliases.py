@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from core import words as spelling
 from core.experiments import memory
 from core.experiments.memory import WAYS
-from core.ui import words as spelling
 from tests import linking
 from tests.pages.opening import boards, charts, open_page, panels, ran_alone, settings, sound, tried, words
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from core.experiments import buffers
-from core.ui.words import spelled as spell
+from core.words import spelled as spell
 from tests import linking
 from tests.pages.opening import boards, charts, control, open_page, panels, ran_alone, sound, words
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from core import compare
-from core.figures.numbers import number
 from core.ops import dropout
 from core.ops.operator import Call
 from core.ui import check
+from core.words.numbers import number
 
 (DROPOUT,) = dropout.OPERATORS
 X = torch.linspace(-2, 2, 12).reshape(3, 4)

@@ -9,9 +9,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from core import words as sentences
 from core.experiments import binary_cross_entropy, segmentation
 from core.experiments import cross_entropy as runs
-from core.ui import words as sentences
 from pages.cross_entropy_parts import asked, believed, classes, labels, pixels
 from tests.experiments.test_cross_entropy import INPUTS, settings_of
 from tests.linking import partners

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from core import words as sentences
 from core.data import mnist
 from core.experiments import mlp
 from core.experiments import mlp_lesson as runs
@@ -20,7 +21,6 @@ from core.figures.mlp import short
 from core.timing.job import Job
 from core.timing.queue import QUEUE
 from core.ui import drawing, share, training
-from core.ui import words as sentences
 from core.ui.training import Setup
 from pages.mlp_parts import beliefs
 from tests.experiments.test_mlp_lesson import IMAGES, NETS

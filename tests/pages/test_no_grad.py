@@ -6,10 +6,10 @@ from contextlib import ExitStack
 import pytest
 import torch
 
+from core import words as spelling
 from core.experiments import autograd
 from core.experiments.autograd import FUNCTIONS, build_expression
 from core.figures.no_grad import listed
-from core.ui import words as spelling
 from tests import linking
 from tests.pages.opening import boards, charts, control, open_page, panels, ran_alone, settings, sound, tried, words
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
+from core import words as spelling
 from core.experiments import normalize as runs
 from core.figures import normalize as draw
-from core.ui import words as spelling
 from pages.normalize_parts import pitfalls, questions
 from tests.experiments.test_normalize import INPUTS, SETTINGS, all_inputs
 from tests.linking import partners

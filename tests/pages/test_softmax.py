@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
+from core import words as spelling
 from core.compare import operator
 from core.experiments import softmax as runs
 from core.figures import softmax as draw
 from core.ops import softmax as ops
-from core.ui import words as spelling
 from pages.softmax_parts import pitfalls, questions
 from tests.experiments.test_softmax import SCORES, all_scores
 from tests.linking import partners

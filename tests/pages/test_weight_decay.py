@@ -9,7 +9,7 @@ import torch
 
 from core.experiments import weight_decay as runs
 from core.experiments.weight_decay import DECAYED, SWEPT, Setting
-from core.ui.words import spelled
+from core.words import spelled
 from tests.experiments.test_weight_decay import by_torch, loss_in_test
 from tests.linking import partners
 from tests.pages.opening import boards, charts, control, held, open_page, panels, ran_alone, settings, sound, words

@@ -5,8 +5,8 @@ from itertools import product
 import pytest
 import torch
 
+from core import words
 from core.experiments import conv1d, conv_transpose2d, convolution, pooling
-from core.ui import words
 from pages.convolution_parts import one, transposed, two_below
 from pages.pooling_parts import below
 

@@ -1,7 +1,7 @@
 """How a number is written: as short as it can be said, or as exact as there is room."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -34,3 +34,14 @@ SPELLINGS: tuple[Callable[[float], str], ...] = (  # from the most exact to the 
     lambda value: decimals(value, 1),
     shortest,
 )
+
+
+def nested(words: Sequence[str], shape: Sequence[int]) -> str:
+    """The words, in reading order, in brackets of this shape: a row a line, indented as torch prints them."""
+    if not shape:
+        return words[0]
+    step = len(words) // shape[0] if shape[0] else 0
+    parts = [nested(words[i * step : (i + 1) * step], shape[1:]) for i in range(shape[0])]
+    if len(shape) == 1:
+        return f"[{', '.join(parts)}]"
+    return "[" + ",\n ".join(part.replace("\n", "\n ") for part in parts) + "]"

@@ -12,8 +12,7 @@ from typing import Any
 
 import torch
 
-from core.figures.numbers import number
-from core.tensors.text import nested
+from core.words.numbers import nested, number
 
 
 def say(template: str, facts: object, **more: Any) -> str:

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from core.figures.numbers import decimals, number, shortest
+from core.words.numbers import decimals, number, shortest
 
 
 @pytest.mark.parametrize(
