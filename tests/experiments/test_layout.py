@@ -228,6 +228,34 @@ def test_extent_is_what_the_storage_says(x):
     assert addresses.needed_cells(Layout.of(x)) <= Layout.of(x).storage_size
 
 
+strides = st.sampled_from([0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 24, 36])
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from([1, 2, 3, 4, 5, 7]), strides), max_size=5))
+def test_different_cells_are_counted_without_going_through_them(dims):
+    layout = Layout(tuple(n for n, _ in dims), tuple(s for _, s in dims), 2)
+    assert addresses.distinct_addresses(layout) == len(set(addresses.reading_order(layout)))
+
+
+@pytest.mark.parametrize(
+    ("shape", "stride", "distinct"),
+    [
+        ((2**20, 2**20), (1, 2**20), 2**40),
+        ((2**20, 5, 2**20), (2**20, 0, 1), 2**40),
+        ((2**20 - 2, 3, 2**19), (2**20, 2**20, 2), 2**39),  # windows of three rows, over every second column
+        ((2**30, 2**30), (2, 3), 5 * (2**30 - 1) - 1),  # all sums but 1 and the last but one
+    ],
+)
+def test_different_cells_of_any_size_are_counted(shape, stride, distinct):
+    assert addresses.distinct_addresses(Layout(shape, stride)) == distinct
+
+
+def test_cells_too_many_to_count_are_said_to_be_so():
+    assert addresses.distinct_addresses(Layout((10**4,) * 3, (6, 10, 15 * 10**4 + 1))) is None
+    assert addresses.overlaps(Layout((10**4,) * 3, (6, 10, 15 * 10**4 + 1))) is None
+
+
 # ---- view ------------------------------------------------------------------------------------------------------
 
 

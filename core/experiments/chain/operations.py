@@ -1,11 +1,12 @@
 """The operations of a chain: how torch is called, what integers predict, which arguments there are.
 
-Nothing here can grow beyond `MAX_ELEMENTS`, whatever is asked for.
+Nothing here can grow beyond `MAX_ELEMENTS`, whatever is asked for; beyond `WHOLE` nothing is allocated.
 """
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal
 
 import torch
@@ -14,10 +15,13 @@ from core.experiments.layout import operations as predicted
 from core.experiments.layout import rule
 from core.experiments.layout.rule import Copy, Ints, Layout
 
-MAX_RANK, MAX_ELEMENTS = 6, 4096  # of every tensor; no storage gets more cells either
+MAX_RANK, MAX_ELEMENTS = 8, 2**40  # of every tensor; no storage gets more cells either
 
 
-MAX_STEPS, MAX_TEXT, MAX_DIGITS = 12, 2000, 6
+WHOLE = 4096  # elements and cells up to which tensors are real and drawn whole; larger ones are torch's meta tensors
+
+
+MAX_STEPS, MAX_TEXT, MAX_DIGITS = 12, 2000, 13
 
 
 Fill = Literal["arange", "rows"]
@@ -89,8 +93,10 @@ def _longest(layout: Layout) -> int:
 
 
 def _two_factors(n: int) -> Ints:
-    """n as a product of two sizes, as close to each other as can be."""
-    return next(((d, n // d) for d in range(math.isqrt(n), 1, -1) if n % d == 0), (1, n))
+    """n as a product of two sizes, as close to each other as can be, or a small one and its counterpart."""
+    middle = math.isqrt(n)
+    candidates = chain(range(middle, max(middle - 4096, 1), -1), range(min(4096, middle), 1, -1))
+    return next(((d, n // d) for d in candidates if n % d == 0), (1, n))
 
 
 def _half(n: int) -> int:
@@ -446,6 +452,14 @@ def too_large(result: Layout | Copy) -> str:
     layout = result.layout if isinstance(result, Copy) else result
     if layout.ndim > MAX_RANK:
         return f"there would be {layout.ndim} dimensions; {MAX_RANK} are the most here (torch itself takes more)"
+    if max(layout.stride, default=0) >= 2**63:
+        return f"a stride of {max(layout.stride)} does not fit into 64 bits"
     if (size := max(layout.numel, layout.storage_size)) > MAX_ELEMENTS:
-        return f"there would be {size} elements; {MAX_ELEMENTS} are the most here (torch itself takes more)"
+        return f"there would be {size:,} elements; {MAX_ELEMENTS:,} are the most here"
     return ""
+
+
+def is_whole(result: Layout | Copy) -> bool:
+    """Whether a tensor of this layout is made for real and drawn whole."""
+    layout = result.layout if isinstance(result, Copy) else result
+    return max(layout.numel, layout.storage_size) <= WHOLE

@@ -1,7 +1,8 @@
 """Running a chain: each step by torch itself, each stage measured on its real tensors.
 
 What is a view is told from the storages, not from what the operation is called. Beside it stands what
-`core.experiments.layout` predicts from integers alone.
+`core.experiments.layout` predicts from integers alone. A chain in which a tensor is too large to be drawn whole runs
+on torch's meta tensors from its start to its end: they have shapes, strides and storages, but no numbers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from core.experiments.chain.operations import MAX_STEPS, Step, predict, too_large
+from core.experiments.chain.operations import MAX_STEPS, Fill, Step, is_whole, predict, too_large
 from core.experiments.layout import addresses, rule
 from core.experiments.layout.addresses import Extent
 from core.experiments.layout.rule import Copy, Ints, Layout, ViewRefusal, ViewRefused
@@ -29,16 +30,35 @@ class Facts:
     itemsize: int
     verdict: Verdict  # told from the storages: a view has the storage of the stage before, a copy has not
     storage: int  # which storage of the chain, counted from 0: stages with the same number share it
-    storage_pointer: int  # where it began in the machine's memory at that time
+    storage_pointer: int  # where it began in the machine's memory at that time; 0 for a meta tensor
     is_contiguous: bool
     is_channels_last: bool
     extent: Extent  # bytes viewed and held, first and last address
-    uninitialised: frozenset[int]  # addresses that torch left unwritten, or copied from such; 0 stands there here
+    uninitialised: frozenset[int]  # addresses that torch left unwritten, or copied from such; 0 stands there here.
+    # Of a meta tensor they are not listed: `core.experiments.chain.origins` finds them.
 
     @property
     def overlaps(self) -> bool:
-        """True where elements share cells, so that a write to one changes others."""
-        return self.extent.distinct < self.layout.numel
+        """True where elements share cells, so that a write to one changes others, and where that can't be told."""
+        return self.extent.distinct is None or self.extent.distinct < self.layout.numel
+
+
+@dataclass(frozen=True, eq=False)
+class Numbers:
+    """What lies in the storage that a chain starts from."""
+
+    cells: torch.Tensor | None  # all of it; None where it is counted out, as `start_tensor` would
+    fill: Fill = "arange"
+    row: int = 1  # cells a row, in each of which "rows" counts from 0
+    dtype: torch.dtype = torch.float32
+
+    def at(self, addresses: np.ndarray) -> torch.Tensor:
+        """The numbers at these addresses."""
+        where = torch.from_numpy(addresses)
+        if self.cells is not None:
+            return self.cells[where]
+        counted = where % self.row if self.fill == "rows" else where
+        return counted % 2 == 1 if self.dtype is torch.bool else counted.to(self.dtype)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +77,12 @@ class Stage:
     explanation: str = ""  # ours: why it was refused or not run, or what is worth knowing about the step
     refusals: tuple[ViewRefusal, ...] = ()  # of a refused view: the pairs of dimensions that do not merge
     instead: Layout | None = None  # of a refused view: the copy that reshape makes
+    start: Numbers = Numbers(None)  # what the chain's first storage held at its start
+
+    @property
+    def whole(self) -> bool:
+        """Whether the tensor is a real one, which has numbers, and is drawn whole."""
+        return self.tensor is not None and not self.tensor.is_meta
 
     @property
     def agrees(self) -> bool:
@@ -85,27 +111,46 @@ def whole_storage(tensor: torch.Tensor) -> torch.Tensor:
 def shares_storage(a: torch.Tensor, b: torch.Tensor) -> bool:
     """True where both tensors read the same storage, told from the storages themselves.
 
-    Their data pointers say so, except for storages of 0 bytes, whose pointers are all null.
+    Their data pointers say so, except for storages of 0 bytes and of meta tensors, whose pointers are all null.
     """
     ours, theirs = a.untyped_storage(), b.untyped_storage()
-    if ours.nbytes() == 0 or theirs.nbytes() == 0:
+    if ours.data_ptr() == 0 or theirs.data_ptr() == 0:
         return ours._cdata == theirs._cdata
     return ours.data_ptr() == theirs.data_ptr()
 
 
-def run_chain(tensor: torch.Tensor, steps: Sequence[Step]) -> tuple[Stage, ...]:
-    """Apply the steps with torch, one after the other, and measure each stage on its real tensor.
+def run_chain(tensor: torch.Tensor, steps: Sequence[Step], fill: Fill = "arange") -> tuple[Stage, ...]:
+    """Apply the steps with torch, one after the other, and measure each stage on its tensor.
 
     The chain works on a copy of the storage, laid out as the given tensor is, which stays as it was. A step that
     torch refuses, or that would pass the limits here, is a stage of status "refused"; those after it are "not run".
-    ValueError where the tensor or the number of steps is beyond the limits.
+    `fill` says what a meta tensor would hold. ValueError where the tensor or the number of steps is beyond the limits.
     """
     layout = Layout.of(tensor)
     if problem := too_large(layout):
         raise ValueError(f"the tensor to start from: {problem}")
     if len(steps) > MAX_STEPS:
         raise ValueError(f"the chain has {len(steps)} steps; at most {MAX_STEPS} are run")
-    return _run(_rebuilt(whole_storage(tensor.detach()), layout), steps)
+    if not tensor.is_meta and stays_whole(layout, steps):
+        return _run(_rebuilt(whole_storage(tensor.detach()), layout), steps)
+    row = layout.shape[-1] if layout.ndim else 1
+    cells = None if tensor.is_meta else whole_storage(tensor.detach()).clone()
+    on_meta = _rebuilt(torch.empty(layout.storage_size, dtype=tensor.dtype, device="meta"), layout)
+    return tuple(replace(stage, start=Numbers(cells, fill, row, tensor.dtype)) for stage in _run(on_meta, steps))
+
+
+def stays_whole(layout: Layout, steps: Sequence[Step]) -> bool:
+    """Whether every tensor of a chain can be made for real, as far as it goes; told from integers alone."""
+    if not is_whole(layout):
+        return False
+    for step in steps:
+        result, _ = predict(step, layout)
+        if result is None or too_large(result):
+            return True
+        if not is_whole(result):
+            return False
+        layout = result.layout if isinstance(result, Copy) else result
+    return True
 
 
 def _rebuilt(cells: torch.Tensor, layout: Layout) -> torch.Tensor:
@@ -118,7 +163,8 @@ def _alias(x: torch.Tensor) -> torch.Tensor:
 
 
 def _run(x: torch.Tensor, steps: Sequence[Step]) -> tuple[Stage, ...]:
-    unwritten = _rebuilt(torch.zeros(Layout.of(x).storage_size, dtype=torch.bool), Layout.of(x))
+    marks = torch.zeros(Layout.of(x).storage_size, dtype=torch.bool, device=x.device)
+    unwritten = _rebuilt(marks, Layout.of(x))
     stages = [Stage(0, None, "x0", "ok", x, _measure(x, unwritten, "start", []), Layout.of(x))]
     for number, step in enumerate(steps, start=1):
         todo = Stage(number, step, f"x{number} = {step.code(f'x{number - 1}')}", "not run")
@@ -144,7 +190,8 @@ def _run_step(
     except (RuntimeError, IndexError, ValueError, TypeError) as error:
         return _refused(todo, step, error, why), unwritten
     if predicted is None:  # torch even makes tensors with a size of -1, beside a size of 0
-        remark = f"{_explained(step, why)} torch lets it pass, but the result is no tensor to go on with."
+        passes = "" if x.is_meta else " torch lets it pass, but the result is no tensor to go on with."
+        remark = f"{_explained(step, why)}{passes}"  # a meta tensor has no cells that as_strided could leave
         return replace(todo, status="refused", explanation=remark), unwritten
     unwritten, _ = _apply(step, unwritten, grown=1)
     facts = _measure(y, unwritten, verdict, earlier)
@@ -190,8 +237,12 @@ def _measure(x: torch.Tensor, unwritten: torch.Tensor, verdict: Verdict, earlier
         is_contiguous=x.is_contiguous(),
         is_channels_last=x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last),
         extent=addresses.extent(layout, x.element_size()),
-        uninitialised=frozenset(whole_storage(unwritten).nonzero().flatten().tolist()),
+        uninitialised=_marked(unwritten),
     )
+
+
+def _marked(unwritten: torch.Tensor) -> frozenset[int]:
+    return frozenset() if unwritten.is_meta else frozenset(whole_storage(unwritten).nonzero().flatten().tolist())
 
 
 def _storage_number(x: torch.Tensor, earlier: list[Stage]) -> int:
@@ -217,6 +268,8 @@ def _resize_remark(before: Layout, facts: Facts) -> str:
     earlier = "The tensor itself was changed; the stage before shows how it looked until now."
     if grown := facts.layout.storage_size - before.storage_size:
         return f"{earlier} Its storage grew by {grown} cells that torch leaves unwritten: no number is known there."
+    if facts.extent.distinct is None:
+        return f"{earlier} No number moved."
     unread = facts.layout.storage_size - facts.extent.distinct
     return f"{earlier} No number moved; {unread} cells of the storage are not read."
 

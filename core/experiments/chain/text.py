@@ -14,6 +14,7 @@ from core.experiments.chain.operations import (
     Fill,
     Step,
     Value,
+    is_whole,
     make_step,
     operation_named,
     quoted,
@@ -109,9 +110,12 @@ def start_tensor(shape: Sequence[int], dtype: torch.dtype = torch.float32, fill:
     """A contiguous tensor of 0, 1, 2, … ("arange") or with 0 … columns-1 in every row ("rows").
 
     Numbers too large for an integer dtype wrap around, float16 and bfloat16 round them; bool holds whether they are
-    odd. ValueError where the shape is beyond the limits.
+    odd. A tensor too large to be drawn whole is a meta tensor, which has no numbers. ValueError where the shape is
+    beyond the limits.
     """
     shape = check_shape(shape)
+    if not is_whole(rule.fresh(shape)):
+        return torch.empty(shape, dtype=dtype, device="meta")
     if fill == "rows" and shape:
         numbers = torch.arange(shape[-1]).repeat((*shape[:-1], 1))
     else:

@@ -3,13 +3,17 @@
 address = storage_offset + i₀·stride₀ + i₁·stride₁ + …
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
 from core.experiments.layout.arguments import spelled
 from core.experiments.layout.rule import Ints, Layout
+
+LONGEST_COUNT = 1 << 20  # steps of a common stride up to which different cells are counted one by one
 
 
 @dataclass(frozen=True)
@@ -52,16 +56,79 @@ def reading_order(layout: Layout) -> list[int]:
     return addresses(layout).ravel().tolist()
 
 
-def distinct_addresses(layout: Layout) -> int:
-    """How many different storage cells the tensor reads."""
-    read = np.zeros(needed_cells(layout), dtype=bool)
-    read[addresses(layout)] = True
-    return int(read.sum())
+def distinct_addresses(layout: Layout) -> int | None:
+    """How many different storage cells the tensor reads; None where strides of no order make that too long to count.
+
+    The cells are all sums of one term a dimension, i·stride. Terms that merge into one run of equal steps, or lie
+    farther apart than all smaller ones reach, need no counting.
+    """
+    if layout.numel == 0:
+        return 0
+    counts = [_distinct_sums(terms) for terms in _separated(layout)]
+    known = [count for count in counts if count is not None]
+    return math.prod(known) if len(known) == len(counts) else None
 
 
-def overlaps(layout: Layout) -> bool:
-    """True where two elements share a cell, so that a write to one changes the other."""
-    return distinct_addresses(layout) < layout.numel
+def overlaps(layout: Layout) -> bool | None:
+    """True where two elements share a cell, so that a write to one changes the other; None where it can't be told."""
+    distinct = distinct_addresses(layout)
+    return None if distinct is None else distinct < layout.numel
+
+
+Terms = list[tuple[int, int]]  # (size, stride) of dimensions: the terms i·stride, i = 0 … size-1
+
+
+def _separated(layout: Layout) -> list[Terms]:
+    """The dimensions in groups: two sums of one group differ by more than all groups of smaller strides reach."""
+    groups: list[Terms] = []
+    for term in _merged([(n, s) for n, s in zip(layout.shape, layout.stride, strict=True) if n > 1 and s]):
+        last = [term]
+        while groups and math.gcd(*(s for _, s in last)) <= sum(_reach(group) for group in groups):
+            last = groups.pop() + last
+        groups.append(last)
+    return groups
+
+
+def _reach(terms: Terms) -> int:
+    return sum((n - 1) * s for n, s in terms)
+
+
+def _merged(terms: Terms) -> Terms:
+    """Terms in order of their strides, with those joined whose sums are one run of equal steps, as windows' are."""
+    terms = sorted(terms, key=lambda term: term[1])
+    for a, b in combinations(range(len(terms)), 2):
+        (n, s), (m, t) = terms[a], terms[b]
+        if t % s == 0 and t <= n * s:  # a step of the second lands within the first's run, or right behind it
+            rest = [term for k, term in enumerate(terms) if k not in (a, b)]
+            return _merged([*rest, (n + (m - 1) * t // s, s)])
+    return terms
+
+
+def _distinct_sums(terms: Terms) -> int | None:
+    """How many different sums these terms have."""
+    if len(terms) == 1:
+        return terms[0][0]
+    if len(terms) == 2:  # i·s + j·t repeats where i gives t/gcd steps for s/gcd of j
+        (n, s), (m, t) = terms
+        common = math.gcd(s, t)
+        return n * m - max(n - t // common, 0) * max(m - s // common, 0)
+    common = math.gcd(*(stride for _, stride in terms))
+    if _reach(terms) // common > LONGEST_COUNT:
+        return None
+    sums = 1  # bit k: k steps of the common divisor are such a sum
+    for n, s in terms:
+        sums = _repeated(sums, n, s // common)
+    return sums.bit_count()
+
+
+def _repeated(sums: int, times: int, step: int) -> int:
+    """The sums with 0 … times-1 steps added, doubling as long as that goes."""
+    done = 1
+    while done < times:
+        more = min(done, times - done)
+        sums |= sums << more * step
+        done += more
+    return sums
 
 
 @dataclass(frozen=True)
@@ -72,7 +139,7 @@ class Extent:
     bytes_held: int  # the whole storage, which lives as long as any tensor views it
     first: int | None  # the lowest address read; None without elements
     last: int | None  # the highest
-    distinct: int  # different cells read
+    distinct: int | None  # different cells read; None where that is too long to count
 
 
 def extent(layout: Layout, itemsize: int) -> Extent:
