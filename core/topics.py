@@ -23,8 +23,11 @@ from core.ops import (
     weight_decay,
 )
 from core.ops.operator import Operator
+from core.words import N_, Words
 
-SECTIONS = ("Memory", "Products and picks", "Autograd and state", "Scores and losses", "Layers", "Training", "Timing")
+SECTIONS = N_(
+    ("Memory", "Products and picks", "Autograd and state", "Scores and losses", "Layers", "Training", "Timing")
+)
 
 
 @dataclass(frozen=True)
@@ -32,10 +35,10 @@ class Topic:
     """One page of the app."""
 
     name: str  # the page's file, pages/<name>.py, and its address
-    title: str
+    title: Words
     section: str  # one of SECTIONS
     icon: str
-    question: str  # what the page answers, in one line
+    question: Words  # what the page answers, in one line
     operators: tuple[Operator, ...] = ()
 
     def operator(self, name: str) -> Operator:

@@ -21,6 +21,7 @@ from torch import Tensor
 from core.figures.drawing import unchecked
 from core.figures.heatmap import SMALLEST_TEXT, Picture, describe, draw, first_index
 from core.figures.montage import GAP, MARGIN_LEFT, Index, Montage
+from core.words import Words, _
 
 Box = tuple[float, float, float, float]  # left, right, top, bottom, in the axes' own numbers
 AS_NUMPY = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
@@ -50,7 +51,7 @@ class Panel:
 
     name: str  # how sentences call its cells: x[0, 1]
     figure: go.Figure
-    alt: str  # what it shows, for a screen reader
+    alt: Words  # what it shows, for a screen reader
     cells: Cells | None = None  # None: nothing in it can be pointed at
     pick: bool = False  # whether a click pins a cell
     picks: Sequence[str] | None = None  # for each cell, what a pin reports besides its index
@@ -140,7 +141,7 @@ def _packed_panel(panel: Panel) -> dict[str, Any]:
     figure = orjson.dumps(panel.figure.to_dict(), default=np.ascontiguousarray, option=AS_NUMPY)
     return {
         "name": panel.name,
-        "alt": panel.alt,
+        "alt": _(panel.alt),
         "figure": orjson.Fragment(figure),
         "sum": zlib.crc32(figure),
         "cells": _packed_cells(panel.cells) if panel.cells else None,

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 import torch
 
 from core.figures.drawing import unchecked
+from core.words import Words, _
 
 # The first four are of Okabe and Ito's palette; its others are too pale for lines on a light page.
 SERIES = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#865D45", "#646C78"]
@@ -23,36 +24,36 @@ Values = Sequence[float] | np.ndarray | torch.Tensor
 class Axis:
     """What an axis says, and how it counts."""
 
-    title: str = ""
+    title: Words = ""
     log: bool = False
     range: tuple[float, float] | None = None
     step: float | None = None  # between two ticks
 
 
 def lines(
-    series: Mapping[str, tuple[Values, Values]],
+    series: Mapping[Words, tuple[Values, Values]],
     x: Axis,
     y: Axis,
     *,
-    title: str = "",
+    title: Words = "",
     height: int = 300,
-    targets: Mapping[str, float] | None = None,
+    targets: Mapping[Words, float] | None = None,
     markers: bool = False,
 ) -> go.Figure:
     """One line for each named pair of x and y; `targets` are horizontal lines that they should reach."""
     mode = "lines+markers" if markers else "lines"
     traces = [
-        {"type": "scatter", "x": _short(xs), "y": _short(ys), "name": name, "mode": mode, "line": _line(i)}
+        {"type": "scatter", "x": _short(xs), "y": _short(ys), "name": _(name), "mode": mode, "line": _line(i)}
         for i, (name, (xs, ys)) in enumerate(series.items())
     ]
-    reach = [float(end) for xs, _ in series.values() if len(xs) for end in (xs[0], xs[-1])]
+    reach = [float(end) for xs, _y in series.values() if len(xs) for end in (xs[0], xs[-1])]
     dotted = {"color": "#7D838C", "dash": "dot", "width": 2}
     traces += [
         {
             "type": "scatter",
             "x": [min(reach), max(reach)],
             "y": [value] * 2,
-            "name": name,
+            "name": _(name),
             "mode": "lines",
             "line": dotted,
         }
@@ -60,7 +61,7 @@ def lines(
         if reach
     ]
     pairs = list(series.values())
-    x, y = _thinned(x, [xs for xs, _ in pairs]), _thinned(y, [ys for _, ys in pairs])
+    x, y = _thinned(x, [xs for xs, _y in pairs]), _thinned(y, [ys for _x, ys in pairs])
     return unchecked(traces, _layout(title, x, y, height))
 
 
@@ -84,11 +85,11 @@ def _line(i: int) -> dict:
 
 
 def bars(
-    series: Mapping[str, tuple[Sequence, Values]],
+    series: Mapping[Words, tuple[Sequence, Values]],
     x: Axis,
     y: Axis,
     *,
-    title: str = "",
+    title: Words = "",
     height: int = 300,
     overlay: bool = False,
 ) -> go.Figure:
@@ -98,7 +99,7 @@ def bars(
             "type": "bar",
             "x": list(xs),
             "y": _short(ys),
-            "name": name,
+            "name": _(name),
             "marker": {"color": SERIES[i % len(SERIES)]},
             "opacity": 0.65 if overlay else 1,
         }
@@ -120,7 +121,7 @@ def _short(values: Values) -> np.ndarray:
 
 def _axis(axis: Axis) -> dict:
     return {
-        "title": {"text": axis.title, "font": {"size": 12}},
+        "title": {"text": _(axis.title), "font": {"size": 12}},
         **({"type": "log", "dtick": 1, "exponentformat": "power"} if axis.log else {}),
         **({"range": axis.range} if axis.range else {}),
         **({"dtick": axis.step} if axis.step else {}),
@@ -136,7 +137,7 @@ def _layout(title: str, x: Axis, y: Axis, height: int) -> dict:
         "template": None,
         "height": height,
         "margin": {"l": 50, "t": 56 if title else 30, "r": 16, "b": 40},
-        "title": {"text": title, "font": {"size": 14}, "x": 0, "xref": "container", "y": 0.99, "yanchor": "top"},
+        "title": {"text": _(title), "font": {"size": 14}, "x": 0, "xref": "container", "y": 0.99, "yanchor": "top"},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "xaxis": _axis(x),

@@ -23,7 +23,8 @@ from core.figures.montage import (
     Index,
     Montage,
 )
-from core.words.numbers import SPELLINGS, number
+from core.words import Words, _
+from core.words.numbers import SPELLINGS, letters, number
 
 LETTER = 7.6  # pixels of a letter of a title, about
 NARROWEST = 150  # pixels of a picture: narrower ones are cut on their right
@@ -55,7 +56,7 @@ class Picture:
     name: str  # the letter in hover texts: x[0, 1] = 3
     values: torch.Tensor
     scale: Scale
-    title: str = ""
+    title: Words = ""
     outlines: Sequence[Outline] = ()
     texts: Sequence[str] | None = None  # one for each element, instead of its value
     muted: Sequence[Index] = ()  # cells that are there only by padding
@@ -177,7 +178,7 @@ def _layout(picture: Picture, montage: Montage, cell: int) -> dict:
     rows, columns = montage.cells
     top = MARGIN_TOP + (LEADING_LABEL if len(montage.shape) > 2 else 0)
     drawn = columns * cell + MARGIN_LEFT + MARGIN_RIGHT
-    width = max(drawn, LETTER * len(picture.title) + MARGIN_RIGHT, NARROWEST)
+    width = max(drawn, LETTER * letters(_(picture.title)) + MARGIN_RIGHT, NARROWEST)
     axis = {"showgrid": False, "zeroline": False, "showline": False, "ticks": "", "fixedrange": True}
     return {
         "template": None,
@@ -185,7 +186,7 @@ def _layout(picture: Picture, montage: Montage, cell: int) -> dict:
         "height": rows * cell + top + MARGIN_BOTTOM,
         "margin": {"l": MARGIN_LEFT, "t": top, "r": MARGIN_RIGHT + width - drawn, "b": MARGIN_BOTTOM, "pad": 0},
         "title": {
-            "text": picture.title,
+            "text": _(picture.title),
             "font": {"size": 14},
             "x": 0,
             "xref": "container",
@@ -215,8 +216,8 @@ def _ticks(montage: Montage, dimension: int, origin: int, cell: int) -> dict:
     places = [(block * (size + montage.gap) + i, i + origin) for block in range(count) for i in range(0, size, step)]
     return {
         "tickmode": "array",
-        "tickvals": [place for place, _ in places],
-        "ticktext": [str(i) for _, i in places],
+        "tickvals": [place for place, _i in places],
+        "ticktext": [str(i) for _place, i in places],
         "tickfont": {"size": 10, "color": colour.MUTED},
     }
 
@@ -285,9 +286,9 @@ def first_index(picture: Picture) -> Index:
 
 def describe(picture: Picture, limit: int = 16) -> str:
     """What a screen reader says: the name, the shape and the first numbers."""
-    shape = "×".join(map(str, picture.values.shape)) or "one number"
+    shape = "×".join(map(str, picture.values.shape)) or _("one number")
     values = _flat(picture.values.flatten()[:limit])
     texts = picture.texts or [""] * len(values)
     listed = ", ".join(text or number(value) for text, value in zip(texts, values, strict=False))
     listed += ", …" if picture.values.numel() > limit else ""
-    return f"{picture.title or picture.name}, {shape}: {listed}"
+    return f"{_(picture.title) or picture.name}, {shape}: {listed}"

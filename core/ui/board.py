@@ -19,11 +19,13 @@ from core.figures.heatmap import PROJECTED_TEXT, SMALLEST_TEXT, Picture
 from core.figures.montage import LARGEST_CELL, PROJECTED, Index, cell_size
 from core.ui import link
 from core.web import files
+from core.words import N_, _
+from core.words import Words as Text
 
 DRAWN = "_drawn"  # where session state keeps the boards of this page, to be taken away: {name: Board}
 PAGE_WIDTH, PROJECTOR_WIDTH = 890, 1180  # pixels beside the side bar, and without it, on a screen of 1280
 LARGE = 100_000  # bytes of a board from which on it is compressed
-HINT = "Point at a cell, or move with the arrow keys; a click or Enter pins it."
+HINT = N_("Point at a cell, or move with the arrow keys; a click or Enter pins it.")
 HTML = '<div class="board"><div class="flow"></div><p class="line" aria-live="polite"></p></div>'
 JS = """const loaded = import(new URL("{address}", document.baseURI));
 export default function (component) {{ loaded.then((board) => board.mount(component)); }}
@@ -36,7 +38,7 @@ Pick = str | Callable[[str], None]  # the control that takes a pinned cell, or w
 class Words:
     """A line of words between the pictures of a board."""
 
-    text: str
+    text: Text
 
 
 @dataclass(frozen=True)
@@ -75,13 +77,13 @@ def drawn() -> dict[str, Board]:
 def show(
     *parts: Part,
     links: Sequence[Relation] = (),
-    spelled: str | Mapping[str, str] = "",
+    spelled: Text | Mapping[str, Text] = "",
     picks: Mapping[str, Pick] | None = None,
     pinned: tuple[str, Index] | None = None,
     height: int = 400,
     cell: int | None = None,
     name: str = "board",
-    hint: str = HINT,
+    hint: Text = HINT,
 ) -> None:
     """Pictures in reading order with signs between them, all with cells of one size; what hangs together lights up.
 
@@ -98,11 +100,16 @@ def show(
     mount(
         Board(
             list(panels.values()), [placed(part) for part in parts], links,
-            {"": spelled} if isinstance(spelled, str) and spelled else spelled or {},
-            pinned, hint if any_cells and any(panel.pick for panel in panels.values()) else "", link.projector(),
+            {name: _(sentence) for name, sentence in by_picture(spelled).items()},
+            pinned, _(hint) if any_cells and any(panel.pick for panel in panels.values()) else "", link.projector(),
         ),
         name, picks,
     )  # fmt: skip
+
+
+def by_picture(spelled: str | Mapping[str, str]) -> Mapping[str, str]:
+    """The sentences by the name of their picture; "" is for all the others."""
+    return spelled if isinstance(spelled, Mapping) else {"": spelled} if spelled else {}
 
 
 def axes_of(values: Tensor, names: str = "l k i j") -> str:
@@ -156,7 +163,7 @@ def placed(part: Part) -> dict[str, Any]:
     if isinstance(part, (Picture, Panel)):
         return {"panel": part.name}
     if isinstance(part, Words):
-        return {"words": part.text} if part.text else {"break": True}
+        return {"words": _(part.text)} if part.text else {"break": True}
     return {"sign": part}
 
 

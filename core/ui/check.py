@@ -7,7 +7,11 @@ import streamlit as st
 from core import compare
 from core.compare import Comparison, Difference
 from core.ops.operator import Call, Operator
-from core.words.numbers import number
+from core.words import N_, _
+from core.words import say as say_words
+
+LARGEST = N_("largest difference in {kind} **{largest}** (up to {allowed} is rounding)")
+JUDGED = N_(". From the {what} in float64 the manual version is off by **{ours}**, torch by **{theirs}**")
 
 
 def show(operator: Operator, call: Call, seed: int = 0) -> None:
@@ -26,32 +30,29 @@ def say(name: str, result: Comparison) -> None:
 def badge(name: str, result: Comparison) -> tuple[str, str, Literal["green", "blue", "red"]]:
     """Text, icon and colour: whether the two agree, and else which of them float64 finds to be nearer the truth."""
     if result.agrees:
-        return f"manual {name} agrees with torch", ":material/check:", "green"
+        return say_words("manual {name} agrees with torch", name=name), ":material/check:", "green"
     if result.worst.nearer == "ours":
-        return f"manual {name} is nearer float64 than torch", ":material/balance:", "blue"
-    return f"manual {name} differs from torch", ":material/close:", "red"
+        return say_words("manual {name} is nearer float64 than torch", name=name), ":material/balance:", "blue"
+    return say_words("manual {name} differs from torch", name=name), ":material/close:", "red"
 
 
 def said(result: Comparison) -> str:
     """The largest difference in values and in gradients, each with what is allowed, and what float64 says of them."""
-    parts = [_part("values", result.values)]
+    parts = [_part(N_("values"), result.values)]
     if result.gradients:
-        parts.append(_part("gradients", result.gradients))
+        parts.append(_part(N_("gradients"), result.gradients))
     judged = [d for d in (*result.values, *result.gradients) if d.ours_off is not None]
-    return ", ".join(parts) + "".join(_judgement(d) for d in judged)
+    return _(", ").join(parts) + "".join(_judgement(d) for d in judged)
 
 
 def _part(kind: str, found: tuple[Difference, ...]) -> str:
     worst = max(found, key=lambda d: (bool(d.misfit), d.largest - d.allowed), default=Difference(kind, 0.0, 0.0))
     if worst.misfit:
         return f"{worst}"
-    return f"largest difference in {kind} **{number(worst.largest)}** (up to {number(worst.allowed)} is rounding)"
+    return say_words(LARGEST, kind=_(kind), largest=worst.largest, allowed=worst.allowed)
 
 
 def _judgement(found: Difference) -> str:
     assert found.ours_off is not None
     assert found.theirs_off is not None
-    return (
-        f". From the {found.what} in float64 the manual version is off by **{number(found.ours_off)}**, "
-        f"torch by **{number(found.theirs_off)}**"
-    )
+    return say_words(JUDGED, what=_(found.what), ours=found.ours_off, theirs=found.theirs_off)

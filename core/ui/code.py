@@ -14,6 +14,9 @@ import streamlit as st
 
 from core.ops.operator import Operator
 from core.ui import controls
+from core.words import N_, _, say
+
+NOT_IN_TORCH = N_("**torch** has no `{mirrors}`. What it is compared with is made of torch's functions:")
 
 
 @dataclass(frozen=True)
@@ -134,12 +137,12 @@ def show(operators: tuple[Operator, ...], operator: Operator | None = None) -> N
         else first
     )
     shown = operators[names.index(chosen)]
-    tiers = [("Textbook", (shown.textbook,)), ("Manual", (shown.manual, shown.backward))]
+    tiers = [(N_("Textbook"), (shown.textbook,)), (N_("Manual"), (shown.manual, shown.backward))]
     columns = [(title, [f for f in functions if f is not None]) for title, functions in tiers]
     columns = [(title, functions) for title, functions in columns if functions]
     for column, (title, functions) in zip(st.columns(len(columns)), columns, strict=True):
         with column:
-            st.markdown(f"**{title}** · " + ", ".join(f"`{function.__name__}`" for function in functions))
+            st.markdown(f"**{_(title)}** · " + ", ".join(f"`{function.__name__}`" for function in functions))
             st.code(source(*functions), language="python", wrap_lines=True)
     show_mirrored(shown)
 
@@ -149,16 +152,16 @@ def show_mirrored(operator: Operator) -> None:
     if operator.mirrors.startswith("torch."):
         st.markdown(
             f"**torch** · `{operator.mirrors}{_torch_signature(operator)}` · "
-            f"[documentation](https://docs.pytorch.org/docs/stable/generated/{operator.mirrors}.html)"
+            f"[{_('documentation')}](https://docs.pytorch.org/docs/stable/generated/{operator.mirrors}.html)"
         )
         return
-    st.markdown(f"**torch** has no `{operator.mirrors}`. What it is compared with is made of torch's functions:")
+    st.markdown(say(NOT_IN_TORCH, operator))
     st.code(source(operator.torch), language="python", wrap_lines=True)
 
 
 def show_functions(functions: Sequence[Callable[..., Any]]) -> None:
     """The source of the functions that a page without operators ran."""
-    st.caption("What ran for the pictures above, with all that it uses of its module.")
+    st.caption(_("What ran for the pictures above, with all that it uses of its module."))
     st.code(source(*functions), language="python", wrap_lines=True)
 
 

@@ -14,6 +14,7 @@ import streamlit as st
 
 from core.ui import link, state
 from core.ui.state import Setting
+from core.words import N_, Words, _, say
 
 T = TypeVar("T")
 Index = tuple[int, ...]
@@ -81,7 +82,7 @@ def more() -> Any:
         st.session_state["more"] = True
     folded = st.container(key="controls-more")
     with folded:
-        return expander("more", "More settings").container(horizontal=True, gap="medium", vertical_alignment="top")
+        return expander("more", N_("More settings")).container(horizontal=True, gap="medium", vertical_alignment="top")
 
 
 def show_complaints() -> None:
@@ -100,42 +101,50 @@ def row(name: str = "main") -> Any:
     return st.container(horizontal=True, gap="medium", vertical_alignment="top", key=f"controls-{name}")
 
 
+NO_INDEX = N_("`{typed}` is not an index: write whole numbers with commas, as in `{hint}`.")
+NO_CELL = N_("There is no cell `{typed}`: the tensor's indices are {limits}.")
+NOT_A_CELL = N_("`{said}` is no cell: name one of {pictures} and an index, as in `{hint}`.")
+NO_CELL_OF = N_("There is no cell `{said}`: the indices of {name} are {limits}.")
+DOES_NOT_FIT = N_("`{asked}` does not fit here. This takes {allowed}.")
+IN_VAIN = N_("The link asked for `{asked}`. This takes {allowed}.")
+
 # ---- the kinds of controls ---------------------------------------------------------------------------------------
 
 
 def slider(
     key: str,
-    label: str,
+    label: Words,
     low: float,
     high: float,
     default: float,
     *,
     step: float | None = None,
-    help: str | None = None,
+    help: Words | None = None,
     width: int = WIDTH,
 ) -> Any:
     """A slider from `low` to `high`; integers stay integers. A range of one value is said, not shown."""
     default = min(max(default, low), high)
     if low == high:
-        st.markdown(f"{label}  \n**{low}** (the only choice here)", width=width)
+        only_choice(label, str(low), width)
         return low
     whole = isinstance(low, int) and isinstance(high, int) and isinstance(default, int)
 
     def draw(at: float | None, **bound: Any) -> Any:
-        return st.slider(label, low, high, at, step, help=help, width=width, **bound)
+        return st.slider(_(label), low, high, at, step, help=looked_up(help), width=width, **bound)
 
-    takes = numbers(low, high, step or (1 if whole else 0.01), whole, f"a number from {low:g} to {high:g}")
+    allowed = say("a number from {low:g} to {high:g}", low=low, high=high)
+    takes = numbers(low, high, step or (1 if whole else 0.01), whole, allowed)
     return remembered(key, label, default, takes, draw, width)
 
 
-def number(key: str, label: str, low: int, high: int, default: int, *, help: str | None = None) -> int:
+def number(key: str, label: Words, low: int, high: int, default: int, *, help: Words | None = None) -> int:
     """A whole number typed or stepped, for ranges too wide for a slider."""
 
     def draw(at: int | None, **bound: Any) -> int:
         first: int | Literal["min"] = "min" if at is None else at
-        return st.number_input(label, low, high, first, 1, help=help, width=WIDTH, **bound)
+        return st.number_input(_(label), low, high, first, 1, help=looked_up(help), width=WIDTH, **bound)
 
-    takes = numbers(low, high, 1, True, f"a whole number from {low} to {high}")
+    takes = numbers(low, high, 1, True, say("a whole number from {low} to {high}", low=low, high=high))
     return remembered(key, label, default, takes, draw, WIDTH)
 
 
@@ -148,11 +157,11 @@ def seed(default: int = 0) -> int:
 
 def choice(
     key: str,
-    label: str,
-    options: Mapping[T, str] | Sequence[T],
+    label: Words,
+    options: Mapping[T, Words] | Sequence[T],
     default: T | None = None,
     *,
-    help: str | None = None,
+    help: Words | None = None,
     format: Callable[[T], str] = str,
     width: int | None = None,
     few: int = FEW,
@@ -169,29 +178,31 @@ def choice(
     def draw(at: T | None, **bound: Any) -> T:
         if len(ids) <= few:
             chosen = st.segmented_control(
-                label,
+                _(label),
                 ids,
                 default=at,
                 required=True,
                 format_func=labelled,
-                help=help,
+                help=looked_up(help),
                 width=width or "content",
                 **bound,
             )
             return first if chosen is None else chosen
         place = 0 if at is None else ids.index(at)
-        return st.selectbox(label, ids, place, format_func=labelled, help=help, width=width or WIDTH, **bound)
+        return st.selectbox(
+            _(label), ids, place, format_func=labelled, help=looked_up(help), width=width or WIDTH, **bound
+        )
 
     return remembered(key, label, first, takes, draw, width or WIDTH, linked)
 
 
 def stops(
     key: str,
-    label: str,
-    options: Mapping[T, str] | Sequence[T],
+    label: Words,
+    options: Mapping[T, Words] | Sequence[T],
     default: T | None = None,
     *,
-    help: str | None = None,
+    help: Words | None = None,
     format: Callable[[T], str] = str,
     width: int = WIDTH,
 ) -> T:
@@ -199,87 +210,95 @@ def stops(
     ids, takes, labelled = choices(options, format)
     first: T = ids[0] if default is None else default
     if len(ids) == 1:
-        st.markdown(f"{label}  \n**{labelled(ids[0])}** (the only choice here)", width=width)
+        only_choice(label, labelled(ids[0]), width)
         return ids[0]
 
     def draw(at: T | None, **bound: Any) -> Any:
-        return st.select_slider(label, ids, at, format_func=labelled, help=help, width=width, **bound)
+        return st.select_slider(_(label), ids, at, format_func=labelled, help=looked_up(help), width=width, **bound)
 
     return remembered(key, label, first, takes, draw, width)
 
 
-def several(key: str, label: str, options: Sequence[str], *, format: Callable[[str], str] = str) -> list[str]:
+def several(key: str, label: Words, options: Sequence[str], *, format: Callable[[str], str] = str) -> list[str]:
     """Any of several options, kept with the page but not in its link."""
 
     def fit(value: Any) -> list[str]:
         return [option for option in options if option in value]
 
     settle(key, [], Takes("", str.split, fit, text=str))
-    chosen = st.multiselect(label, options, format_func=format, key=key)
+    chosen = st.multiselect(_(label), options, format_func=lambda option: _(format(option)), key=key)
     state.current().values[key] = chosen
     return chosen
 
 
-def toggle(key: str, label: str, default: bool = False, *, help: str | None = None, linked: bool = True) -> bool:
+def toggle(key: str, label: Words, default: bool = False, *, help: Words | None = None, linked: bool = True) -> bool:
     """A switch; one that is not `linked` is kept with the page but not in its link."""
 
     def draw(at: bool | None, **bound: Any) -> bool:
-        return st.toggle(label, bool(at), help=help, width="content", **bound)
+        return st.toggle(_(label), bool(at), help=looked_up(help), width="content", **bound)
 
     return remembered(key, label, default, ON_OFF, draw, WIDTH, linked)
 
 
 def text(
-    key: str, label: str, default: str = "", *, longest: int = 400, help: str | None = None,
+    key: str, label: Words, default: str = "", *, longest: int = 400, help: Words | None = None,
     placeholder: str | None = None, width: int | None = None,
 ) -> str:  # fmt: skip
     """A line of text; whoever reads it says what is wrong with it."""
 
     def draw(at: str | None, **bound: Any) -> str:
         return st.text_input(
-            label, at or "", longest, help=help, placeholder=placeholder, width=width or "stretch", **bound
+            _(label),
+            at or "",
+            longest,
+            help=looked_up(help),
+            placeholder=placeholder,
+            width=width or "stretch",
+            **bound,
         )
 
     return remembered(key, label, default, words(longest), draw, width or "stretch")
 
 
 def area(
-    key: str, label: str, default: str, *, longest: int, height: int, width: int, help: str,
+    key: str, label: Words, default: str, *, longest: int, height: int, width: int, help: Words,
     on_change: Callable[[], None],
 ) -> str:  # fmt: skip
     """Several lines of text; what stands in them is in the link, whatever it is."""
 
     def draw(at: str | None, **bound: Any) -> str:
-        return st.text_area(label, at or "", height, longest, help=help, width=width, on_change=on_change, **bound)
+        return st.text_area(
+            _(label), at or "", height, longest, help=_(help), width=width, on_change=on_change, **bound
+        )
 
     value: str = remembered(key, label, default, words(longest), draw, width)
     settings()[key] = Setting(label, value, "", value)
     return value
 
 
-def cell(key: str, label: str, shape: Sequence[int], default: str = "") -> Index | None:
+def cell(key: str, label: Words, shape: Sequence[int], default: str = "") -> Index | None:
     """The index of a picked cell, typed here or clicked in a picture; None where none is picked.
 
     A remembered cell outside the present shape counts as none, and comes back when the shape holds it again.
     """
     hint = "0, 0" if len(shape) == 2 else ", ".join("0" * len(shape))
-    typed = text(key, label, default, longest=40, placeholder=f"click a cell, or type {hint}", width=WIDTH)
+    typed = text(key, label, default, longest=40, placeholder=click_or_type(hint), width=WIDTH)
     if not typed.strip():
         return None
     try:
         index = tuple(int(part) for part in typed.split(","))
     except ValueError:
-        complain(f"`{quoted(typed)}` is not an index: write whole numbers with commas, as in `{hint}`.")
+        complain(say(NO_INDEX, typed=quoted(typed), hint=hint))
         return None
     if len(index) != len(shape) or not all(0 <= i < n for i, n in zip(index, shape, strict=True)):
         limits = ", ".join(f"0…{n - 1}" for n in shape)
-        complain(f"There is no cell `{quoted(typed)}`: the tensor's indices are {limits}.")
+        complain(say(NO_CELL, typed=quoted(typed), limits=limits))
         return None
     return index
 
 
 def cell_of(
-    key: str, label: str, pictures: Mapping[str, Sequence[range]], default: tuple[str, Index]
+    key: str, label: Words, pictures: Mapping[str, Sequence[range]], default: tuple[str, Index]
 ) -> tuple[str, Index]:  # fmt: skip
     """The picked cell of one of several pictures, as `y[1, 2]`: the picture's name, and the index.
 
@@ -288,7 +307,7 @@ def cell_of(
     picture has counts as the default, and comes back when one has it again.
     """
     hint = f"{default[0]}[{', '.join(map(str, default[1]))}]"
-    typed = text(key, label, "", longest=40, placeholder=f"click a cell, or type {hint}", width=WIDTH)
+    typed = text(key, label, "", longest=40, placeholder=click_or_type(hint), width=WIDTH)
     if not typed.strip():
         return default
     name, bracket, rest = typed.strip().removesuffix("]").partition("[")
@@ -299,12 +318,12 @@ def cell_of(
         bracket, index = "", ()
     said = quoted(typed.replace("[", "(").replace("]", ")"))
     if not bracket or name not in pictures:
-        complain(f"`{said}` is no cell: name one of {', '.join(pictures)} and an index, as in `{hint}`.")
+        complain(say(NOT_A_CELL, said=said, pictures=", ".join(pictures), hint=hint))
         return default
     index = ((0,) * len(ranges) + index)[-len(ranges) :] if ranges else ()
     if not all(i in allowed for i, allowed in zip(index, ranges, strict=True)):
         limits = ", ".join(f"{allowed[0]}…{allowed[-1]}" for allowed in ranges)
-        complain(f"There is no cell `{said}`: the indices of {name} are {limits}.")
+        complain(say(NO_CELL_OF, said=said, name=name, limits=limits))
         return default
     return name, index
 
@@ -312,7 +331,7 @@ def cell_of(
 # ---- parts of a page that open and close -------------------------------------------------------------------------
 
 
-def tabs(key: str, label: str, names: Sequence[str]) -> tuple[str, Any]:
+def tabs(key: str, label: Words, names: Sequence[Words]) -> tuple[str, Any]:
     """Tabs, of which only the open one is to be drawn: its name, and where. A link that locks them shows it alone."""
     if link.locked(key):
         asked = standing(key, names[0])
@@ -322,27 +341,28 @@ def tabs(key: str, label: str, names: Sequence[str]) -> tuple[str, Any]:
     return names[opened], made[opened]
 
 
-def tabs_at(key: str, names: Sequence[str], default: str) -> tuple[int, Sequence[Any]]:
+def tabs_at(key: str, names: Sequence[Words], default: str) -> tuple[int, Sequence[Any]]:
     """Tabs that stay as the reader leaves them: the number of the open one, and all of them."""
-    settle(key, default, choices(names, str, limits=tuple(names))[1])
-    made = st.tabs(names, key=key, default=default, on_change="rerun")
+    shown = [_(name) for name in names]
+    settle(key, _(default), named_tabs(names))
+    made = st.tabs(shown, key=key, default=_(default), on_change="rerun")
     opened = next((i for i, tab in enumerate(made) if tab.open), 0)
     stands(key, names[opened], default)
     return opened, made
 
 
-def expander(key: str, label: str, expanded: bool = False) -> Any:
+def expander(key: str, label: Words, expanded: bool = False) -> Any:
     """An expander that stays as the reader leaves it, and says so in the link."""
-    settle(key, expanded, Takes("true or false", ON_OFF.read, ON_OFF.fit, label))
-    made = st.expander(label, expanded, key=key, on_change="rerun")
+    settle(key, expanded, Takes(N_("true or false"), ON_OFF.read, ON_OFF.fit, label))
+    made = st.expander(_(label), expanded, key=key, on_change="rerun")
     stands(key, bool(made.open), expanded)
     return made
 
 
-def popover(key: str, label: str, icon: str) -> Any:
+def popover(key: str, label: Words, icon: str) -> Any:
     """A popover that stays with the page as the reader leaves it; no link opens it."""
-    settle(key, False, Takes("true or false", ON_OFF.read, ON_OFF.fit, label))
-    made = st.popover(label, icon=icon, key=key, on_change="rerun")
+    settle(key, False, Takes(N_("true or false"), ON_OFF.read, ON_OFF.fit, label))
+    made = st.popover(_(label), icon=icon, key=key, on_change="rerun")
     state.current().values[key] = bool(made.open)
     return made
 
@@ -394,8 +414,8 @@ def settle(key: str, default: Any, takes: Takes, *, as_default: bool = False) ->
         fitting = takes.fit(value)
     except (ValueError, TypeError):
         linked = page.link.get(key) if not shown else None
-        asked = f"`{quoted(str(value))}` does not fit here" if linked is None else in_vain(linked)
-        page.refused[key] = f"{asked}. This takes {takes.allowed}."
+        asked = DOES_NOT_FIT if linked is None else IN_VAIN
+        page.refused[key] = say(asked, asked=quoted(str(value if linked is None else linked)), allowed=_(takes.allowed))
         fitting = default
     page.link.pop(key, None)
     known, anew = key in page.limits, not shown or page.limits.get(key) != takes.limits
@@ -405,11 +425,6 @@ def settle(key: str, default: Any, takes: Takes, *, as_default: bool = False) ->
     if anew or type(fitting) is not type(value) or fitting != value:
         st.session_state[key] = fitting
     return None
-
-
-def in_vain(asked: str) -> str:
-    """The start of the sentence about a link's value that a control does not take."""
-    return f"The link asked for `{quoted(asked)}`"
 
 
 def standing(key: str, default: T) -> T:
@@ -465,7 +480,7 @@ def numbers(low: float, high: float, step: float, whole: bool, allowed: str) -> 
 
 
 def choices(
-    options: Mapping[T, str] | Sequence[T], format: Callable[[T], str], limits: object = None
+    options: Mapping[T, Words] | Sequence[T], format: Callable[[T], str], limits: object = None
 ) -> tuple[list[T], Takes, Callable[[T], str]]:
     """The options, what a control of them takes, and each one's label.
 
@@ -482,12 +497,41 @@ def choices(
     def fit(value: Any) -> T:
         return ids[ids.index(value)]
 
-    def labelled(option: T) -> str:
+    def in_link(option: T) -> str:
         # Streamlit also asks for what was chosen before another control narrowed the options.
         return labels[ids.index(option)] if option in ids else str(option)
 
     said = map(str, ids) if named else labels
-    return ids, Takes("one of " + ", ".join(said), read, fit, limits, str if named else labelled), labelled
+    takes = Takes(say("one of {options}", options=", ".join(said)), read, fit, limits, str if named else in_link)
+    return ids, takes, lambda option: _(in_link(option))
+
+
+def named_tabs(names: Sequence[Words]) -> Takes:
+    """Tabs by what stands on them; a link names them in English."""
+    shown = [_(name) for name in names]
+
+    def read(asked: str) -> str:
+        return shown[names.index(asked)]
+
+    def fit(value: Any) -> str:
+        return value if value in shown else read(value)
+
+    return Takes(say("one of {options}", options=", ".join(names)), read, fit, tuple(shown))
+
+
+def only_choice(label: Words, value: str, width: int) -> None:
+    """A control with one option: said, not shown."""
+    st.markdown(say("{label}  \n**{value}** (the only choice here)", label=_(label), value=value), width=width)
+
+
+def click_or_type(hint: str) -> str:
+    """What stands in the empty field of a picked cell."""
+    return say("click a cell, or type {hint}", hint=hint)
+
+
+def looked_up(words: Words | None) -> str | None:
+    """Words that may be left out, in the reader's language."""
+    return None if words is None else _(words)
 
 
 def words(longest: int) -> Takes:
@@ -498,7 +542,7 @@ def words(longest: int) -> Takes:
             raise ValueError("too long")
         return value
 
-    return Takes(f"at most {longest} characters", fit, fit, longest)
+    return Takes(say("at most {longest} characters", longest=longest), fit, fit, longest)
 
 
 def switch(value: Any) -> bool:
@@ -509,4 +553,4 @@ def switch(value: Any) -> bool:
     return asked == "true"
 
 
-ON_OFF = Takes("true or false", switch, switch, text=lambda on: str(on).lower())
+ON_OFF = Takes(N_("true or false"), switch, switch, text=lambda on: str(on).lower())

@@ -10,7 +10,18 @@ import streamlit as st
 import torch
 from torch import Tensor
 
+from core.words import N_, _
+
 ASSETS = Path(__file__).parent / "assets"
+WORDS = N_(
+    {
+        "label": "Pad to draw a digit on, with mouse, pen, finger or keys",
+        "keys": "Keys: the arrows move the brush, space puts it down and lifts it.",
+        "down": "Brush down, row {row}, column {column}",
+        "up": "Brush up, row {row}, column {column}",
+        "clear": "Clear",
+    }
+)
 SIDE = 28  # pixels of the drawing
 
 
@@ -29,7 +40,7 @@ def show(key: str, take: Callable[[Tensor], None]) -> None:
         if image is not None:
             take(image)
 
-    pad()(key=key, on_drawn_change=drawn, width=300)
+    pad()(data={"words": {name: _(text) for name, text in WORDS.items()}}, key=key, on_drawn_change=drawn, width=300)
 
 
 def read(sent: object) -> Tensor | None:

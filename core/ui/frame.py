@@ -11,8 +11,21 @@ import streamlit as st
 from core.ops.operator import Operator
 from core.ops.threads import settle_thread
 from core.topics import PAGES, Topic
-from core.ui import board, code, controls, history, link, predict, share, start, state, take_away, timing_panel
-from core.words import say
+from core.ui import (
+    board,
+    code,
+    controls,
+    history,
+    language,
+    link,
+    predict,
+    share,
+    start,
+    state,
+    take_away,
+    timing_panel,
+)
+from core.words import N_, Words, _, say
 
 # Readers' pages are computed in turn: at once they would only take the interpreter from each other at every call of
 # torch, which gives it up, and all would wait longer. What takes seconds runs elsewhere.
@@ -63,9 +76,9 @@ class Pitfall:
     put into `says`, a template for `say` or a function that chooses one by the facts, and drawn by `picture`.
     """
 
-    claim: str
+    claim: Words
     run: Callable[[], Any]
-    says: str | Callable[[Any], str]
+    says: Words | Callable[[Any], str]
     picture: Callable[[Any], None] | None = None
 
 
@@ -73,9 +86,9 @@ class Pitfall:
 class Try:
     """A link that sets the page up for something worth seeing, and what to look for in it."""
 
-    title: str
+    title: Words
     link: str  # "p=0.9&mode=train"
-    look: str
+    look: Words
 
 
 def page(name: str, lesson: Callable[[Topic], None]) -> None:
@@ -90,6 +103,7 @@ def page(name: str, lesson: Callable[[Topic], None]) -> None:
     @st.fragment
     def body() -> None:
         with ONE_AT_A_TIME:
+            language.speak()
             settle_thread()
             controls.forget()
             board.forget()
@@ -106,25 +120,27 @@ def page(name: str, lesson: Callable[[Topic], None]) -> None:
 @st.fragment(run_every="1D")
 def head(topic: Topic) -> None:
     """Title, question, and the buttons that share and reset what the page's controls stood at when they last ran."""
+    language.speak()
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.title(topic.title, anchor=False, width="stretch")
+        st.title(_(topic.title), anchor=False, width="stretch")
         share.buttons()
-    st.markdown(topic.question)
+    st.markdown(_(topic.question))
 
 
 def style(name: str = "home") -> None:
     """Bring what the page keeps, and what the theme cannot say: narrower margins, and what the link asks for."""
+    language.speak()
     state.enter(name)
     history.keep()
     st.html(STYLE + (PROJECTOR if link.projector() else "") + (HIDE_CONTROLS if link.hidden("controls") else ""))
 
 
-def refused(says: str, why: str = "", mends: Mapping[str, Callable[[], None]] | None = None) -> None:
+def refused(says: str, why: Words = "", mends: Mapping[str, Callable[[], None]] | None = None) -> None:
     """A refusal in torch's own words, the reason in ours, and what mends it, one click each."""
-    st.error(says + (f"  \n{why}" if why else ""), icon=":material/block:")
+    st.error(says + (f"  \n{_(why)}" if why else ""), icon=":material/block:")
     with st.container(horizontal=True):
         for label, mend in (mends or {}).items():
-            st.button(label, key=f"mend {label}", on_click=mend)
+            st.button(_(label), key=f"mend {label}", on_click=mend)
 
 
 def below(
@@ -148,18 +164,18 @@ def below(
         show_tries(tries)
     parts: dict[str, Callable[[], None]] = dict(more or {})
     if pitfalls:
-        parts["Pitfalls"] = lambda: show_pitfalls(pitfalls)
+        parts[N_("Pitfalls")] = lambda: show_pitfalls(pitfalls)
     if walk:
-        parts["Walk through"] = walk
+        parts[N_("Walk through")] = walk
     if questions:
-        parts["Predict"] = lambda: predict.show(topic.name, questions)
+        parts[N_("Predict")] = lambda: predict.show(topic.name, questions)
     operators = with_chosen(topic.operators, operator)
     if operators or functions:
-        parts["Code"] = lambda: show_code(operators, functions, operator)
+        parts[N_("Code")] = lambda: show_code(operators, functions, operator)
     if operators:
-        parts["Timing"] = lambda: timing_panel.show(topic.name, operators, operator)
+        parts[N_("Timing")] = lambda: timing_panel.show(topic.name, operators, operator)
     if take:
-        parts["Take away"] = lambda: take_away.show(topic.name, take())
+        parts[N_("Take away")] = lambda: take_away.show(topic.name, take())
     names = [name for name in parts if not link.hidden(HIDDEN_AS.get(name, name.lower()))]
     if not names:
         return
@@ -187,7 +203,7 @@ def show_code(
 def show_pitfalls(pitfalls: Sequence[Pitfall]) -> None:
     """Each claim, to be believed or not, and what the run says of it; that runs once the reader opens it."""
     for number, pitfall in enumerate(pitfalls, start=1):
-        part = controls.expander(f"claim{number}", f"**“{pitfall.claim}”**", number == 1)
+        part = controls.expander(f"claim{number}", say("**“{claim}”**", claim=_(pitfall.claim)), number == 1)
         if part.open:
             with part:
                 refute(pitfall, number)
@@ -199,7 +215,7 @@ def refute(pitfall: Pitfall, number: int) -> None:
     st.markdown(say(pitfall.says if isinstance(pitfall.says, str) else pitfall.says(facts), facts))
     if pitfall.picture:
         pitfall.picture(facts)
-    if controls.toggle(f"run{number}", "Show the code of this run", linked=False):
+    if controls.toggle(f"run{number}", N_("Show the code of this run"), linked=False):
         st.code(code.source(pitfall.run), language="python", wrap_lines=True)
 
 
@@ -223,9 +239,11 @@ def show_tries(tries: Sequence[Try]) -> None:
         if (picked := st.session_state.get(key)) is not None:
             controls.set_up(links[picked])
 
-    st.pills("Try", range(len(tries)), format_func=lambda i: tries[i].title, default=chosen, key=key, on_change=set_up)
+    st.pills(
+        _("Try"), range(len(tries)), format_func=lambda i: _(tries[i].title), default=chosen, key=key, on_change=set_up
+    )
     if chosen is not None:
-        st.markdown(tries[chosen].look)
+        st.markdown(_(tries[chosen].look))
 
 
 def as_in_link(value: Any) -> str:

@@ -9,6 +9,8 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from core.words import LANGUAGES
+
 PARTS = ("controls", "try", "pitfalls", "walk", "predict", "code", "timing", "take-away", "answers")
 WORDS = ("hide", "lock", "projector", "lang")  # what a link asks besides the controls
 LONG = 2000  # characters: some programs cut a longer link
@@ -28,6 +30,12 @@ def locked(key: str) -> bool:
     return key in _words("lock")
 
 
+def language() -> str:
+    """The language that the link asks for; none if it is none of the app's."""
+    asked = st.query_params.get("lang", "")
+    return asked if asked in LANGUAGES else ""
+
+
 def projector() -> bool:
     """Whether the link asks for larger type and no side bar."""
     return st.query_params.get("projector") in ("1", "true")
@@ -40,6 +48,7 @@ def address(
     hide: Collection[str] = (),
     lock: Collection[str] = (),
     projector: bool = False,
+    language: str = "",
 ) -> str:
     """The link to the page at `base` with these settings, and with what a teacher wants hidden and locked."""
     asked = dict(settings)
@@ -49,4 +58,6 @@ def address(
         asked["lock"] = ",".join(lock)
     if projector:
         asked["projector"] = "1"
+    if language:
+        asked["lang"] = language
     return base + ("?" + urlencode(asked) if asked else "")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.ui import controls, link
+from core.words import N_, Words, _, say
 
 ANSWERS = "_answers"  # where session state keeps them: {Mark: Answer}; nothing outlasts the session
 LONGEST_ANSWER = 100
@@ -23,10 +24,10 @@ class Question:
     `tolerance` of the answer, relative to it.
     """
 
-    ask: str
+    ask: Words
     answer: str
-    why: str
-    options: tuple[str, ...] = ()
+    why: Words
+    options: tuple[Words, ...] = ()
     tolerance: float = 0.01
     picture: Callable[[], None] | None = None  # draws the explanation
     covers: tuple[str, ...] = ()  # the pictures on the page, by name, that give the answer away while it is asked for
@@ -94,9 +95,9 @@ def readings(text: str) -> list[list[float]]:
 def show(page: str, draws: Sequence[Draw]) -> None:
     """The questions of a page, each hidden from its answer until the reader commits to one; and the score."""
     with controls.row("questions"):
-        draw = controls.number("draw", "Draw", 0, 999, 0, help="Another number, other questions. A link keeps it.")
+        draw = controls.number("draw", N_("Draw"), 0, 999, 0, help="Another number, other questions. A link keeps it.")
         if not link.locked("draw"):
-            st.button("New questions", icon=":material/casino:", on_click=redraw)
+            st.button(_("New questions"), icon=":material/casino:", on_click=redraw)
         counted = st.container(width="content")
     covered: set[str] = set()
     for number, make in enumerate(draws):
@@ -113,9 +114,10 @@ def show(page: str, draws: Sequence[Draw]) -> None:
 def cover(pictures: Iterable[str]) -> str:
     """The style that hides these pictures, and the line that spells their numbers, while a question is open."""
     chosen = ", ".join(f".board .panel[data-panel={json.dumps(name)}]" for name in sorted(pictures))
+    said = json.dumps(_("covered until you answer"), ensure_ascii=False)
     return (
         f"<style>:is({chosen}) > * {{ visibility: hidden !important; }} .board p.line {{ visibility: hidden; }}"
-        f":is({chosen})::after {{ content: 'covered until you answer'; position: absolute; inset: 0; display: grid; "
+        f":is({chosen})::after {{ content: {said}; position: absolute; inset: 0; display: grid; "
         "place-items: center; visibility: visible; border: 1px dashed; border-radius: .5rem; font-size: .8rem; "
         "text-align: center; }</style>"
     )
@@ -129,22 +131,22 @@ def redraw() -> None:
 def one(question: Question, mark: Mark) -> None:
     """One question: ask, take an answer, then say whether it was right, and why."""
     name = "answer " + " ".join(map(str, mark))
-    st.markdown(f"**{question.ask}**")
+    st.markdown(f"**{_(question.ask)}**")
     with st.form(name, border=False), st.container(horizontal=True, vertical_alignment="center"):
         if question.options:
-            given = st.radio("Your answer", question.options, index=None, horizontal=True, key=f"{name} given",
-                             label_visibility="collapsed", width="content")  # fmt: skip
+            given = st.radio(_("Your answer"), question.options, format_func=_, index=None, horizontal=True,
+                             key=f"{name} given", label_visibility="collapsed", width="content")  # fmt: skip
         else:
-            given = st.text_input("Your answer", max_chars=LONGEST_ANSWER, key=f"{name} given", width=260,
-                                  label_visibility="collapsed", placeholder="your answer")  # fmt: skip
-        committed = st.form_submit_button("Commit")
+            given = st.text_input(_("Your answer"), max_chars=LONGEST_ANSWER, key=f"{name} given", width=260,
+                                  label_visibility="collapsed", placeholder=_("your answer"))  # fmt: skip
+        committed = st.form_submit_button(_("Commit"))
     answers: dict[Mark, Answer] = st.session_state.setdefault(ANSWERS, {})
     if mark in answers and answers[mark].ask != question.ask:
         del answers[mark]  # the settings have changed, and with them the question
     if committed and not given:
-        st.caption(":orange[Give an answer first.]")
+        st.caption(f":orange[{_('Give an answer first.')}]")
     elif committed and given and not question.understands(given):
-        st.caption(":orange[The answer is a number, or several with commas between them: write it so.]")
+        st.caption(f":orange[{_('The answer is a number, or several with commas between them: write it so.')}]")
     elif committed and given and mark not in answers:  # the first answer counts
         answers[mark] = Answer(question.ask, given, question.accepts(given))
     if mark in answers:
@@ -153,14 +155,16 @@ def one(question: Question, mark: Mark) -> None:
 
 def reveal(question: Question, answer: Answer) -> None:
     """Right or wrong, and the explanation; only the commitment where a teacher keeps the answers back."""
-    said = controls.quoted(answer.given)
+    said, right, why = _(controls.quoted(answer.given)), _(question.answer), _(question.why)
     if link.hidden("answers"):
-        st.info(f"You said **{said}**. The answers are kept back for now.")
+        st.info(say("You said **{said}**. The answers are kept back for now.", said=said))
         return
     if answer.right:
-        st.success(f"Right: **{question.answer}**. {question.why}", icon=":material/check:")
+        st.success(say("Right: **{right}**. {why}", right=right, why=why), icon=":material/check:")
     else:
-        st.error(f"You said {said}; it is **{question.answer}**. {question.why}", icon=":material/close:")
+        st.error(
+            say("You said {said}; it is **{right}**. {why}", said=said, right=right, why=why), icon=":material/close:"
+        )
     if question.picture:
         question.picture()
 
@@ -169,5 +173,6 @@ def score() -> str:
     """How many first answers were right, over all pages of this session."""
     answers: dict[Mark, Answer] = st.session_state.get(ANSWERS, {})
     if not answers or link.hidden("answers"):
-        return f"{len(answers)} answered"
-    return f"Score: **{sum(answer.right for answer in answers.values())} of {len(answers)}**"
+        return say("{n} answered", n=len(answers))
+    right = sum(answer.right for answer in answers.values())
+    return say("Score: **{right} of {all}**", right=right, all=len(answers))

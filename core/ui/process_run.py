@@ -13,7 +13,8 @@ import streamlit as st
 from core.ops.threads import settle_thread
 from core.timing import process
 from core.timing.job import Job, State
-from core.ui import controls
+from core.ui import controls, language
+from core.words import N_, Words, _, say
 
 POLL_S = 0.5  # how often the page looks
 KEPT = 6  # runs that a session remembers
@@ -69,7 +70,7 @@ def begin(function: Function[F], setup: Hashable) -> None:
     run.job = Job(work)
 
 
-def show(function: Function[F], setup: Hashable, *, start: str, doing: str) -> list[F]:
+def show(function: Function[F], setup: Hashable, *, start: Words, doing: Words) -> list[F]:
     """The button, which says `start`, or the progress of the run under way; what it has found so far."""
     run = runs().get((function, setup))
     if run and run.job:
@@ -79,27 +80,28 @@ def show(function: Function[F], setup: Hashable, *, start: str, doing: str) -> l
         else:
             _watch(run, doing)
             return list(run.found)
-    again = "Run again" if run and run.found else start
-    st.button(again, icon=":material/play_arrow:", on_click=functools.partial(begin, function, setup))
+    again = N_("Run again") if run and run.found else start
+    st.button(_(again), icon=":material/play_arrow:", on_click=functools.partial(begin, function, setup))
     if run and run.error:
-        st.error(f"The run failed: {controls.quoted(run.error)}", icon=":material/block:")
+        st.error(say("The run failed: {error}", error=controls.quoted(run.error)), icon=":material/block:")
     return list(run.found) if run else []
 
 
 @st.fragment(run_every=POLL_S)
 def _watch(run: Run[F], doing: str) -> None:
     """Look at the run, which also keeps its place in the queue."""
+    language.speak()
     settle_thread()
     state: State[F] = run.job.state() if run.job else State("done")
     if state.over:
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(state.step.share if state.step else 0.0, _said(state, doing))
-        st.button("Stop", icon=":material/stop:", on_click=run.stop)
+        st.button(_("Stop"), icon=":material/stop:", on_click=run.stop)
 
 
 def _said(state: State[F], doing: str) -> str:
     """Where the run is, in a line."""
     if state.phase == "waiting" and state.before:
-        return f"{state.before} before you in the queue. Leaving this page leaves it."
-    return "The process is starting." if state.step is None else doing
+        return say("{before} before you in the queue. Leaving this page leaves it.", before=state.before)
+    return _(N_("The process is starting.") if state.step is None else doing)

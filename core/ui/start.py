@@ -15,12 +15,14 @@ from streamlit.runtime.pages_manager import PagesManager
 import core
 from core import compare, topics
 from core.topics import PAGES, SECTIONS
+from core.ui import language
+from core.words import _, catalogue
 
 frozen: set[str] = set()  # what this process has done for the first time before a freeze of the heap
 
 
 @asynccontextmanager
-async def lifespan(_: st.App) -> AsyncIterator[None]:
+async def lifespan(_app: st.App) -> AsyncIterator[None]:
     """Do the start's work before the first reader is let in; the server answers no one before that."""
     run_one_script()
     prepare()
@@ -51,6 +53,7 @@ def prepare() -> None:
     in what nobody foresaw, such as sympy at torch's first gradient: it is frozen after that run.
     """
     ask_nobody()
+    catalogue("zh")
     torch.set_num_threads(1)  # forty readers would otherwise start forty pools of threads
     for module in pkgutil.walk_packages(core.__path__, "core."):
         if not module.name.endswith("__main__"):
@@ -79,11 +82,13 @@ def freeze(what: str) -> None:
 
 def navigation() -> st.Page:
     """The sections and pages in the side bar; returns the page that the address names."""
-    pages = {"": [st.Page("pages/home.py", title="Start here", icon=":material/home:", default=True)]}
+    language.speak()
+    language.switch()
+    pages = {"": [st.Page("pages/home.py", title=_("Start here"), icon=":material/home:", default=True)]}
     for section in SECTIONS:
         topics = [topic for topic in PAGES if topic.section == section]
         if topics:
-            pages[section] = [
-                st.Page(f"pages/{t.name}.py", title=t.title, icon=t.icon, url_path=t.name) for t in topics
+            pages[_(section)] = [
+                st.Page(f"pages/{t.name}.py", title=_(t.title), icon=t.icon, url_path=t.name) for t in topics
             ]
     return st.navigation(pages, expanded=True)

@@ -104,6 +104,12 @@ def clear() -> None:
             del st.session_state[key]
 
 
+def anew() -> None:
+    """Let each control of the page be drawn anew where it stands: what it says of itself is other words now."""
+    clear()
+    current().limits.clear()
+
+
 def by_history() -> bool:
     """Whether this run shows an entry of the browser's history, after Back or Forward."""
     context = get_script_run_ctx()

@@ -14,6 +14,7 @@ from core.ops.operator import Call, Operator
 from core.tensors.files import to_npy
 from core.tensors.script import Script, to_notebook, to_python
 from core.ui import board, controls, stand_alone
+from core.words import Words, _
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class TakeAway:
 
 
 def of(
-    operator: Operator, call: Call, tensors: Mapping[str, torch.Tensor], *, title: str, seed: int | None = None
+    operator: Operator, call: Call, tensors: Mapping[str, torch.Tensor], *, title: Words, seed: int | None = None
 ) -> TakeAway:
     """What a page gives to take home whose picture is one call of an operator with one result."""
     names = list(inspect.signature(operator.manual).parameters)
@@ -35,7 +36,7 @@ def of(
     written += [f"{name}={name if name in inputs else code_of(value)}" for name, value in call.kwargs.items()]
     arguments = ", ".join(written)
     script = Script(
-        title=title, inputs=inputs, functions=(operator.manual,), results=("output",), seed=seed,
+        title=_(title), inputs=inputs, functions=(operator.manual,), results=("output",), seed=seed,
         calls=(f"output = {operator.manual.__name__}({arguments})",),
         reference={"output": f"{operator.mirrors}({arguments})"},
     )  # fmt: skip
@@ -58,15 +59,15 @@ def show(page: str, take: TakeAway) -> None:
         for name, tensor in take.tensors.items():
             array = partial(to_npy, tensor)
             file(f"{name}.npy", f"{page}-{name}.npy", array, "application/octet-stream", ":material/grid_on:")
-    st.caption("The script needs torch alone. Run it: it prints the numbers that are on screen now.")
-    with st.expander("The script"):
+    st.caption(_("The script needs torch alone. Run it: it prints the numbers that are on screen now."))
+    with st.expander(_("The script")):
         st.code(program, language="python", wrap_lines=True)
     pictures(page, board.drawn())
 
 
-def file(label: str, name: str, data: str | Callable[[], str | bytes], mime: str, icon: str) -> None:
+def file(label: Words, name: str, data: str | Callable[[], str | bytes], mime: str, icon: str) -> None:
     """One download; what `data` makes is made when it is asked for."""
-    st.download_button(label, data, name, mime, icon=icon, on_click="ignore", key=f"take {name}")
+    st.download_button(_(label), data, name, mime, icon=icon, on_click="ignore", key=f"take {name}")
 
 
 def pictures(page: str, drawn: Mapping[str, Board]) -> None:
@@ -74,12 +75,12 @@ def pictures(page: str, drawn: Mapping[str, Board]) -> None:
     shown = {", ".join(panel.name for panel in drawn[name].panels): name for name in drawn}
     if not shown:
         return
-    st.markdown("**Pictures**")
+    st.markdown(_("**Pictures**"))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = controls.choice("take_picture", "Pictures", list(shown), width=320, few=0, linked=False)
         name = shown[chosen]
         st.download_button(
-            "Interactive HTML", partial(stand_alone.page, drawn[name], page), f"{page}.html", "text/html",
+            _("Interactive HTML"), partial(stand_alone.page, drawn[name], page), f"{page}.html", "text/html",
             icon=":material/html:", on_click="ignore", key="take html",
         )  # fmt: skip
     board.mount(replace(drawn[name], save=page, hint=""), "to take away", {})

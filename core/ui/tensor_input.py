@@ -18,11 +18,14 @@ from core.tensors.link import MAX_LINK, TooLargeForLinkError, from_link, to_link
 from core.tensors.random import DISTRIBUTIONS, parse_shape, random_tensor
 from core.tensors.text import format_tensor, parse
 from core.ui import controls, state
+from core.words import N_, Words, _, say
 
-SOURCES = {
-    "example": "the example", "typed": "typed or pasted", "random": "random numbers", "digit": "a digit (MNIST)",
-    "photo": "a photograph", "file": "a file",
-}  # fmt: skip
+SOURCES = N_(
+    {
+        "example": "the example", "typed": "typed or pasted", "random": "random numbers", "digit": "a digit (MNIST)",
+        "photo": "a photograph", "file": "a file",
+    }
+)  # fmt: skip
 COMPACT = re.compile(r"[nz][0-9a-f]{6}_")  # how a tensor in a link begins
 LONGEST_TEXT = 20_000  # characters
 LONG_TEXT = 300  # from here on, typed numbers are written compactly if that is shorter
@@ -31,7 +34,7 @@ GRID_CELLS = 400  # the most that an editable grid shows
 FILE_KINDS = ["npy", "csv", "tsv", "txt", "png", "jpg", "jpeg", "npz", "pt", "pth", "xlsx"]
 
 
-def tensor(key: str, label: str, example: Tensor, limits: Limits, *, images: bool = False) -> Tensor:
+def tensor(key: str, label: Words, example: Tensor, limits: Limits, *, images: bool = False) -> Tensor:
     """The tensor that the reader chose for `label`, within the limits; the last good one while the input is bad.
 
     To be called inside a row of controls.
@@ -62,10 +65,10 @@ def travels() -> bool:
 def last_good(key: str, example: Tensor, limits: Limits, refusal: TensorInputError) -> Tensor:
     """Say why the input is refused, offer the mend where there is one, and go on with what last stood here."""
     kept = good(key, example, limits)
-    controls.complain(f"{refusal} Showing the last good tensor ({times(kept.shape)}).")
+    controls.complain(say("{why} Showing the last good tensor ({shape}).", why=str(refusal), shape=times(kept.shape)))
     if isinstance(refusal, TooLargeError):
-        for name, mend in (("Scale it down", scale_to), ("Crop it", crop_to)):
-            st.button(name, key=f"{name} {key}", on_click=lambda mend=mend: hold(key, mend(refusal.tensor, limits)))
+        for name, mend in ((N_("Scale it down"), scale_to), (N_("Crop it"), crop_to)):
+            st.button(_(name), key=f"{name} {key}", on_click=lambda mend=mend: hold(key, mend(refusal.tensor, limits)))
     return kept
 
 
@@ -108,7 +111,7 @@ def read_typed(key: str, example: Tensor, limits: Limits) -> Tensor:
         help="A list, a print-out of numpy or torch, CSV or TSV; `tensor([[1., 2.], [3., 4.]])`, `1 2; 3 4`.",
     )  # fmt: skip
     if len(text) > MAX_LINK:
-        controls.complain("This text is too long to travel in a link: it stays on this page alone.", "link_off")
+        controls.complain(_("This text is too long to travel in a link: it stays on this page alone."), "link_off")
     return read_text(text, limits)
 
 
@@ -195,7 +198,7 @@ def read_file(key: str, example: Tensor, limits: Limits) -> Tensor:
             state.own()[f"fault {key}"] = refusal
 
     st.file_uploader(
-        f"`.npy`, `.csv`, PNG or JPEG, at most {MAX_BYTES // 10**6} MB",
+        say("`.npy`, `.csv`, PNG or JPEG, at most {size} MB", size=MAX_BYTES // 10**6),
         FILE_KINDS,
         key=widget,
         on_change=take,
@@ -205,9 +208,13 @@ def read_file(key: str, example: Tensor, limits: Limits) -> Tensor:
         raise refusal
     held: Tensor | None = state.own().get(f"held {key}")
     if held is None:
-        st.caption("Nothing uploaded yet: showing the last tensor.")
+        st.caption(_("Nothing uploaded yet: showing the last tensor."))
         return good(key, example, limits)
-    st.caption(f"This tensor ({times(held.shape)}) is too large to travel in a link: it stays in this session.")
+    st.caption(
+        say(
+            "This tensor ({shape}) is too large to travel in a link: it stays in this session.", shape=times(held.shape)
+        )
+    )
     return held
 
 

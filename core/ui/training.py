@@ -15,12 +15,19 @@ from core.experiments import mlp
 from core.experiments.mlp import Measured, Parameters, Progress
 from core.ops.threads import settle_thread
 from core.timing.job import Job, State
-from core.ui import controls
+from core.ui import controls, language
+from core.words import N_, _, say
 
 BUDGET_S = 60.0  # of one press of the button; what is left can be continued
 MEASUREMENTS = 24  # of the accuracy during a training
 POLL_S = 1.0  # how often the page looks; a training nobody looks at for 15 s gives its turn away
 KEPT = 5  # trainings that a session remembers
+BEFORE = N_(
+    "This is the network before its first step, drawn by *{scheme}*. *Train* takes {steps} steps by hand, and the same "
+    "by `torch.nn`."
+)
+DONE = N_("Step **{step}** of {steps}, both networks.")
+STOPPED = N_("Step **{step}** of {steps}, both networks. Stopped; it goes on from there.")
 RUNS = "_trainings"  # session state: {Setup: Run}, the oldest first
 
 
@@ -47,7 +54,7 @@ class Setup:
         return mlp.Settings(self.lr, self.batch_size, self.epochs, self.seed, every)
 
     def __str__(self) -> str:
-        return f"{self.scheme}, lr {self.lr:g}, batches of {self.batch_size} of {self.samples}, seed {self.seed}"
+        return say("{scheme}, lr {lr:g}, batches of {batch_size} of {samples}, seed {seed}", self)
 
 
 @dataclass(frozen=True)
@@ -160,9 +167,9 @@ def buttons(setup: Setup) -> None:
         return
     run = runs().get(setup)
     started = run is not None and run.step > 0
-    label = "Train" if not started else "Train again" if run and run.finished else "Continue"
+    label = N_("Train") if not started else N_("Train again") if run and run.finished else N_("Continue")
     anew = run is not None and run.finished
-    st.button(label, icon=":material/play_arrow:", on_click=begin, args=(setup,), kwargs={"anew": anew})
+    st.button(_(label), icon=":material/play_arrow:", on_click=begin, args=(setup,), kwargs={"anew": anew})
 
 
 def watch(show: Callable[[Run], None]) -> bool:
@@ -179,38 +186,36 @@ def where(setup: Setup) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(_where(setup, run), width="content")
         if run and run.step and not run.finished:
-            st.button("Start again", icon=":material/replay:", on_click=begin, args=(setup,), kwargs={"anew": True})
+            st.button(_("Start again"), icon=":material/replay:", on_click=begin, args=(setup,), kwargs={"anew": True})
     if run and run.error:
-        st.error(f"The training failed: {controls.quoted(run.error)}", icon=":material/block:")
+        st.error(say("The training failed: {error}", error=controls.quoted(run.error)), icon=":material/block:")
 
 
 def _where(setup: Setup, run: Run | None) -> str:
     if run is None or not run.step:
-        return (
-            f"This is the network before its first step, drawn by *{setup.scheme}*. *Train* takes {setup.steps} steps "
-            "by hand, and the same by `torch.nn`."
-        )
-    rest = "" if run.finished else " Stopped; it goes on from there."
-    return f"Step **{run.step}** of {setup.steps}, both networks.{rest}"
+        return say(BEFORE, setup)
+    return say(DONE if run.finished else STOPPED, setup, step=run.step)
 
 
 @st.fragment(run_every=POLL_S)
 def _watch(run: Run, show: Callable[[Run], None]) -> None:
     """Look at the training, which also keeps its place in the queue."""
+    language.speak()
     settle_thread()
     state: State[Pair] = run.job.state() if run.job else State("done")
     if state.over:
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(run.step / run.setup.steps, said(run, state))
-        st.button("Stop", icon=":material/stop:", on_click=run.stop, disabled=run.stopping)
+        st.button(_("Stop"), icon=":material/stop:", on_click=run.stop, disabled=run.stopping)
     show(run)
 
 
 def said(run: Run, state: State[Pair]) -> str:
     """Where the training is, in a line."""
     if run.stopping:
-        return "Stopping after the step under way"
+        return _("Stopping after the step under way")
     if state.phase == "waiting":
-        return f"{state.before} before you in the queue. Leaving this page leaves it." if state.before else "Starting"
-    return f"Step {run.step} of {run.setup.steps}: {run.setup}"
+        waits = N_("{before} before you in the queue. Leaving this page leaves it.")
+        return say(waits, state) if state.before else _("Starting")
+    return say("Step {step} of {steps}: {setup}", step=run.step, steps=run.setup.steps, setup=str(run.setup))

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from unicodedata import east_asian_width
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -34,6 +35,11 @@ SPELLINGS: tuple[Callable[[float], str], ...] = (  # from the most exact to the 
     lambda value: decimals(value, 1),
     shortest,
 )
+
+
+def letters(text: str) -> int:
+    """How wide a text is, in Latin letters: a Chinese character takes two."""
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def nested(words: Sequence[str], shape: Sequence[int]) -> str:

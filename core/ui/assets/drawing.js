@@ -5,11 +5,14 @@ const SHADES = 15; // fewer shades travel in a shorter link
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const pads = new WeakMap(); // the ink of each pad on the page, and the brush that the keys move
 
-export default function ({ parentElement, setTriggerValue }) {
+export default function ({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".drawing");
   const canvas = root.querySelector("canvas");
   const paint = canvas.getContext("2d");
   const where = root.querySelector(".where");
+  canvas.setAttribute("aria-label", data.words.label);
+  root.querySelector(".keys").textContent = data.words.keys;
+  root.querySelector(".clear").textContent = data.words.clear;
   if (!pads.has(parentElement))
     pads.set(parentElement, { ink: new Float32Array(SIDE * SIDE), brush: { x: SIDE / 2, y: SIDE / 2, down: false } });
   const { ink, brush } = pads.get(parentElement);
@@ -88,8 +91,8 @@ export default function ({ parentElement, setTriggerValue }) {
     else if (event.key === " " && !event.repeat) (brush.down ? lift : press)();
     else return;
     event.preventDefault();
-    where.textContent =
-      `Brush ${brush.down ? "down" : "up"}, row ${Math.floor(brush.y)}, column ${Math.floor(brush.x)}`;
+    where.textContent = data.words[brush.down ? "down" : "up"]
+      .replace("{row}", Math.floor(brush.y)).replace("{column}", Math.floor(brush.x));
   };
   root.querySelector(".clear").onclick = () => {
     ink.fill(0);

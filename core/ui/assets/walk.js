@@ -12,6 +12,14 @@ export default function ({ parentElement, data }) {
   const walk = { at: old && old.id === data.id ? Math.min(old.at, last) : 0, timer: null, id: data.id };
   walks.set(parentElement, walk);
 
+  const word = (text) => data.words[text];
+  root.setAttribute("aria-label", word("Walk through the run: arrow keys step, space plays"));
+  const named = { back: "One step back", on: "One step on", step: "Step", speed: "Speed", code: "The code that runs" };
+  for (const [name, text] of Object.entries(named)) find(name).setAttribute("aria-label", word(text));
+  const titled = { back: "One step back (left arrow)", play: "Play or pause (space)", on: "One step on (right arrow)" };
+  for (const [name, text] of Object.entries(titled)) find(name).title = word(text);
+  find("speed-word").textContent = word("Speed");
+
   find("step").max = last;
   const lines = data.source.map((text, number) => {
     const line = document.createElement("span");
@@ -68,22 +76,22 @@ export default function ({ parentElement, data }) {
       ...data.panels.filter((name) => panels[name]).map((name) => drawPanel(name, panels[name], step)));
     lines.forEach((line, number) => line.classList.toggle("now", number === step.line));
     find("step").value = walk.at;
-    find("step").setAttribute("aria-valuetext", `step ${walk.at + 1} of ${last + 1}: ${data.source[step.line]}`);
+    find("step").setAttribute("aria-valuetext", `${walk.at + 1} / ${last + 1}: ${data.source[step.line]}`);
     find("where").textContent = `${walk.at + 1} / ${last + 1}`;
-    find("note").textContent = step.note + (walk.at === last && data.cut ? " The run goes on; it is cut here." : "");
+    find("note").textContent = step.note + (walk.at === last && data.cut ? " " + word("The run goes on; it is cut here.") : "");
   };
 
   const go = (step) => { walk.at = Math.max(0, Math.min(last, step)); draw(); };
   const pause = () => {
     clearInterval(walk.timer);
     walk.timer = null;
-    find("play").textContent = "▶ Play";
-    find("play").setAttribute("aria-label", "Play");
+    find("play").textContent = `▶ ${word("Play")}`;
+    find("play").setAttribute("aria-label", word("Play"));
   };
   const play = () => {
     if (walk.at === last) go(0);
-    find("play").textContent = "❚❚ Pause";
-    find("play").setAttribute("aria-label", "Pause");
+    find("play").textContent = `❚❚ ${word("Pause")}`;
+    find("play").setAttribute("aria-label", word("Pause"));
     walk.timer = setInterval(() => {
       if (walk.at < last) go(walk.at + 1);
       if (walk.at === last) pause();
