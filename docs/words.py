@@ -66,6 +66,8 @@ def signatures() -> dict[str, list[Signature]]:
             if isinstance(node, ast.FunctionDef):
                 pairs = [(arg.arg, arg.annotation) for arg in (*node.args.posonlyargs, *node.args.args)]
                 only = [(arg.arg, arg.annotation) for arg in node.args.kwonlyargs]
+            elif isinstance(node, ast.ClassDef) and (made := init_of(node)):
+                pairs, only = [(arg.arg, arg.annotation) for arg in made.args.args], []
             elif isinstance(node, ast.ClassDef):
                 fields = [s for s in node.body if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name)]
                 pairs, only = [(s.target.id, s.annotation) for s in fields], []  # type: ignore[union-attr]
@@ -75,6 +77,11 @@ def signatures() -> dict[str, list[Signature]]:
             if words:
                 known[node.name].append(Signature([name for name, _ in pairs if name != "self"], words))
     return known
+
+
+def init_of(made: ast.ClassDef) -> ast.FunctionDef | None:
+    """The class's own `__init__`."""
+    return next((s for s in made.body if isinstance(s, ast.FunctionDef) and s.name == "__init__"), None)
 
 
 def kind_of(annotation: ast.expr | None) -> str:

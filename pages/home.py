@@ -7,29 +7,35 @@ import streamlit as st
 from core.topics import PAGES, SECTIONS, Topic
 from core.ui import frame
 from core.web.files import thumbnail_address
+from core.words import N_, _
 
 Link = tuple[str, str, dict[str, str]]  # page, label, parameters
 WAYS_IN: tuple[tuple[str, str, tuple[Link, ...]], ...] = (
     (
-        "New to tensors",
-        "See one tensor's numbers lie in memory while `view` and `permute` read them in another order. "
-        "Point at a cell: its partners light up in every picture.",
-        (("layout", "Memory layout", {}), ("products", "Matrix products", {}), ("softmax", "Softmax", {})),
+        N_("New to tensors"),
+        N_(
+            "See one tensor's numbers lie in memory while `view` and `permute` read them in another order. Point at a cell: its partners light up in every picture."
+        ),
+        (("layout", N_("Memory layout"), {}), ("products", N_("Matrix products"), {}), ("softmax", N_("Softmax"), {})),
     ),
     (
-        "Teaching a class",
-        "Open a page, set it up, and take *Share*: a link with a QR code that hides parts, locks controls or keeps the "
-        "answers back. Of these two, one is ready for the projector, and one keeps its answers back.",
+        N_("Teaching a class"),
+        N_(
+            "Open a page, set it up, and take *Share*: a link with a QR code that hides parts, locks controls or keeps the "
+            "answers back. Of these two, one is ready for the projector, and one keeps its answers back."
+        ),
         (
-            ("dropout", "Dropout on the projector", {"projector": "1"}),
-            ("convolution", "Convolution without its answers", {"hide": "answers", "tab": "Predict"}),
+            ("dropout", N_("Dropout on the projector"), {"projector": "1"}),
+            ("convolution", N_("Convolution without its answers"), {"hide": "answers", "tab": "Predict"}),
         ),
     ),
     (
-        "Debugging a model",
-        "Why does `view` refuse, what does a step copy, and what does each hand-written operator cost next to torch's "
-        "own on this machine?",
-        (("layout", "A view that is refused", {"chain": "permute(1,0)>view(30)"}), ("timing", "Timing", {})),
+        N_("Debugging a model"),
+        N_(
+            "Why does `view` refuse, what does a step copy, and what does each hand-written operator cost next to torch's "
+            "own on this machine?"
+        ),
+        (("layout", N_("A view that is refused"), {"chain": "permute(1,0)>view(30)"}), ("timing", N_("Timing"), {})),
     ),
 )
 
@@ -37,17 +43,17 @@ WAYS_IN: tuple[tuple[str, str, tuple[Link, ...]], ...] = (
 def way_in(title: str, says: str, links: tuple[Link, ...]) -> None:
     """One way to start: for whom, what there is to see, and where."""
     with st.container(border=True, height="stretch", gap="xsmall"):
-        st.markdown(f"**{title}**  \n{says}")
+        st.markdown(f"**{_(title)}**  \n{_(says)}")
         for page, label, parameters in links:
-            st.page_link(f"pages/{page}.py", label=label, icon=":material/arrow_forward:", query_params=parameters)
+            st.page_link(f"pages/{page}.py", label=_(label), icon=":material/arrow_forward:", query_params=parameters)
 
 
 def card(topic: Topic) -> None:
     """A topic: its link, its page's board in small, and its question."""
     with st.container(border=True, width=285, height="stretch", gap="xsmall"):
-        st.page_link(f"pages/{topic.name}.py", label=f"**{topic.title}**", icon=topic.icon)
+        st.page_link(f"pages/{topic.name}.py", label=f"**{_(topic.title)}**", icon=topic.icon)
         picture = f'<img src="{thumbnail_address(topic.name)}" alt="" height="92" style="max-width: 100%">'
-        st.html(picture + f"<p style='margin: .4rem 0 0; font-size: .9rem'>{coded(topic.question)}</p>")
+        st.html(picture + f"<p style='margin: .4rem 0 0; font-size: .9rem'>{coded(_(topic.question))}</p>")
 
 
 def coded(text: str) -> str:
@@ -59,9 +65,11 @@ def coded(text: str) -> str:
 frame.style()
 st.title("Torch Underneath", anchor=False)
 st.markdown(
-    "What PyTorch does underneath, with live pictures: where numbers lie in memory, how each cell of a result comes "
-    "about, and what each hand-written version costs next to torch's own. Every number is computed as you look. "
-    "The topics are those of a Chinese tutorial on PyTorch's internals, whose mistakes are shown where they stand."
+    _(
+        "What PyTorch does underneath, with live pictures: where numbers lie in memory, how each cell of a result comes "
+        "about, and what each hand-written version costs next to torch's own. Every number is computed as you look. "
+        "The topics are those of a Chinese tutorial on PyTorch's internals, whose mistakes are shown where they stand."
+    )
 )
 for column, way in zip(st.columns(len(WAYS_IN)), WAYS_IN, strict=True):
     with column:
@@ -69,7 +77,7 @@ for column, way in zip(st.columns(len(WAYS_IN)), WAYS_IN, strict=True):
 for section in SECTIONS:
     topics = [topic for topic in PAGES if topic.section == section]
     if topics:
-        st.header(section, anchor=False)
+        st.header(_(section), anchor=False)
         with st.container(horizontal=True, gap="medium"):
             for topic in topics:
                 card(topic)

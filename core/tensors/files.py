@@ -20,24 +20,27 @@ from PIL import Image, ImageOps
 
 from core.tensors import text
 from core.tensors.limits import Limits, TensorInputError, check, quote, times
+from core.words import N_, _
 
 MAX_BYTES = 5_000_000
 MAX_PIXELS = 16_000_000  # 64 MB as RGBA
 MAX_DECODED = 80_000_000  # bytes of a PNG's pixels before they are read as such
 
 _NPY, _PNG, _JPEG = b"\x93NUMPY", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
-_OTHERS = {
-    b"PK\x03\x04": "a zip archive (.npz, .pt, .xlsx): save one tensor with numpy.save, or as .csv",
-    b"\x80": "a pickle, which can run code when it is opened: save the tensor with numpy.save instead",
-    b"GIF8": "a GIF: save the image as PNG or JPEG",
-    b"BM": "a BMP: save the image as PNG or JPEG",
-    b"RIFF": "a WebP or a sound: save an image as PNG or JPEG",
-    b"II*\x00": "a TIFF: save the image as PNG or JPEG",
-    b"MM\x00*": "a TIFF: save the image as PNG or JPEG",
-    b"%PDF": "a PDF: save the image as PNG or JPEG, or the numbers as .csv",
-    b"\x89HDF": "an HDF5 file: save one tensor with numpy.save",
-    b"\x1f\x8b": "a gzip archive: unpack it first",
-}
+_OTHERS = N_(
+    {
+        b"PK\x03\x04": "a zip archive (.npz, .pt, .xlsx): save one tensor with numpy.save, or as .csv",
+        b"\x80": "a pickle, which can run code when it is opened: save the tensor with numpy.save instead",
+        b"GIF8": "a GIF: save the image as PNG or JPEG",
+        b"BM": "a BMP: save the image as PNG or JPEG",
+        b"RIFF": "a WebP or a sound: save an image as PNG or JPEG",
+        b"II*\x00": "a TIFF: save the image as PNG or JPEG",
+        b"MM\x00*": "a TIFF: save the image as PNG or JPEG",
+        b"%PDF": "a PDF: save the image as PNG or JPEG, or the numbers as .csv",
+        b"\x89HDF": "an HDF5 file: save one tensor with numpy.save",
+        b"\x1f\x8b": "a gzip archive: unpack it first",
+    }
+)
 
 
 def read_upload(
@@ -59,7 +62,11 @@ def read_upload(
     Raises TensorInputError with one sentence, and TooLargeError for numbers beyond the limits.
     """
     if len(data) > MAX_BYTES:
-        raise TensorInputError(f"The file has {len(data) / 1e6:.1f} MB and at most {MAX_BYTES / 1e6:.0f} MB are taken.")
+        raise TensorInputError(
+            "The file has {size:.1f} MB and at most {most:.0f} MB are taken.",
+            size=len(data) / 1e6,
+            most=MAX_BYTES / 1e6,
+        )
     if data.startswith(_NPY):
         return check(_read_npy(data), limits)
     if data.startswith((_PNG, _JPEG)):
@@ -70,13 +77,15 @@ def read_upload(
 def _decoded(name: str, data: bytes) -> str:
     for beginning, what in _OTHERS.items():
         if data.startswith(beginning):
-            raise TensorInputError(f"{quote(name)} is {what}.")
+            raise TensorInputError("{name} is {what}.", name=quote(name), what=_(what))
     try:
         decoded = data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
     except UnicodeDecodeError:
         decoded = "\0"
     if "\0" in decoded:
-        raise TensorInputError(f"{quote(name)} is not a .npy, a text, a PNG or a JPEG: save it as one of these.")
+        raise TensorInputError(
+            "{name} is not a .npy, a text, a PNG or a JPEG: save it as one of these.", name=quote(name)
+        )
     return decoded
 
 
@@ -87,11 +96,14 @@ _ORDER = re.compile(r"'fortran_order'\s*:\s*(True|False)", re.ASCII)
 _SHAPE = re.compile(r"'shape'\s*:\s*\(([\d,\s]*)\)", re.ASCII)
 _TAKEN = {"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"}
 _WIDER = {"u2": np.int32, "u4": np.int64, "u8": np.int64}  # torch can hardly compute with the unsigned ones
-_REFUSED = {
-    "O": "holds Python objects, which can run code when they are opened: save numbers, with dtype float32",
-    "c": "holds complex numbers: save its real and its imaginary part",
-    "V": "holds raw bytes (bfloat16 is saved so): save it as float32",
-}
+NOT_IN_TORCH = N_("The .npy holds {kind}, which torch does not have: save it as float32.")
+_REFUSED = N_(
+    {
+        "O": "The .npy holds Python objects, which can run code when they are opened: save numbers, with dtype float32.",
+        "c": "The .npy holds complex numbers: save its real and its imaginary part.",
+        "V": "The .npy holds raw bytes (bfloat16 is saved so): save it as float32.",
+    }
+)
 
 
 def _read_npy(data: bytes) -> torch.Tensor:
@@ -101,9 +113,10 @@ def _read_npy(data: bytes) -> torch.Tensor:
     promised = math.prod(shape) * dtype.itemsize
     if promised != len(body):
         raise TensorInputError(
-            f"The .npy is damaged: its header promises {promised:,} bytes of numbers "
-            f"({times(shape) or 'one number'}), and {len(body):,} follow; save it again."
-        )
+            "The .npy is damaged: its header promises {promised:,} bytes of numbers ({shape}), and {found:,} follow; "
+            "save it again.",
+            promised=promised, shape=times(shape) or _("one number"), found=len(body),
+        )  # fmt: skip
     if kind == "b1" and body.strip(b"\0\1"):
         raise TensorInputError("The .npy is damaged: it holds bytes that are neither True nor False; save it again.")
     array = np.frombuffer(body, dtype).reshape(shape, order="F" if fortran else "C")
@@ -130,8 +143,7 @@ def _header(header: str) -> tuple[str, str, tuple[int, ...], bool]:
         raise TensorInputError("The .npy is damaged: its header cannot be read; save it again.")
     kind, sides = descr[2] + descr[3], [side for side in re.split(r"[,\s]+", shape[1]) if side]
     if kind not in _TAKEN:
-        why = _REFUSED.get(descr[2], f"holds {quote(kind)}, which torch does not have: save it as float32")
-        raise TensorInputError(f"The .npy {why}.")
+        raise TensorInputError(_REFUSED.get(descr[2], NOT_IN_TORCH), kind=quote(kind))
     if len(sides) > text.MAX_DEPTH or any(len(side) > 9 for side in sides):
         raise TensorInputError("The .npy promises an impossible shape: save it again.")
     return descr[1].replace("|", ""), kind, tuple(int(side) for side in sides), order[1] == "True"
@@ -149,25 +161,23 @@ def npy_note(tensor: torch.Tensor) -> str:
     """What a reader should know about this tensor's `.npy`, "" if nothing."""
     if tensor.dtype != torch.bfloat16:
         return ""
-    return "numpy has no bfloat16: the file holds float32, which has every bfloat16 exactly."
+    return _("numpy has no bfloat16: the file holds float32, which has every bfloat16 exactly.")
 
 
 # ---- images -----------------------------------------------------------------------------------------------------
 
 _GREY = ("1", "L", "LA", "I", "I;16", "I;16B")
 _ADAM7 = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
-_DAMAGED = "The image is damaged or cut off: save it again as PNG or JPEG."
-_TOO_DEEP = (
-    f"The image has more than {MAX_DECODED / 1e6:.0f} MB of pixels: scale it down, or save it with 8 bits a channel."
-)
-_TOO_MANY_PIXELS = f"The image has more than {MAX_PIXELS / 1e6:.0f} million pixels: scale it down first."
+_DAMAGED = N_("The image is damaged or cut off: save it again as PNG or JPEG.")
+_TOO_DEEP = N_("The image has more than {most:.0f} MB of pixels: scale it down, or save it with 8 bits a channel.")
+_TOO_MANY_PIXELS = N_("The image has more than {most:.0f} million pixels: scale it down first.")
 
 
 def _read_image(data: bytes, limits: Limits, channels: int | None, max_side: int | None) -> torch.Tensor:
     limits = replace(limits, max_side=min(limits.max_side, max_side or limits.max_side))
     image = _opened(data, limits.max_side)
     colour = max(limits.ranks) > 2 and (channels == 3 or (channels is None and image.mode not in _GREY))
-    _, height, width = fitted((3 if colour else 1, image.height, image.width), limits)
+    _planes, height, width = fitted((3 if colour else 1, image.height, image.width), limits)
     pixels = np.array(_plain(image, colour, (width, height)), dtype=np.float32) / 255
     planes = torch.from_numpy(pixels).reshape(height, width, -1).permute(2, 0, 1)  # (H, W, C) -> (C, H, W)
     if colour:
@@ -182,9 +192,9 @@ def _opened(data: bytes, side: int) -> Image.Image:
         pixels = image.width * image.height
     except Exception as error:
         too_large = isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning))
-        raise TensorInputError(_TOO_MANY_PIXELS if too_large else _DAMAGED) from None
+        raise TensorInputError(_TOO_MANY_PIXELS if too_large else _DAMAGED, most=MAX_PIXELS / 1e6) from None
     if pixels > MAX_PIXELS:
-        raise TensorInputError(_TOO_MANY_PIXELS)
+        raise TensorInputError(_TOO_MANY_PIXELS, most=MAX_PIXELS / 1e6)
     if image.format == "PNG":
         _check_png(data)
     try:
@@ -202,14 +212,14 @@ def _check_png(data: bytes) -> None:
     """TensorInputError unless a PNG holds the pixels that its header promises, and these are not too many bytes."""
     promised = _promised(data) if data[12:16] == b"IHDR" else 0
     if promised > MAX_DECODED:
-        raise TensorInputError(_TOO_DEEP)
+        raise TensorInputError(_TOO_DEEP, most=MAX_DECODED / 1e6)
     if not promised or not _stored(data, promised):
         raise TensorInputError(_DAMAGED)
 
 
 def _promised(data: bytes) -> int:
     """The bytes of pixels that a PNG's header promises: Pillow takes fewer without a word and leaves the rest black."""
-    width, height, depth, colour_type, _, _, interlaced = struct.unpack(">IIBBBBB", data[16:29])
+    width, height, depth, colour_type, _method, _filter, interlaced = struct.unpack(">IIBBBBB", data[16:29])
     bits = depth * {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour_type, 0)
     passes = _ADAM7 if interlaced else [(0, 0, 1, 1)]
     sizes = [(len(range(x, width, dx)), len(range(y, height, dy))) for x, y, dx, dy in passes]

@@ -3,10 +3,21 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from core.tensors import dtypes
+from core.words import N_, Words, _, say
+
+TOO_LARGE = N_(
+    "This is {given}, and at most {side:,} along a side and {all:,} numbers in all are taken here: scale it down or "
+    "crop it."
+)
+TOO_LARGE_SHAPE = N_(
+    "This is {given}, and at most {side:,} along a side and {all:,} numbers in all are taken here: choose a smaller "
+    "shape."
+)
 
 DTYPES = {name: dtype for name, dtype in dtypes.DTYPES.items() if not dtype.is_complex}
 
@@ -14,12 +25,15 @@ DTYPES = {name: dtype for name, dtype in dtypes.DTYPES.items() if not dtype.is_c
 class TensorInputError(ValueError):
     """A reader's tensor cannot be taken: one sentence, ready to be shown beside the control."""
 
+    def __init__(self, template: Words, **facts: Any) -> None:
+        super().__init__(say(template, **facts))
+
 
 class TooLargeError(TensorInputError):
     """A good tensor beyond the limits. It comes along in `tensor`, to be scaled down or cropped on demand."""
 
-    def __init__(self, message: str, tensor: torch.Tensor) -> None:
-        super().__init__(message)
+    def __init__(self, tensor: torch.Tensor, limits: "Limits") -> None:
+        super().__init__(TOO_LARGE, **beyond(tensor.shape, limits))
         self.tensor = tensor
 
 
@@ -43,10 +57,12 @@ def check(tensor: torch.Tensor, limits: Limits) -> torch.Tensor:
     Raises TensorInputError, and TooLargeError where scaling or cropping would help.
     """
     if tensor.ndim in limits.ranks and tensor.numel() and not _fits(tensor.shape, limits):
-        raise TooLargeError(f"{_beyond(tensor.shape, limits)}: scale it down or crop it.", tensor)
+        raise TooLargeError(tensor, limits)
     check_shape(tensor.shape, limits)
     if tensor.dtype not in DTYPES.values():
-        raise TensorInputError(f"Numbers of type {_name(tensor.dtype)} are not taken: convert them to float32 first.")
+        raise TensorInputError(
+            "Numbers of type {dtype} are not taken: convert them to float32 first.", dtype=tensor.dtype
+        )
     _check_finite(tensor, limits)
     _check_range(tensor, limits)
     return _as_integers(tensor) if limits.integers_only else tensor
@@ -55,24 +71,26 @@ def check(tensor: torch.Tensor, limits: Limits) -> torch.Tensor:
 def check_shape(shape: Sequence[int], limits: Limits) -> None:
     """Raise TensorInputError unless tensors of this shape are taken."""
     if len(shape) not in limits.ranks:
-        wanted = " or ".join(_rank_name(rank) for rank in sorted(limits.ranks))
-        mend = "put more brackets around it" if len(shape) < min(limits.ranks) else "take a part of it"
-        raise TensorInputError(f"This is {described(shape)}, and {wanted} is needed here: {mend}.")
+        wanted = f" {_('or')} ".join(_rank_name(rank) for rank in sorted(limits.ranks))
+        raise TensorInputError(
+            "This is {given}, and {wanted} is needed here: put more brackets around it."
+            if len(shape) < min(limits.ranks)
+            else "This is {given}, and {wanted} is needed here: take a part of it.",
+            given=described(shape), wanted=wanted,
+        )  # fmt: skip
     if 0 in shape and not limits.allow_empty:
-        raise TensorInputError(f"This tensor is empty ({times(shape)}): give it at least one number.")
+        raise TensorInputError("This tensor is empty ({shape}): give it at least one number.", shape=times(shape))
     if not _fits(shape, limits):
-        raise TensorInputError(f"{_beyond(shape, limits)}: choose a smaller shape.")
+        raise TensorInputError(TOO_LARGE_SHAPE, **beyond(shape, limits))
 
 
 def _fits(shape: Sequence[int], limits: Limits) -> bool:
     return math.prod(shape) <= limits.max_elements and all(side <= limits.max_side for side in shape)
 
 
-def _beyond(shape: Sequence[int], limits: Limits) -> str:
-    return (
-        f"This is {described(shape)}, and at most {limits.max_side:,} along a side and "
-        f"{limits.max_elements:,} numbers in all are taken here"
-    )
+def beyond(shape: Sequence[int], limits: Limits) -> dict[str, Any]:
+    """What a sentence says of a shape beyond the limits."""
+    return {"given": described(shape), "side": limits.max_side, "all": limits.max_elements}
 
 
 def _check_finite(tensor: torch.Tensor, limits: Limits) -> None:
@@ -80,9 +98,9 @@ def _check_finite(tensor: torch.Tensor, limits: Limits) -> None:
     if bad.any() and not limits.allow_nonfinite:
         where = _first(bad)
         raise TensorInputError(
-            f"{place(where)} is {tensor[tuple(where)].item()}, and only finite numbers are taken here: "
-            "replace it by a number."
-        )
+            "{place} is {value}, and only finite numbers are taken here: replace it by a number.",
+            place=place(where), value=str(tensor[tuple(where)].item()),
+        )  # fmt: skip
 
 
 def _check_range(tensor: torch.Tensor, limits: Limits) -> None:
@@ -92,14 +110,16 @@ def _check_range(tensor: torch.Tensor, limits: Limits) -> None:
     if outside.any():
         where = _first(outside)
         raise TensorInputError(
-            f"{place(where)} is {tensor[tuple(where)].item():g}, and numbers {_between(limits)} are taken here."
-        )
+            "{place} is {value}, and numbers {range} are taken here.",
+            place=place(where), value=f"{tensor[tuple(where)].item():g}", range=_between(limits),
+        )  # fmt: skip
 
 
 def _between(limits: Limits) -> str:
     if limits.low is None:
-        return f"up to {limits.high:g}"
-    return f"from {limits.low:g}" + ("" if limits.high is None else f" to {limits.high:g}")
+        return say("up to {high}", high=f"{limits.high:g}")
+    low, high = f"{limits.low:g}", f"{limits.high:g}" if limits.high is not None else ""
+    return say("from {low} to {high}" if high else "from {low}", low=low, high=high)
 
 
 def _as_integers(tensor: torch.Tensor) -> torch.Tensor:
@@ -109,8 +129,9 @@ def _as_integers(tensor: torch.Tensor) -> torch.Tensor:
     if broken.any():
         where = _first(broken)
         raise TensorInputError(
-            f"{place(where)} is {tensor[tuple(where)].item():g}, and only whole numbers are taken here: round it."
-        )
+            "{place} is {value}, and only whole numbers are taken here: round it.",
+            place=place(where), value=f"{tensor[tuple(where)].item():g}",
+        )  # fmt: skip
     return tensor.long()
 
 
@@ -130,29 +151,29 @@ def times(shape: Sequence[int]) -> str:
 def described(shape: Sequence[int]) -> str:
     """A tensor of this shape in a sentence: "a matrix (2×3)"."""
     if not shape:
-        return "a single number"
-    return f"{_rank_name(len(shape))} ({times(shape)})" if len(shape) > 1 else f"a vector of {shape[0]:,}"
+        return _("a single number")
+    if len(shape) == 1:
+        return say("a vector of {n:,}", n=shape[0])
+    return f"{_rank_name(len(shape))} ({times(shape)})"
 
 
 def _rank_name(rank: int) -> str:
-    names = ("a single number", "a vector", "a matrix")
-    return names[rank] if rank < len(names) else f"a tensor of rank {rank}"
+    names = N_(("a single number", "a vector", "a matrix"))
+    return _(names[rank]) if rank < len(names) else say("a tensor of rank {rank}", rank=rank)
 
 
 def place(index: Sequence[int]) -> str:
     """Where a number is, counting from 1: "Row 2, column 3", and with a higher rank "Block 1.4, row 2, column 3"."""
     counted = [str(i + 1) for i in index]
     if len(counted) < 2:
-        return f"Number {counted[0]}" if counted else "The number"
+        return say("Number {n}" if counted else "The number", n="".join(counted))
     *blocks, row, column = counted
-    return f"Block {'.'.join(blocks)}, row {row}, column {column}" if blocks else f"Row {row}, column {column}"
+    if not blocks:
+        return say("Row {row}, column {column}", row=row, column=column)
+    return say("Block {block}, row {row}, column {column}", block=".".join(blocks), row=row, column=column)
 
 
 def quote(text: str, limit: int = 20) -> str:
     """A reader's text to repeat in a sentence: short, and as code, in which Markdown makes no link, icon or picture."""
     kept = "".join(c if c.isalnum() or c in " .,+-/:" else "·" for c in text[:limit])
     return f"`{kept}{'…' if len(text) > limit else ''}`"
-
-
-def _name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")

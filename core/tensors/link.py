@@ -18,6 +18,7 @@ import torch
 
 from core.tensors.limits import Limits, TensorInputError, check, check_shape, times
 from core.tensors.text import digits
+from core.words import N_
 
 MAX_LINK = 1500  # characters: with the rest of an address below 2,000, which every browser and chat passes on
 
@@ -35,7 +36,7 @@ _CODES = {
 }
 _NAMES = {dtype: code for code, dtype in _CODES.items()}
 _LINK = re.compile(r"([nz])([0-9a-f]{6})_(([a-z]\d{0,2})_((?:\d{1,7}x){0,7}\d{1,7}|s)_([\w.-]*))", re.ASCII)
-_BROKEN = "The tensor in the link is incomplete or altered: copy the whole link again."
+_BROKEN = N_("The tensor in the link is incomplete or altered: copy the whole link again.")
 
 
 class TooLargeForLinkError(TensorInputError):
@@ -50,9 +51,10 @@ def to_link(tensor: torch.Tensor) -> str:
     shortest = min(forms, key=len)
     if len(shortest) > MAX_LINK:
         raise TooLargeForLinkError(
-            f"This tensor ({times(tensor.shape)}) is too large to travel in a link: it takes {len(shortest):,} "
-            f"characters and {MAX_LINK:,} are safe; share it as a .npy file."
-        )
+            "This tensor ({shape}) is too large to travel in a link: it takes {length:,} characters and {safe:,} are "
+            "safe; share it as a .npy file.",
+            shape=times(tensor.shape), length=len(shortest), safe=MAX_LINK,
+        )  # fmt: skip
     return shortest
 
 

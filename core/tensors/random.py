@@ -37,7 +37,9 @@ def random_tensor(
         top = 9 if high is None else high
         drawn = torch.randint(math.ceil(low), math.floor(top) + 1, shape, generator=generator)
     else:
-        raise TensorInputError(f"The distribution {quote(distribution)} is not one of {', '.join(DISTRIBUTIONS)}.")
+        raise TensorInputError(
+            "The distribution {name} is not one of {known}.", name=quote(distribution), known=", ".join(DISTRIBUTIONS)
+        )
     return drawn if dtype is None else drawn.to(dtype)
 
 
@@ -47,7 +49,7 @@ def parse_shape(text: str, limits: Limits) -> tuple[int, ...]:
     words = [word for word in re.split(r"[\s,x×*]+", inner) if word]
     for word in words:
         if not re.fullmatch(r"\d{1,6}", word, re.ASCII):
-            raise TensorInputError(f"{quote(word)} is not a size: write a shape such as 2, 3 or 2×3.")
+            raise TensorInputError("{text} is not a size: write a shape such as 2, 3 or 2×3.", text=quote(word))
     shape = tuple(int(word) for word in words)
     check_shape(shape, limits)
     return shape

@@ -14,10 +14,20 @@ from dataclasses import dataclass
 import torch
 
 from core.tensors.limits import DTYPES, Limits, TensorInputError, check, place, quote, times
+from core.words import N_, _, say
 from core.words.numbers import nested
 
 MAX_TEXT, MAX_DEPTH, MAX_WORD = 200_000, 8, 100
-NOTHING = "There are no numbers yet: type some, for example [[1, 2], [3, 4]]."
+NOTHING = N_("There are no numbers yet: type some, for example [[1, 2], [3, 4]].")
+
+RAGGED = N_(
+    {
+        "rows": "Row {last} has {n:|number|numbers}, row 1 has {first}: give every row the same count.",
+        "rows in a block": "Row {last} of block {block} has {n:|number|numbers}, row 1 has {first}: give every row the same count.",
+        "parts": "Part {last} is {given}, part 1 is {whole}: give every part the same shape.",
+        "parts in a block": "Part {last} of block {block} is {given}, part 1 is {whole}: give every part the same shape.",
+    }
+)
 
 Number = bool | int | float
 
@@ -79,8 +89,9 @@ _OLD_TORCH = re.compile(r"\[torch\.\w+ of size [^\[\]]*\]$", re.ASCII)
 def _cleaned(text: str) -> str:
     if len(text) > MAX_TEXT:
         raise TensorInputError(
-            f"The text has {len(text):,} characters and at most {MAX_TEXT:,} are read: "
-            "paste a part of it, or upload it as .npy."
+            "The text has {length:,} characters and at most {most:,} are read: paste a part of it, or upload it as .npy.",
+            length=len(text),
+            most=MAX_TEXT,
         )
     if "..." in text or "…" in text:
         raise TensorInputError(
@@ -105,10 +116,10 @@ def _unwrapped(text: str) -> tuple[str, _Stated]:
     numbers, rest = inside[:end], " ".join(inside[end:].split())
     if ")" not in rest:
         raise TensorInputError(
-            f"The round bracket after {quote(call[0].rstrip(' ('))} is never closed: add ) at the end."
+            "The round bracket after {call} is never closed: add ) at the end.", call=quote(call[0].rstrip(" ("))
         )
     if not _KEYWORDS.fullmatch(rest):
-        raise TensorInputError(f"What follows the numbers cannot be read: {quote(rest)}; remove it.")
+        raise TensorInputError("What follows the numbers cannot be read: {rest}; remove it.", rest=quote(rest))
     return numbers, _Stated(_stated_dtype(rest), _stated_shape(rest))
 
 
@@ -118,7 +129,9 @@ def _stated_dtype(keywords: str) -> torch.dtype | None:
         return None
     dtype = DTYPES.get(found[1]) or _ALIASES.get(found[1])
     if dtype is None:
-        raise TensorInputError(f"The dtype {quote(found[1])} is not known here: use one of {', '.join(DTYPES)}.")
+        raise TensorInputError(
+            "The dtype {dtype} is not known here: use one of {known}.", dtype=quote(found[1]), known=", ".join(DTYPES)
+        )
     return dtype
 
 
@@ -167,13 +180,19 @@ def _read_nested(text: str) -> tuple[list[Number], tuple[int, ...]]:
         elif token == ",":
             _separate(frames)
         elif token in "{};":
-            raise TensorInputError(f"The sign {token} does not belong into nested brackets: use [ ] and commas.")
+            raise TensorInputError(
+                "The sign {sign} does not belong into nested brackets: use [ ] and commas.", sign=token
+            )
         else:
             numbers.append(_number(token, _index(frames)))
             _add(frames, ())
     if len(frames) > 1:
         missing = "".join("]" if frame.bracket == "[" else ")" for frame in reversed(frames[1:]))
-        raise TensorInputError(f"A bracket {frames[-1].bracket} is never closed: add {missing} at the end.")
+        raise TensorInputError(
+            "A bracket {bracket} is never closed: add {missing} at the end.",
+            bracket=frames[-1].bracket,
+            missing=missing,
+        )
     whole = frames[0]
     return numbers, whole.shape if whole.count == 1 else (whole.count, *whole.shape)
 
@@ -185,23 +204,25 @@ def _index(frames: Sequence[_Open]) -> list[int]:
 
 def _open(frames: list[_Open], bracket: str) -> None:
     if len(frames) > MAX_DEPTH:
-        raise TensorInputError(f"The brackets are nested more than {MAX_DEPTH} deep: take some of them away.")
+        raise TensorInputError("The brackets are nested more than {most} deep: take some of them away.", most=MAX_DEPTH)
     frames.append(_Open(bracket))
 
 
 def _close(frames: list[_Open], bracket: str) -> None:
     if len(frames) == 1:
-        raise TensorInputError(f"There is a {bracket} too many: nothing is open before it.")
+        raise TensorInputError("There is a {bracket} too many: nothing is open before it.", bracket=bracket)
     closed = frames.pop()
     if closed.bracket + bracket not in ("[]", "()"):
-        raise TensorInputError(f"A {closed.bracket} is closed by {bracket}: use the same kind of bracket.")
+        raise TensorInputError(
+            "A {open} is closed by {bracket}: use the same kind of bracket.", open=closed.bracket, bracket=bracket
+        )
     _add(frames, (closed.count, *closed.shape))
 
 
 def _separate(frames: list[_Open]) -> None:
     frame = frames[-1]
     if frame.after_comma:
-        raise TensorInputError(f"{place(_index(frames))}: a number is missing before the comma.")
+        raise TensorInputError("{place}: a number is missing before the comma.", place=place(_index(frames)))
     frame.after_comma = True
 
 
@@ -215,18 +236,15 @@ def _add(frames: list[_Open], shape: tuple[int, ...]) -> None:
 
 def _ragged(index: Sequence[int], shape: tuple[int, ...], first: tuple[int, ...]) -> str:
     *blocks, last = (i + 1 for i in index)
-    of = f" of block {'.'.join(map(str, blocks))}" if blocks else ""
-    if len(shape) == len(first) == 1:
-        return f"Row {last}{of} has {_counted(shape[0])}, row 1 has {first[0]}: give every row the same count."
-    return f"Part {last}{of} is {_said(shape)}, part 1 is {_said(first)}: give every part the same shape."
-
-
-def _counted(count: int) -> str:
-    return f"{count} number{'' if count == 1 else 's'}"
+    kind = "rows" if len(shape) == len(first) == 1 else "parts"
+    return say(
+        RAGGED[kind + (" in a block" if blocks else "")], last=last, block=".".join(map(str, blocks)),
+        n=shape[0] if shape else 0, first=first[0] if first else 0, given=_said(shape), whole=_said(first),
+    )  # fmt: skip
 
 
 def _said(shape: tuple[int, ...]) -> str:
-    return f"a list ({times(shape)})" if shape else "a single number"
+    return say("a list ({shape})", shape=times(shape)) if shape else _("a single number")
 
 
 # ---- rows without brackets --------------------------------------------------------------------------------------
@@ -294,23 +312,25 @@ def _number(word: str, index: Sequence[int]) -> Number:
     if known is not None:
         return known
     if len(word) > MAX_WORD or not _DECIMAL.fullmatch(word):
-        raise TensorInputError(f"{place(index)}: {_not_a_number(word)}")
+        raise TensorInputError(_not_a_number(word), place=place(index), word=quote(word))
     if _INTEGER.fullmatch(word):
         return int(word)
     value = float(word)
     if math.isinf(value):
-        raise TensorInputError(f"{place(index)}: {quote(word)} is too large for a float: 1.8e308 is the largest.")
+        raise TensorInputError(
+            "{place}: {word} is too large for a float: 1.8e308 is the largest.", place=place(index), word=quote(word)
+        )
     return value
 
 
 def _not_a_number(word: str) -> str:
     if not word:
-        return "a number is missing; write it, or remove the separator."
+        return N_("{place}: a number is missing; write it, or remove the separator.")
     if word.lower().endswith("j"):
-        return f"{quote(word)} is a complex number; give real ones, for example its real and imaginary part."
+        return N_("{place}: {word} is a complex number; give real ones, for example its real and imaginary part.")
     if re.fullmatch(r"[+-]?\d+,\d+", word[:MAX_WORD]):
-        return f"{quote(word)} is not a number; write the decimal with a point."
-    return f"{quote(word)} is not a number; replace it by one, or remove it."
+        return N_("{place}: {word} is not a number; write the decimal with a point.")
+    return N_("{place}: {word} is not a number; replace it by one, or remove it.")
 
 
 def _tensor(numbers: list[Number], shape: tuple[int, ...], dtype: torch.dtype | None) -> torch.Tensor:
@@ -335,9 +355,10 @@ def _floats(numbers: Sequence[Number], shape: Sequence[int], dtype: torch.dtype)
     if lost.any():
         position = int(lost.nonzero()[0])
         raise TensorInputError(
-            f"{_place(position, shape)}: {numbers[position]:g} is too large for {_name(dtype)}, "
-            f"which ends at {torch.finfo(dtype).max:.5g}; write inf if infinity is meant."
-        )
+            "{place}: {value} is too large for {dtype}, which ends at {end}; write inf if infinity is meant.",
+            place=_place(position, shape), value=f"{numbers[position]:g}", dtype=dtype,
+            end=f"{torch.finfo(dtype).max:.5g}",
+        )  # fmt: skip
     return rounded
 
 
@@ -346,22 +367,20 @@ def _integers(numbers: Sequence[Number], shape: Sequence[int], dtype: torch.dtyp
     for position, number in enumerate(numbers):
         if not span.min <= number <= span.max:  # nan too
             raise TensorInputError(
-                f"{_place(position, shape)}: {quote(str(number), 40)} does not fit {_name(dtype)}, whole numbers from "
-                f"{span.min} to {span.max}; change it, or use floats."
-            )
+                "{place}: {value} does not fit {dtype}, whole numbers from {low} to {high}; change it, or use floats.",
+                place=_place(position, shape), value=quote(str(number), 40), dtype=dtype, low=str(span.min),
+                high=str(span.max),
+            )  # fmt: skip
         if number != int(number):
             raise TensorInputError(
-                f"{_place(position, shape)}: {number:g} is not whole, and the dtype says {_name(dtype)}; change either."
-            )
+                "{place}: {value} is not whole, and the dtype says {dtype}; change either.",
+                place=_place(position, shape), value=f"{number:g}", dtype=dtype,
+            )  # fmt: skip
     return torch.tensor([int(number) for number in numbers], dtype=dtype)
 
 
 def _place(position: int, shape: Sequence[int]) -> str:
     return place([int(i) for i in torch.unravel_index(torch.tensor(position), tuple(shape))])
-
-
-def _name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
 
 
 # ---- the way back -----------------------------------------------------------------------------------------------

@@ -142,10 +142,10 @@ def edit_as_grid(key: str, first: str, limits: Limits) -> None:
     try:
         now = read_text(controls.standing(key, first), limits)
     except TensorInputError:
-        st.caption("Mend the text first: it spells no tensor.")
+        st.caption(_("Mend the text first: it spells no tensor."))
         return
     if now.dim() > 2 or now.numel() > GRID_CELLS:
-        st.caption(f"A grid shows matrices of up to {GRID_CELLS} numbers.")
+        st.caption(say("A grid shows matrices of up to {most} numbers.", most=GRID_CELLS))
         return
     table = pd.DataFrame(now.reshape(-1, now.shape[-1] if now.dim() else 1).tolist())
     table.columns = table.columns.astype(str)
