@@ -5,8 +5,11 @@ from collections.abc import Iterator, Sequence
 
 from core.timing.results import Measurement, Ratio, Result, label, ratios
 
-HEAD = ("operator", "size", "tier", "time", "÷ torch", "spread", "of limit", "memory ÷ torch", "")
-LEFT_ALIGNED = (0, 2, 8)
+HEAD = (
+    "operator", "size", "tier", "time", "÷ torch", "spread",
+    "of limit", "GB/s", "GFLOP/s", "calls", "memory ÷ torch", "",
+)  # fmt: skip
+LEFT_ALIGNED = (0, 2, 11)
 
 
 def seconds(value: float) -> str:
@@ -36,8 +39,9 @@ def notes(result: Result) -> Iterator[str]:
     if machine.load is not None and machine.load > machine.cores / 2:
         yield f"others were computing too (load {machine.load:g} on {machine.cores} cores): expect a wide spread"
     if result.limits:
-        moved, done = result.limits.bytes_per_s / 1e9, result.limits.operations_per_s / 1e9
-        yield f"limits measured in this run: copy {moved:.4g} GB/s, matmul {done:.4g} GFLOP/s"
+        known = result.limits
+        moved, matrix, single = (rate.median / 1e9 for rate in (known.memory, known.matrix, known.elementwise))
+        yield f"limits measured in this run: copy {moved:.4g} GB/s, matmul {matrix:.4g}, a + b · c {single:.4g} GFLOP/s"
 
 
 def _row(m: Measurement, ratio: Ratio | None) -> tuple[str, ...]:
@@ -46,11 +50,15 @@ def _row(m: Measurement, ratio: Ratio | None) -> tuple[str, ...]:
     share = f"{m.limit_share:.0%}" if m.limit_share is not None else ""
     times = (f"{ratio.ratio:.2f}", f"{ratio.low:.2f}–{ratio.high:.2f}") if ratio else ("", "")
     memory = f"{ratio.memory:.2f}" if ratio and ratio.memory is not None else ""
-    return (_short(m), str(m.size), m.tier, seconds(m.median_s), *times, share, memory, "; ".join(_apart(m)))
+    rates = (f"{rate / 1e9:.3g}" if rate is not None else "" for rate in (m.bytes_per_s, m.operations_per_s))
+    calls = "" if m.calls is None else str(m.calls)
+    return (
+        _short(m), str(m.size), m.tier, seconds(m.median_s), *times, share, *rates, calls, memory, "; ".join(_apart(m)),
+    )  # fmt: skip
 
 
 def _untimed(m: Measurement, size: str, tier: str) -> tuple[str, ...]:
-    return (_short(m), size, tier, "", "", "", "", "", f"{m.status}: {m.detail}")
+    return (_short(m), size, tier, *[""] * 8, f"{m.status}: {m.detail}")
 
 
 def _short(m: Measurement) -> str:
@@ -60,7 +68,8 @@ def _short(m: Measurement) -> str:
 def _apart(m: Measurement) -> Iterator[str]:
     """What is measured apart from the time of a call."""
     if m.compile_s is not None:
-        yield f"compiled in {seconds(m.compile_s)}"
+        again = f", from the compiler's cache in {seconds(m.cached_s)}" if m.cached_s is not None else ""
+        yield f"compiled in {seconds(m.compile_s)}{again}"
     if m.kernels_s is not None and m.unsynchronised_s is not None:
         yield f"kernels {seconds(m.kernels_s)}, unsynchronised clock {seconds(m.unsynchronised_s)}"
 

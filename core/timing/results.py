@@ -20,9 +20,10 @@ import torch
 from core.timing import devices
 from core.timing.limits import Limits
 from core.timing.settings import Settings
+from core.timing.why import Trip
 
 FORMAT = "torch-underneath timing"
-VERSION = 1  # raised when a field changes its meaning; older files are then refused, not misread
+VERSION = 2  # raised when a field changes its meaning; older files are then refused, not misread
 STATUSES = ("ok", "wrong", "left out", "out of memory", "failed", "not reached")
 
 
@@ -64,7 +65,13 @@ class Measurement:
     floor_s: float | None = None  # the least the device could take
     difference: float | None = None  # largest difference to torch; None where infinite
     input_sets: int = 1  # sets of inputs used in turn
+    needed_bytes: int | None = None  # of the definition: inputs read once, outputs written once
+    operations: int | None = None  # of the definition
+    calls: int | None = None  # that move numbers; None where they were not watched
+    moved_bytes: int | None = None  # that these calls read and write
+    trips: tuple[Trip, ...] = ()  # the first of these calls, at the largest size
     compile_s: float | None = None  # "compiled": the first call, compiling included
+    cached_s: float | None = None  # "compiled": the same once the compiler's cache has it
     kernels_s: float | None = None  # CUDA: the device's own time
     unsynchronised_s: float | None = None  # CUDA: what a clock read without waiting for the device would say
 
@@ -83,6 +90,17 @@ class Measurement:
     def limit_share(self) -> float | None:
         """The floor ÷ the median: 1 is as fast as the device's memory and arithmetic allow."""
         return self.floor_s / self.median_s if self.floor_s is not None and self.median_s else None
+
+    @property
+    def bytes_per_s(self) -> float | None:
+        """Bytes that the version moved ÷ its time; those that the definition needs where its own are not known."""
+        moved = self.needed_bytes if self.moved_bytes is None else self.moved_bytes
+        return moved / self.median_s if moved is not None and self.median_s else None
+
+    @property
+    def operations_per_s(self) -> float | None:
+        """Operations of the definition ÷ the version's time."""
+        return self.operations / self.median_s if self.operations is not None and self.median_s else None
 
 
 @dataclass(frozen=True)
@@ -238,7 +256,7 @@ def _expect(kind: type, value: Any, where: str) -> None:
 def to_csv(result: Result) -> str:
     """One row a measurement, each with the machine, versions, date and settings it belongs to."""
     run = _flat("", dataclasses.asdict(dataclasses.replace(result, measurements=())))
-    columns = [field.name for field in dataclasses.fields(Measurement)]
+    columns = [field.name for field in dataclasses.fields(Measurement) if field.name != "trips"]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*columns, "limit_share", *run])
@@ -253,7 +271,7 @@ def _flat(prefix: str, value: dict) -> dict[str, Any]:
     for name, item in value.items():
         if isinstance(item, dict):
             flat |= _flat(f"{prefix}{name}.", item)
-        elif name != "measurements":
+        elif name not in ("measurements", "cached"):
             flat[prefix + name] = " ".join(map(str, item)) if isinstance(item, tuple) else item
     return flat
 

@@ -19,7 +19,7 @@ from torch.utils.benchmark.utils.timer import timer
 
 from core import calls, compare
 from core.ops.operator import Call, Operator
-from core.timing import devices, limits, measure, results, tiers
+from core.timing import devices, limits, measure, results, tiers, why
 from core.timing.limits import Limits
 from core.timing.results import Measurement, Result
 from core.timing.settings import Settings
@@ -28,6 +28,7 @@ ROUNDS = 5
 SLICE_S = 0.04  # of each tier in each round; a call that takes longer is run once a round
 TIER_S = 1.0  # a tier leaves the rounds once its slices at one size took this long
 QUARTILES = torch.tensor([0.25, 0.5, 0.75], dtype=torch.float64)
+WATCHED_S = 0.5  # the longest call that is watched step by step
 DEVICE_CLOCK_S = 0.2  # for CUDA's own clock at the end, at most 20 calls
 
 
@@ -117,6 +118,7 @@ class _Contender:
     once: measure.Once
     timer: Timer
     known: Measurement  # all but the times
+    written: Sequence[why.Generated] = ()  # what the compiler wrote for it
     slices: list[Slice] = field(default_factory=list)
 
     def spent_s(self) -> float:
@@ -193,14 +195,18 @@ def _time_size(state: _State, operator: Operator, size: int, leaves: frozenset[i
         _warm(state, contender)
     yield from _rounds(state, contenders)
     for contender in contenders:
-        state.finish(_measured(state, contender))
+        state.finish(_explained(state, contender, _measured(state, contender)))
 
 
 def _blank(state: _State, operator: Operator, size: int, inputs: list[Call]) -> Measurement:
     """What is known of every tier at this size before it runs."""
     known = state.result.limits
-    floor = limits.floor_s(operator, size, state.settings, known) if known else None
-    return Measurement(operator.mirrors, size, "", "ok", floor_s=floor, input_sets=len(inputs))
+    floor = limits.floor_s(operator, size, state.settings, known, len(inputs)) if known else None
+    moved, done = limits.needed(operator, size, state.settings)
+    return Measurement(
+        operator.mirrors, size, "", "ok",
+        floor_s=floor, input_sets=len(inputs), needed_bytes=moved, operations=done,
+    )  # fmt: skip
 
 
 def _free() -> None:
@@ -269,22 +275,43 @@ def _tried(
     """The tier after a first call, or why it is not timed."""
     settings, tier = state.settings, known.tier
     try:
-        function = tiers.function(operator, tier)
-        before = state.clock()
-        # Compiling takes seconds, for which no other reader should have to wait, and needs no fixed draws.
-        with tiers.compiling_afresh() if tier == "compiled" else tiers.drawing(operator, settings.seed):
-            ours = tiers.outcome(function, inputs[0], leaves)
-        first_s = state.clock() - before
+        if tier == "compiled":
+            function, ours, known, written = _compiled(state, operator, inputs[0], leaves, known)
+            first_s = 0.0
+        else:
+            function, written = tiers.function(operator, tier), []
+            before = state.clock()
+            with tiers.drawing(operator, settings.seed):
+                ours = tiers.outcome(function, inputs[0], leaves)
+            first_s = state.clock() - before
         comparison = tiers.comparison(operator, tier, settings, inputs[0], ours, expected)
         if not comparison.agrees:
             return _wrong(known, comparison)
         if tier == "textbook" and first_s > settings.textbook_limit_s:
             return replace(known, status="left out", detail=f"a call takes {first_s:.2g} s")
-        known = replace(known, difference=comparison.largest, compile_s=first_s if tier == "compiled" else None)
+        known = replace(known, difference=comparison.largest)
         once = tiers.once(function, inputs, ours[0] if leaves else [])
-        return _Contender(operator, once, _timer(state, once, known), known)
+        return _Contender(operator, once, _timer(state, once, known), known, written)
     except Exception as error:
         return _failed(known, error)
+
+
+def _compiled(
+    state: _State, operator: Operator, call: Call, leaves: frozenset[int], known: Measurement
+) -> tuple[calls.Function, calls.Outcome, Measurement, Sequence[why.Generated]]:
+    """The compiled version, compiled twice: once in earnest, and once from the cache that this has filled.
+
+    It takes seconds, for which no other reader should have to wait, and needs no fixed draws.
+    """
+    with tiers.compiling_afresh(), why.generated() as written:
+        started = state.clock()
+        tiers.outcome(tiers.function(operator, "compiled"), call, leaves)
+        filled = state.clock()
+        del written[:]
+        function = tiers.function(operator, "compiled")
+        ours = tiers.outcome(function, call, leaves)
+        known = replace(known, compile_s=filled - started, cached_s=state.clock() - filled)
+    return function, ours, known, written
 
 
 def _failed(known: Measurement, error: Exception) -> Measurement:
@@ -358,3 +385,20 @@ def _measured(state: _State, contender: _Contender) -> Measurement:
     runs = min(max(int(DEVICE_CLOCK_S / median), 1), 20)
     apart = measure.device_times(contender.once, state.settings.torch_device, runs)
     return replace(known, kernels_s=apart.kernels_s, unsynchronised_s=apart.unsynchronised_s)
+
+
+# ---- where the time goes ---------------------------------------------------------------------------------------
+
+
+def _explained(state: _State, contender: _Contender, measured: Measurement) -> Measurement:
+    """With the calls that the version makes: how many, what they move, and at the largest size each of them."""
+    largest = measured.size == state.settings.sizes_of(contender.operator)[-1]
+    if measured.median_s is None or measured.tier == "textbook" or measured.median_s > WATCHED_S or state.over():
+        return measured
+    try:
+        with tiers.drawing(contender.operator, state.settings.seed):
+            trips = why.trips(contender.once, contender.written, why.REPEATS if largest else 1)
+    except Exception as error:  # the times stand, whatever stands in the way of watching
+        return replace(measured, detail=_reason(error)[1])
+    kept = trips[: why.MOST] if largest else ()
+    return replace(measured, calls=len(trips), moved_bytes=sum(trip.moved for trip in trips), trips=kept)

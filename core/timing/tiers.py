@@ -3,11 +3,9 @@
 import contextlib
 import itertools
 import math
-import warnings
 from collections.abc import Iterator, Sequence
 
 import torch
-import torch.compiler.config
 
 from core import calls, compare
 from core.calls import Outcome
@@ -65,10 +63,10 @@ def function(operator: Operator, tier: str) -> calls.Function:
 
 @contextlib.contextmanager
 def compiling_afresh() -> Iterator[None]:
-    """Without what earlier runs left on the disk, so that the time to compile is the time to compile."""
-    patch = torch.compiler.config.patch  # type: ignore[attr-defined]  # put there when torch is imported
-    with warnings.catch_warnings(), patch(force_disable_caches=True):
-        warnings.filterwarnings("ignore", message="dynamo_pgo force disabled")
+    """Without what earlier runs left on the disk: the first compilation compiles, a second finds the first's."""
+    from torch._inductor.utils import fresh_cache  # loads the compiler, which takes seconds
+
+    with fresh_cache():
         yield
 
 

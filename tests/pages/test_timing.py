@@ -12,7 +12,6 @@ from core import topics
 from core.figures.timing import shortened
 from core.timing import devices, process, report, results, runner
 from core.timing.devices import Device
-from core.timing.limits import Limits
 from core.timing.results import Machine, Measurement, Result, Versions
 from core.timing.runner import Step
 from core.timing.settings import Settings
@@ -21,6 +20,7 @@ from core.ui.timing_run import BUDGETS, End
 from tests.linking import partners
 from tests.pages.opening import boards, charts, control, kept, open_page, panels, sound, words
 from tests.pages.test_every_page import HOSTILE, settings
+from tests.timing.fakes import limits
 
 DROPOUT = "torch.nn.functional.dropout"
 TAB = {"tab": "Timing"}
@@ -61,7 +61,7 @@ def started(name, **parameters):
 def quick(monkeypatch):
     monkeypatch.setattr(runner, "SLICE_S", 0.002)
     monkeypatch.setattr(runner, "ROUNDS", 2)
-    known = Limits(bytes_per_s=1e10, operations_per_s=1e11)
+    known = limits(1e10, 1e11)
     monkeypatch.setitem(runner.run.__kwdefaults__, "measure_limits", lambda settings, clock: known)
     monkeypatch.setattr(process, "run", runner.run)  # in this process, where the settings above hold
 
@@ -325,7 +325,7 @@ def result_of(*measurements, device="cpu", **changed):
     machine = Machine("NVIDIA H100" if device != "cpu" else "Some CPU", "Some CPU", 2, "Linux")
     return Result(
         machine, Versions("3.11", "2.13"), "2026-01-02T03:04:05+00:00", Settings(device=device, **changed),
-        Limits(1e9, 1e9), measurements,
+        limits(1e9, 1e9), measurements,
     )  # fmt: skip
 
 

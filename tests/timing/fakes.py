@@ -5,11 +5,19 @@ from collections.abc import Callable
 import torch
 
 from core.ops.operator import Call, Operator
-from core.timing.limits import Limits
+from core.timing.limits import Limits, Rate
 from core.timing.settings import Settings
 
 COSTS = {"textbook": 0.03, "manual": 0.02, "torch": 0.01}  # seconds a call
-LIMITS = Limits(bytes_per_s=1e6, operations_per_s=1e9)
+
+
+def limits(bytes_per_s: float, operations_per_s: float) -> Limits:
+    """A device of these rates without a spread, whose memory has no cache before it."""
+    moved, done = (Rate(rate, rate, rate) for rate in (bytes_per_s, operations_per_s))
+    return Limits(moved, done, done)
+
+
+LIMITS = limits(1e6, 1e9)
 
 
 class Clock:

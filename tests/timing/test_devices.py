@@ -1,6 +1,7 @@
 """Devices, what they can do, and how fast they are at best."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -69,12 +70,45 @@ def test_a_compilation_that_fails_is_said_with_the_reason(monkeypatch):
     assert devices.compile_failure.__wrapped__("cpu") == ""
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
 def test_limits_are_measured(monkeypatch, dtype):
     monkeypatch.setattr(limits, "RUN_S", 0.01)
+    monkeypatch.setattr(limits, "COPY_BYTES", 2**22)
     measured = limits.measure(Settings(dtype=dtype))
-    assert measured.bytes_per_s > 1e6
-    assert measured.operations_per_s > 1e6
+    for rate in (measured.memory, measured.matrix, measured.elementwise, *(copy.rate for copy in measured.cached)):
+        assert 1e6 < rate.low <= rate.median <= rate.high
+    sizes = [copy.bytes for copy in measured.cached]
+    assert sizes == sorted(sizes)
+    assert sizes[-1] <= devices.last_level_cache("cpu")
+
+
+def test_limits_are_measured_on_random_numbers(monkeypatch):
+    seen = []
+    watched = lambda done, statement, names, *rest: seen.append(names) or limits.Rate(1e15, 1e15, 1e15)  # noqa: E731
+    monkeypatch.setattr(limits, "_rate", watched)
+    limits.measure(Settings(dtype="float16"))
+    sources = [names.get("source", names.get("a")) for names in seen]
+    assert len(sources) > 6
+    assert all(len(source.flatten()[:999].unique()) > 500 for source in sources)
+    both = {names["a"].dtype for names in seen if "out" in names}
+    assert both == {torch.float16, torch.float32}, "short numbers may be widened while they are computed with"
+
+
+def test_a_matmul_that_is_slower_than_single_sums_limits_nothing():
+    slow = limits.Rate(2.9e9, 2.9e9, 2.9e9)
+    assert replace(LIMITS, matrix=slow, elementwise=limits.Rate(5e9, 5e9, 5e9)).operations_per_s == 5e9
+
+
+def test_what_the_cache_holds_may_be_as_fast_as_a_copy_in_the_cache():
+    def copy(size, rate):
+        return limits.Copy(size, limits.Rate(rate, rate, rate))
+
+    known = replace(LIMITS, cached=(copy(1_000, 3e6), copy(4_000, 5e6), copy(16_000, 2e6)))
+    rates = [known.bandwidth(held).median for held in (10, 1_000, 5_000, 16_000, 10**9)]
+    assert rates == [5e6, 5e6, 5e6, 2e6, 2e6], "the fastest copy that is no smaller, the one just below among them"
+    assert LIMITS.bandwidth(10).median == 1e6
+    assert limits.floor_s(operator(Clock()), 10, Settings(), known) == pytest.approx(80 / 5e6)
+    assert limits.floor_s(operator(Clock()), 10, Settings(), known, sets=300) == pytest.approx(80 / 2e6)
 
 
 def test_the_floor_is_the_slower_of_moving_and_computing():

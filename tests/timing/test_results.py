@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.timing import results
-from core.timing.limits import Limits
+from core.timing.limits import Copy, Limits, Rate
 from core.timing.results import Machine, Measurement, Result, Versions
 from core.timing.settings import DTYPES, SWEEPS, TIERS, Settings
+from core.timing.why import Trip
+from tests.timing.fakes import limits
 
 texts = st.text(max_size=12)
 positive = st.floats(min_value=1e-9, max_value=1e9)
@@ -32,6 +34,11 @@ chosen = st.builds(
     budget_s=positive,
     textbook_limit_s=positive,
 )
+shapes = st.lists(texts, max_size=2).map(tuple)
+counts = st.lists(st.integers(0, 10**12), max_size=2).map(tuple)
+trips = st.builds(Trip, texts, shapes, shapes, counts, counts, positive, texts)
+rates = st.builds(Rate, positive, positive, positive)
+copies = st.lists(st.builds(Copy, st.integers(1, 10**9), rates), max_size=2).map(tuple)
 measurements = st.builds(
     Measurement,
     operator=texts,
@@ -47,7 +54,13 @@ measurements = st.builds(
     floor_s=maybe,
     difference=maybe,
     input_sets=st.integers(1, 16),
+    needed_bytes=st.none() | st.integers(0, 10**12),
+    operations=st.none() | st.integers(0, 10**12),
+    calls=st.none() | st.integers(0, 10**6),
+    moved_bytes=st.none() | st.integers(0, 10**12),
+    trips=st.lists(trips, max_size=2).map(tuple),
     compile_s=maybe,
+    cached_s=maybe,
     kernels_s=maybe,
     unsynchronised_s=maybe,
 )
@@ -57,7 +70,7 @@ every_result = st.builds(
     versions,
     st.just("2026-01-02T03:04:05+00:00"),
     chosen,
-    st.none() | st.builds(Limits, positive, positive),
+    st.none() | st.builds(Limits, rates, rates, rates, copies),
     st.lists(measurements, max_size=4).map(tuple),
 )
 
@@ -94,7 +107,7 @@ def changed(text, *path, to):
     ("path", "to", "naming"),
     [
         (("format",), "another", "not a file of"),
-        (("version",), 2, "version must be 1"),
+        (("version",), 1, "version must be 2"),
         (("machine",), None, "machine"),
         (("machine",), "a string", "result.machine must be dict"),
         (("machine", "cores"), "two", r"machine\.cores must be int"),
@@ -133,7 +146,7 @@ def test_ratios_against_torch_at_the_same_size():
 
 
 def test_csv_has_a_row_a_measurement_with_its_machine_and_settings():
-    result = dataclasses.replace(result_of(timed("manual", 3.0), timed("torch", 2.0)), limits=Limits(1.0, 2.0))
+    result = dataclasses.replace(result_of(timed("manual", 3.0), timed("torch", 2.0)), limits=limits(1.0, 2.0))
     rows = list(csv.DictReader(io.StringIO(results.to_csv(result))))
     assert [(row["tier"], float(row["median_s"])) for row in rows] == [("manual", 3.0), ("torch", 2.0)]
     for row in rows:
@@ -141,7 +154,7 @@ def test_csv_has_a_row_a_measurement_with_its_machine_and_settings():
         assert row["versions.torch"] == "2.13"
         assert row["settings.seed"] == "0"
         assert row["settings.tiers"] == "textbook manual torch"
-        assert row["limits.bytes_per_s"] == "1.0"
+        assert row["limits.memory.median"] == "1.0"
         assert None not in row
 
 

@@ -57,7 +57,7 @@ def test_median_is_the_cost_of_a_call():
         assert m.status == "ok"
         assert [m.low_s, m.median_s, m.high_s] == pytest.approx([COSTS[m.tier]] * 3)
         assert m.runs >= runner.ROUNDS
-        assert m.floor_s == pytest.approx(2 * m.size * 4 / LIMITS.bytes_per_s)
+        assert m.floor_s == pytest.approx(2 * m.size * 4 / LIMITS.memory.median)
         assert m.limit_share == pytest.approx(m.floor_s / COSTS[m.tier])
 
 
