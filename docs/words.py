@@ -59,29 +59,38 @@ def found() -> dict[str, list[str]]:
 
 @cache
 def signatures() -> dict[str, list[Signature]]:
-    """The functions and dataclasses that take words, by name; several of one name are told apart by none."""
-    known: dict[str, list[Signature]] = defaultdict(list)
+    """The functions and dataclasses of the source that take words, by name; several of one name are one."""
+    known: dict[str, list[Signature]] = {}
     for path in sources():
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.FunctionDef):
-                pairs = [(arg.arg, arg.annotation) for arg in (*node.args.posonlyargs, *node.args.args)]
-                only = [(arg.arg, arg.annotation) for arg in node.args.kwonlyargs]
-            elif isinstance(node, ast.ClassDef) and (made := init_of(node)):
-                pairs, only = [(arg.arg, arg.annotation) for arg in made.args.args], []
-            elif isinstance(node, ast.ClassDef):
-                fields = [s for s in node.body if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name)]
-                pairs, only = [(s.target.id, s.annotation) for s in fields], []  # type: ignore[union-attr]
-            else:
-                continue
-            words = {name: kind for name, annotation in (*pairs, *only) if (kind := kind_of(annotation))}
-            if words:
-                known[node.name].append(Signature([name for name, _ in pairs if name != "self"], words))
+        for name, found in signatures_in(ast.parse(path.read_text())).items():
+            known.setdefault(name, []).extend(found)
     return known
 
 
-def init_of(made: ast.ClassDef) -> ast.FunctionDef | None:
-    """The class's own `__init__`."""
-    return next((s for s in made.body if isinstance(s, ast.FunctionDef) and s.name == "__init__"), None)
+def signatures_in(tree: ast.AST) -> dict[str, list[Signature]]:
+    """Those of one module."""
+    known: dict[str, list[Signature]] = defaultdict(list)
+    for node in ast.walk(tree):
+        parameters = list(parameters_of(node))
+        words = {name: kind for name, annotation, _ in parameters if (kind := kind_of(annotation))}
+        if words:
+            positional = [name for name, _, by_place in parameters if by_place]
+            known[node.name].append(Signature(positional, words))  # type: ignore[attr-defined]
+    return dict(known)
+
+
+def parameters_of(node: ast.AST) -> Iterator[tuple[str, ast.expr | None, bool]]:
+    """Name, annotation and whether it can be given by its place, of each parameter or field."""
+    if isinstance(node, ast.ClassDef):
+        made = next((s for s in node.body if isinstance(s, ast.FunctionDef) and s.name == "__init__"), None)
+        if made:
+            yield from list(parameters_of(made))[1:]
+            return
+        fields = (s for s in node.body if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name))
+        yield from ((s.target.id, s.annotation, True) for s in fields)  # type: ignore[union-attr]
+    elif isinstance(node, ast.FunctionDef):
+        yield from ((arg.arg, arg.annotation, True) for arg in (*node.args.posonlyargs, *node.args.args))
+        yield from ((arg.arg, arg.annotation, False) for arg in node.args.kwonlyargs)
 
 
 def kind_of(annotation: ast.expr | None) -> str:

@@ -40,6 +40,10 @@ STYLE = """<style>
 }
 .stMain:focus-visible { outline: 2px solid currentColor; outline-offset: -2px; }
 .st-key-history { display: none; }
+[data-testid="stSidebarContent"] { display: flex; flex-direction: column; }
+[data-testid="stSidebarHeader"] { order: -2; flex: none; }
+[data-testid="stSidebarUserContent"] { order: -1; flex: none; padding: 0 1.9rem .5rem; }
+[data-testid="stSidebarNav"] { flex: none; }
 [data-testid="stMarkdownContainer"] table { display: block; overflow-x: auto; max-width: 100%; }
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] * { color: inherit; opacity: 1; }
 [data-testid="stCode"] .token:is(.keyword, .function, .class-name) {
@@ -132,7 +136,12 @@ def style(name: str = "home") -> None:
     language.speak()
     state.enter(name)
     history.keep()
-    st.html(STYLE + (PROJECTOR if link.projector() else "") + (HIDE_CONTROLS if link.hidden("controls") else ""))
+    st.html(
+        STYLE
+        + language.letters()
+        + (PROJECTOR if link.projector() else "")
+        + (HIDE_CONTROLS if link.hidden("controls") else "")
+    )
 
 
 def refused(says: str, why: Words = "", mends: Mapping[str, Callable[[], None]] | None = None) -> None:

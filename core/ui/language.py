@@ -5,9 +5,17 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core import words
 from core.ui import link, state
+from core.web import files
 from core.words import LANGUAGES
 
 KEY = "_language"  # of the switch
+# Streamlit's fonts have no such letters: .streamlit/config.toml names this family after them. Its letters are those of
+# the reader's system, and where that has none either, of our own files.
+FACE = """@font-face {{ font-family: "Torch Underneath"; font-weight: {weight}; src: {sources}; }}"""
+SYSTEM = {
+    "400": ("PingFangSC-Regular", "Microsoft YaHei", "Noto Sans CJK SC", "Noto Sans SC", "WenQuanYi Micro Hei"),
+    "700": ("PingFangSC-Semibold", "Microsoft YaHei Bold", "Noto Sans CJK SC Bold", "Noto Sans SC Bold"),
+}
 
 
 def of_reader() -> str:
@@ -21,6 +29,21 @@ def of_reader() -> str:
 def speak() -> None:
     """Say what follows in this run in the reader's language."""
     words.speak(of_reader())
+
+
+def letters() -> str:
+    """The style that gives the language's letters to the page's fonts; nothing where they have them."""
+    language = of_reader()
+    if language == "en":
+        return ""
+    return f"<style>{''.join(face(language, weight) for weight in SYSTEM)}</style>"
+
+
+def face(language: str, weight: str) -> str:
+    """The language's letters in one weight."""
+    address = files.letters_address(f"{language}-{weight}")
+    sources = [*(f'local("{name}")' for name in SYSTEM[weight]), f'url("{address}") format("woff2")']
+    return FACE.format(weight=weight, sources=", ".join(sources))
 
 
 def switch() -> None:

@@ -29,6 +29,7 @@ ASSETS = Path(__file__).parents[1] / "ui" / "assets"
 THUMBNAILS = ASSETS / "thumbnails"
 ICONS = next((STREAMLIT / "static" / "media").glob("MaterialSymbols-*.woff2"))
 CUT = ASSETS / "icons"  # the icons' font with those alone that are shown, under the name of the font it is cut from
+LETTERS = ASSETS / "letters"  # a language's letters that Streamlit's fonts lack, a file a weight
 TOGETHER = ASSETS / "together.js"
 BOARD = tuple(ASSETS / name for name in ("board.js", "links.js", "board.css"))  # they know each other by their names
 TEXT = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".json": "application/json"}
@@ -116,6 +117,12 @@ def thumbnail_address(name: str) -> str:
 
 
 @functools.cache
+def letters_address(name: str) -> str:
+    """Where a page finds a language's letters in one weight: another address whenever they change."""
+    return address(f"{name}-{version(LETTERS / f'{name}.woff2')}.woff2")
+
+
+@functools.cache
 def served() -> Mapping[str, File]:
     """Every file that is served from memory, by the path of its address. Fonts and images are compressed already."""
     hashed = [path for path in (STREAMLIT / "static").rglob("*") if path.suffix in TEXT]
@@ -123,6 +130,7 @@ def served() -> Mapping[str, File]:
     files |= {f"{board_address()}/{path.name}": File(path, FOR_EVER) for path in BOARD}
     files[together_address()] = File(TOGETHER, FOR_EVER)
     files |= {address(f"static/media/{path.name}"): File(path, FOR_EVER) for path in CUT.glob(ICONS.name)}
+    files |= {letters_address(path.stem): File(path, FOR_EVER) for path in LETTERS.glob("*.woff2")}
     files |= {thumbnail_address(path.stem): File(path, FOR_EVER) for path in THUMBNAILS.glob("*.svg")}
     return files | {plotly_address(): File(PLOTLY, FOR_EVER), address("plotly.min.js"): File(PLOTLY, ASK_AGAIN)}
 
