@@ -46,9 +46,7 @@ def show() -> tuple[Stage, ...]:
     try:
         steps = chain_text.parse_chain(text)
         tensor = chain_text.start_tensor(chain_text.parse_shape(shape), DTYPES[dtype], fill)
-        if tensor.dim() > 4:
-            raise ValueError(f"shape {tuple(tensor.shape)} has {tensor.dim()} dimensions; start with at most 4")
-        stages = chain.run_chain(tensor, steps)
+        stages = chain.run_chain(tensor, steps, fill)
     except ValueError as refusal:
         controls.complain(f"{refusal}. Showing the last chain that could be read.")
         stages = state.own().get("stages") or chain.run_chain(FIRST.start(), FIRST.steps)
@@ -62,7 +60,7 @@ def start() -> tuple[str, str, Fill]:
     """The tensor that the chain starts from: its shape as typed, its dtype, and what it holds."""
     with st.popover(f"x0: ({controls.quoted(controls.standing('shape', DEFAULTS['shape']))})", key="start"):
         return (
-            controls.text("shape", "Shape", DEFAULTS["shape"], longest=40, width=190),
+            controls.text("shape", "Shape", DEFAULTS["shape"], longest=120, width=190),
             controls.choice("dtype", "dtype", tuple(DTYPES), DEFAULTS["dtype"]),
             controls.choice("fill", "Numbers", FILLS, FIRST.fill),
         )

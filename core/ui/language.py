@@ -4,7 +4,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from core import words
-from core.ui import link, state
+from core.ui import state
 from core.web import files
 from core.words import LANGUAGES
 
@@ -22,8 +22,8 @@ def of_reader() -> str:
     """The language that this run is to be said in."""
     if get_script_run_ctx() is None:
         return "en"
-    own = (st.context.locale or "").partition("-")[0]
-    return link.language() or (own if own in LANGUAGES else "en")
+    asked, own = state.asked_of_all("lang"), (st.context.locale or "").partition("-")[0]
+    return next((language for language in (asked, own) if language in LANGUAGES), "en")
 
 
 def speak() -> None:
@@ -51,7 +51,7 @@ def switch() -> None:
     now = of_reader()
 
     def take() -> None:
-        st.query_params["lang"] = st.session_state[KEY]
+        state.ask_all("lang", st.session_state[KEY])
         state.anew()
 
     st.session_state[KEY] = now

@@ -9,8 +9,6 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from core.words import LANGUAGES
-
 PARTS = ("controls", "try", "pitfalls", "walk", "predict", "code", "timing", "take-away", "answers")
 WORDS = ("hide", "lock", "projector", "lang")  # what a link asks besides the controls
 LONG = 2000  # characters: some programs cut a longer link
@@ -28,12 +26,6 @@ def hidden(part: str) -> bool:
 def locked(key: str) -> bool:
     """Whether the link locks the control with this key."""
     return key in _words("lock")
-
-
-def language() -> str:
-    """The language that the link asks for; none if it is none of the app's."""
-    asked = st.query_params.get("lang", "")
-    return asked if asked in LANGUAGES else ""
 
 
 def projector() -> bool:

@@ -97,6 +97,18 @@ def take_along(moved: bool) -> None:
     st.session_state[WIDE] = asked
 
 
+def asked_of_all(key: str) -> str:
+    """What the address asks of every page under this key, or asked of the page that the reader comes from."""
+    known = {} if by_history() else st.session_state.get(WIDE, {})
+    return st.query_params.get(key, known.get(key, ""))
+
+
+def ask_all(key: str, text: str) -> None:
+    """Ask this of every page from now on."""
+    st.query_params[key] = text
+    st.session_state[WIDE] = {**st.session_state.get(WIDE, {}), key: text}
+
+
 def clear() -> None:
     """Take the values of a page's controls out of Streamlit's session state; `Kept.values` has them."""
     for key in map(str, list(st.session_state)):
