@@ -1,6 +1,6 @@
 """Server time and bytes of every page, and of a room of readers, beside an empty Streamlit app that imports torch.
 
-    python -m benchmarks.pages [--readers 20] [--moves 20]
+    python -m benchmarks.pages [--readers 20] [--moves 20] [--links "" lang=zh]
 
 A move is one control moved: a slider, a number, a picked cell. Its time runs from sending it to the end of the script.
 All in one run on this machine.
@@ -29,9 +29,9 @@ def row(name: str, first: Answer, moves: list[Answer]) -> str:
     )
 
 
-async def alone(port: int, page: str, moves: int) -> tuple[Answer, list[Answer]]:
+async def alone(port: int, page: str, moves: int, link: str = "") -> tuple[Answer, list[Answer]]:
     """One reader on an otherwise idle server."""
-    return await read(Reader(port, page, random.Random(0)), moves, 0.05)
+    return await read(Reader(port, page, random.Random(0)), moves, 0.05, link)
 
 
 async def room(port: int, pages: list[str], readers: int, moves: int) -> tuple[list[Answer], list[Answer]]:
@@ -58,13 +58,18 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--readers", type=int, default=20)
     options.add_argument("--moves", type=int, default=20)
+    options.add_argument(
+        "--links", nargs="+", default=[""], help='what each page is opened with, a row each: "" lang=zh'
+    )
     chosen = options.parse_args()
     pages = [topic.name for topic in TOPICS]
     with running(ROOT / "app.py", APP_PORT), empty_app(EMPTY_PORT):
         print(f"{'one reader':24} {'first ms':>9} {'first kB':>9} {'move ms':>9} {'95 % ms':>9} {'most kB':>9}")
         for name, port, page in [("empty app", EMPTY_PORT, ""), *((page, APP_PORT, page) for page in ["", *pages])]:
-            asyncio.run(alone(port, page, 1))  # the first visit of a process warms it
-            print(row(name or "start page", *asyncio.run(alone(port, page, chosen.moves))), flush=True)
+            for link in chosen.links:
+                asyncio.run(alone(port, page, 1, link))  # the first visit of a process warms it
+                called = f"{name or 'start page'} {link}"
+                print(row(called, *asyncio.run(alone(port, page, chosen.moves, link))), flush=True)
         print(f"\n{chosen.readers} readers, a move a second each")
         for name, port, where in (("empty app", EMPTY_PORT, [""]), ("all pages", APP_PORT, pages)):
             print(room_row(name, *asyncio.run(room(port, where, chosen.readers, chosen.moves))), flush=True)

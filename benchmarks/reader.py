@@ -187,10 +187,10 @@ def empty_app(port: int) -> Iterator[subprocess.Popen]:
             yield server
 
 
-async def read(reader: Reader, moves: int, pause: float) -> tuple[Answer, list[Answer]]:
+async def read(reader: Reader, moves: int, pause: float, link: str = "") -> tuple[Answer, list[Answer]]:
     """Open the page and move a control `moves` times, on average once in `pause` seconds; the first load, the moves."""
     await asyncio.sleep(reader.draw.random() * pause)
-    first = await reader.open()
+    first = await reader.open(link)
     answers = []
     for _ in range(moves if reader.controls else 0):
         answer = await reader.move()
