@@ -40,12 +40,13 @@ def within(home, *command):
 
 def test_the_readme_names_each_step():
     steps = (ROOT / "README.md").read_text().partition("## Add a topic")[2].partition("\n## ")[0]
-    for place in (*STEPS.values(), "core/topics.py", "python -m docs.thumbnails"):
+    for place in (*STEPS.values(), "core/topics.py", "python -m docs.thumbnails", "python -m docs.words"):
         assert place.replace("outer", "x") in steps
 
 
 def test_a_new_topic_passes_what_holds_for_every_topic(app):
     within(app, "docs.thumbnails", "outer")
+    assert "pages/outer.py" in within(app, "docs.words")
     said = within(app, "pytest", "-q", "-p", "no:cacheprovider", "-k", "outer", *HELD)
     passed = int(re.search(r"(\d+) passed", said)[1])
     assert passed > 20
