@@ -1,24 +1,24 @@
 """Memory layout: a chain of operations on a real tensor, and where every number lies at each step."""
 
-from dataclasses import replace
 from functools import partial
+from itertools import zip_longest
 
 import streamlit as st
 
-from core.experiments.chain import claims, run
+from core.experiments.chain import claims
 from core.experiments.chain.run import Stage
-from core.experiments.layout import addresses
-from core.figures import memory
-from core.figures.board import Panel
+from core.figures import memory, windowed
 from core.figures.heatmap import PROJECTED_TEXT, SMALLEST_TEXT
 from core.topics import Topic
-from core.ui import board, chain_editor, controls, frame, link, state
+from core.ui import board, chain_editor, controls, frame, link
 from core.ui.board import At, Part
 from core.ui.frame import Try
-from core.words import listed, say, spelled
+from core.words import N_, listed, say, spelled
 from pages.layout_parts import asked, refused
 from pages.layout_parts.believed import pitfalls
 from pages.layout_parts.cost import show_cost
+from pages.layout_parts.picked import look_at, pin, pin_address
+from pages.layout_parts.written import write
 
 ROOM = memory.Room(950, 372, largest=40, least=SMALLEST_TEXT)  # above the fold of 1280×720
 ROOM_ON_A_PROJECTOR = memory.Room(1190, 305, largest=56, least=PROJECTED_TEXT)
@@ -29,9 +29,12 @@ ALONE = (
 )
 ONE_STORAGE = """The **one storage** A is read by {tensors} tensors. No number has moved: a step has changed shape and strides,
 which say how to read it. {hint}"""
-COPIED = """**{copied:|number was|numbers were} copied** ({bytes} bytes), by {steps}; the other steps moved none. A new
+COPIED = """**{copied:|number was|numbers were} copied** ({bytes:,} bytes), by {steps}; the other steps moved none. A new
 storage has colours of its own."""
 HINT = "Point at a number to see where it lies."
+WINDOW = N_("""These tensors are too large to be drawn whole: torch's **meta tensors** have their shapes, strides and storages, and no
+numbers; those in the windows follow from where each cell came from. A window shows the cells around the picked one: type an index
+under *Picked cell*, or click the map below a storage, to move all of them.""")
 VERDICTS = {
     "start": ":gray-badge[{}]", "view": ":green-badge[view of {}]", "copy": ":orange-badge[copy: {}]",
     "itself": ":green-badge[itself, in {}]", "in place": ":violet-badge[in place, in {}]",
@@ -47,66 +50,30 @@ def lesson(topic: Topic) -> None:
     ran = [stage for stage in stages if stage.tensor is not None]
     with above:
         stage, cell = look_at(ran)
-        value = controls.text("write", "Write into it", longest=12, placeholder="a number: 99", width=140)
+        value = ""
+        if stage.whole:
+            value = controls.text("write", "Write into it", longest=12, placeholder="a number: 99", width=140)
     for stopped in (s for s in stages if s.status == "refused"):
         refused.show(stopped, stages)
     show_chain(ran, stage, cell)
     if cell and value.strip():
-        write(stages, stage, cell, value)
+        write(stages, stage, cell, value, ROOM)
     no_move = claims.moved(ran)
     steps = listed([f"`{code}`" for code in no_move.copies])
     said = COPIED if no_move.copied else ONE_STORAGE if no_move.tensors > 1 else ALONE
-    st.markdown(say(said, no_move, steps=steps, hint=HINT))
+    st.markdown(say(said, no_move, steps=steps, hint=HINT) + ("" if stage.whole else "  \n" + say(WINDOW)))
     agreement(stages)
     facts_table(stages)
     frame.below(
         topic,
         pitfalls=pitfalls(stage),
-        walk=lambda: asked.walk_in_order(stage),
+        walk=partial(asked.walk_in_order, stage) if stage.whole else None,
         questions=asked.questions(stages, stage),
         take=lambda: asked.take(ran),
-        more={"What view may join": lambda: refused.show_joining(stage), "Cache lines": lambda: show_cost(ran)},
+        more={"What view may join": lambda: refused.show_joining(stage)}
+        | ({"Cache lines": lambda: show_cost(ran)} if stage.whole else {}),
         tries=TRIES,
     )
-
-
-# ---- the picked cell -------------------------------------------------------------------------------------------
-
-
-def look_at(ran: list[Stage]) -> tuple[Stage, Index | None]:
-    """The stage that is looked at, and its picked cell. A picked cell keeps its address from stage to stage."""
-    names = [memory.name_of(stage) for stage in ran]
-    stage = ran[names.index(controls.choice("stage", "Look at", names, names[-1]))]
-    keep_address(ran, stage)
-    facts = memory.of(stage)
-    cell = controls.cell("cell", "Picked cell", facts.layout.shape)
-    address = addresses.address(facts.layout, cell) if cell else None
-    state.own()["look"] = (stage.number, controls.standing("cell", ""), facts.storage, address)
-    return stage, cell
-
-
-def keep_address(ran: list[Stage], stage: Stage) -> None:
-    """Where another stage is looked at than before, the picked cell becomes the one that reads the same number."""
-    number, typed, storage, address = state.own().get("look", (None, "", 0, None))
-    if number in (None, stage.number) or address is None or controls.standing("cell", "") != typed:
-        return
-    facts, copies = memory.of(stage), run.sources(ran)
-    first = memory.first_at(facts.layout)
-    known = max(storage, facts.storage) <= max(copies, default=0)
-    there = run.followed(copies, storage, address, facts.storage) if known else []
-    st.session_state["cell"] = next((first[place] for place in there if place in first), "")
-
-
-def pin(stage: str, index: str) -> None:
-    """Look at this stage and pick its cell: what a click in a picture does."""
-    state.own().pop("look", None)
-    st.session_state["stage"], st.session_state["cell"] = stage, index
-
-
-def pin_address(reader: str) -> None:
-    """Pick the cell of the stage that reads an address of a storage; nothing where none does."""
-    if reader:
-        pin(*reader.split(" ", 1))
 
 
 # ---- the facts and the pictures --------------------------------------------------------------------------------
@@ -114,18 +81,20 @@ def pin_address(reader: str) -> None:
 
 def show_chain(ran: list[Stage], stage: Stage, cell: Index | None) -> None:
     """The stages and their storages; cells that hang together read one address, the same colour is the same address."""
-    drawn = memory.draw_chain(ran, stage, ROOM_ON_A_PROJECTOR if link.projector() else ROOM)
-    count, held = len(drawn.tensors), len(drawn.strips)
+    room = ROOM_ON_A_PROJECTOR if link.projector() else ROOM
+    drawn = memory.draw_chain(ran, stage, room) if stage.whole else windowed.draw_windows(ran, stage, cell, room)
+    count, below = len(drawn.tensors), [*drawn.strips, *drawn.maps]
     parts: list[Part]
     if drawn.plan.beside:
-        parts = [At(1, column, panel, held, "start") for column, panel in enumerate(drawn.tensors, 1)]
-        parts += [At(row, count + 1, panel, align="start") for row, panel in enumerate(drawn.strips, 1)]
+        column = [panel for pair in zip_longest(drawn.strips, drawn.maps) for panel in pair if panel]
+        parts = [At(1, place, panel, len(column), "start") for place, panel in enumerate(drawn.tensors, 1)]
+        parts += [At(row, count + 1, panel, align="start") for row, panel in enumerate(column, 1)]
     else:
-        parts = [*drawn.tensors, board.BREAK, *drawn.strips]
+        parts = [*drawn.tensors, board.BREAK, *drawn.strips, *[board.BREAK] * bool(drawn.maps), *drawn.maps]
     tensors = {panel.name: partial(pin, panel.name) for panel in drawn.tensors}
     board.show(
         *parts, links=drawn.relations, spelled=drawn.spelled,
-        picks=tensors | {panel.name: pin_address for panel in drawn.strips},
+        picks=tensors | {panel.name: pin_address for panel in below},
         pinned=(memory.name_of(stage), cell) if cell else None,
     )  # fmt: skip
     if count < len(ran):
@@ -152,37 +121,6 @@ def facts_row(stage: Stage) -> str:
         f"| `{stage.code}` | {VERDICTS[facts.verdict].format(memory.letter(facts.storage))} | "
         f"{spelled(facts.layout.shape)} | {spelled(facts.layout.stride)} | {facts.layout.storage_offset} | {contiguous} |"
     )
-
-
-def write(stages: tuple[Stage, ...], stage: Stage, cell: Index, typed: str) -> None:
-    """Write a number through one tensor, really, and show every tensor of the chain that changed."""
-    try:
-        value: complex = int(typed) if typed.strip().lstrip("+-").isdecimal() else float(typed)
-    except ValueError:
-        controls.complain(f"`{controls.quoted(typed)}` can't be written here: it is not a number.")
-        return
-    try:
-        written = run.write_through(stages, stage.number, cell, value)
-    except ValueError as refusal:
-        controls.complain(f"`{controls.quoted(typed)}` can't be written here: {refusal}")
-        return
-    ran = [s for s in stages if s.tensor is not None]
-    changed = [f"x{w.number} ({int(w.changed.sum())})" for w in written if w.changed.any()]
-    st.markdown(
-        f"`x{stage.number}[{', '.join(map(str, cell))}] = {controls.quoted(typed)}` has changed these tensors of the "
-        f"chain (in brackets, how many elements): **{', '.join(changed) or 'none'}**."
-    )
-    traced, shown = memory.trace(ran), memory.plan(ran, stage.number, ROOM)
-    changes = {w.number: w for w in written}
-    panels = [after_write(s, changes[s.number], traced, shown.side) for s in shown.stages]
-    board.show(*panels, links=[memory.read_table(s) for s in shown.stages], name="written")
-
-
-def after_write(stage: Stage, written: run.Written, traced: memory.Trace, side: int) -> Panel:
-    """A stage's tensor after the write, its changed elements outlined."""
-    changed = [tuple(index) for index in written.changed.nonzero().tolist()]
-    title = f"{memory.name_of(stage)} after: {len(changed)} changed"
-    return memory.tensor(replace(stage, tensor=written.tensor), traced, side, ROOM.least, changed, title)
 
 
 def agreement(stages: tuple[Stage, ...]) -> None:

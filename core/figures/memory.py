@@ -194,6 +194,7 @@ class Drawn:
     strips: Sequence[Panel]
     relations: Sequence[Relation]
     spelled: Mapping[str, str]
+    maps: Sequence[Panel] = ()  # of storages too large to be drawn whole
 
 
 def draw_chain(ran: Sequence[Stage], chosen: Stage, room: Room) -> Drawn:

@@ -31,7 +31,7 @@ def walk_in_order(stage: Stage) -> None:
 
 def questions(stages: tuple[Stage, ...], stage: Stage) -> list[Draw]:
     """Questions on the chain on screen."""
-    made = (where, how_many_change) if memory.of(stage).layout.numel else ()
+    made = (where, *[how_many_change] * stage.whole) if memory.of(stage).layout.numel else ()
     return [partial(ask, stages, stage) for ask in (*made, view_or_copy, strides)]
 
 
@@ -90,9 +90,14 @@ def covered(stages: tuple[Stage, ...]) -> tuple[str, ...]:
 
 
 def take(ran: list[Stage]) -> TakeAway:
-    """The chain as a script that prints every tensor and its strides."""
-    tensors = {f"x{stage.number}": stage.tensor for stage in ran if stage.tensor is not None}
+    """The chain as a script that prints every tensor and its strides; of tensors without numbers the strides."""
+    tensors = {f"x{s.number}": s.tensor for s in ran if s.tensor is not None and s.whole}
     calls = [stage.code for stage in ran[1:]]
     calls += [f"x{s.number}_stride = torch.tensor(x{s.number}.stride())" for s in ran]
-    names = [name for stage in ran for name in (f"x{stage.number}", f"x{stage.number}_stride")]
+    strides = [f"x{s.number}_stride" for s in ran]
+    if not tensors:
+        facts = memory.of(ran[0])
+        start = f'x0 = torch.empty({facts.layout.shape}, dtype={facts.dtype}, device="meta")'
+        return TakeAway(Script("Memory layout", {}, (), (start, *calls), tuple(strides)))
+    names = [name for pair in zip(tensors, strides, strict=True) for name in pair]
     return TakeAway(Script("Memory layout", {"x0": tensors["x0"]}, (), tuple(calls), tuple(names)), tensors)

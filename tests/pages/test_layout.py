@@ -240,8 +240,8 @@ def test_a_preset_can_be_chosen_twice():
         ("chain", "fly(1)", "there is no operation"),
         ("chain", ">".join(["T"] * 40), "at most 12"),
         ("shape", "0x1f", "can't read"),
-        ("shape", "100,100", "4096"),
-        ("shape", "2,2,2,2,2", "at most 4"),
+        ("shape", "2000000,1000000", "1,099,511,627,776 are the most"),
+        ("shape", "2,2,2,2,2,2,2,2,2", "8 are the most"),
         ("cell", "9,9", "There is no cell"),
         ("cell", "one", "is not an index"),
     ],
@@ -311,3 +311,40 @@ def test_equal_strides_and_a_busy_machine_give_no_verdict():
 
     said = {walked(found(*r)) for r in ((2, 2.1, 2.2), (0.5, 0.6, 0.7), (0.9, 1, 1.1), (1, 2, 5))}
     assert len(said | {walked(found(1, 2, 5, stride=(4, 1)))}) == 5
+
+
+LARGE = {"shape": "32,512,768", "dtype": "bfloat16", "chain": "view(32,512,12,64)>transpose(1,2)>contiguous"}
+
+
+def test_a_tensor_of_any_size_is_told_by_torchs_meta_tensors():
+    app = open_page("layout", **LARGE, cell="3,5,100,7")
+    text = words(app)
+    assert "our reasoning agrees with torch" in text
+    y = torch.empty(32, 512, 768, device="meta").view(32, 512, 12, 64).transpose(1, 2)
+    assert f"| {tuple(y.shape)} | {y.stride()} | 0 | no |" in text
+    assert "12,582,912 numbers were copied** (25,165,824 bytes)" in text
+    assert "meta tensors" in text
+    cells = panels(app)["x3"].cells
+    place = np.ravel_multi_index([i - a for i, a in zip((3, 5, 100, 7), cells.origin, strict=True)], cells.shape)
+    assert cells.notes[place].startswith("0 + 3·393216 + 5·32768 + 100·64 + 7·1 = 1349895")
+    assert "write" not in [box.key for box in app.text_input]
+
+
+def test_the_same_number_stays_picked_in_a_large_chain():
+    app = open_page("layout", **LARGE, cell="3,5,100,7")
+    sound(control(app, "stage").set_value("x1").run())
+    assert control(app, "cell").value == "3, 100, 5, 7"
+    sound(control(app, "stage").set_value("x0").run())
+    assert control(app, "cell").value == "3, 100, 327"
+
+
+@pytest.mark.parametrize("tab", ["What view may join", "Predict", "Take away", "Pitfalls"])
+@pytest.mark.parametrize("shape", ["1048576,1048576", "2,3,4,5,6,7,8,9", "1099511627776"])
+def test_every_tab_takes_a_large_tensor(shape, tab):
+    app = open_page("layout", shape=shape, chain="unsqueeze(0)>squeeze()>flatten(0,-1)", tab=tab)
+    assert "our reasoning agrees with torch" in words(app)
+
+
+def test_the_script_of_a_large_chain_prints_its_strides(tmp_path):
+    saved, _ = ran_alone(open_page("layout", tab="Take away", **LARGE), tmp_path)
+    assert saved["x2_stride"].tolist() == [512 * 768, 64, 768, 1]

@@ -1,7 +1,9 @@
 """What people believe of memory layout, each held against real tensors."""
 
+import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -69,12 +71,19 @@ def reshape_is_predictable(stage: Stage) -> Foretold:
     layout, x = _layout(stage), stage.tensor
     assert x is not None
     count = layout.numel
-    shapes = [(d, count // d) for d in range(1, count + 1) if count % d == 0][:MOST_SHAPES]
+    shapes = [(d, count // d) for d in divisors(count)][:MOST_SHAPES]
     foreseen = [rule.view_stride(layout, shape) is not None for shape in shapes]
     happened = [shares_storage(x, x.reshape(shape)) for shape in shapes]
     right = sum(a == b for a, b in zip(foreseen, happened, strict=True))
     views = [shape for shape, view in zip(shapes, happened, strict=True) if view]
     return Foretold(stage.number, len(shapes), right, views)
+
+
+def divisors(n: int) -> list[int]:
+    """All divisors of a number, from 1 up; none of 0."""
+    candidates = np.arange(1, math.isqrt(n) + 1)
+    small = candidates[n % candidates == 0].tolist()
+    return small + [n // d for d in reversed(small) if d * d != n]
 
 
 @dataclass(frozen=True)

@@ -81,20 +81,30 @@ Terms = list[tuple[int, int]]  # (size, stride) of dimensions: the terms i·stri
 def _separated(layout: Layout) -> list[Terms]:
     """The dimensions in groups: two sums of one group differ by more than all groups of smaller strides reach."""
     groups: list[Terms] = []
-    for term in _merged([(n, s) for n, s in zip(layout.shape, layout.stride, strict=True) if n > 1 and s]):
+    for term in merged_terms(layout):
         last = [term]
-        while groups and math.gcd(*(s for _, s in last)) <= sum(_reach(group) for group in groups):
+        while groups and math.gcd(*(s for _, s in last)) <= sum(reach(group) for group in groups):
             last = groups.pop() + last
         groups.append(last)
     return groups
 
 
-def _reach(terms: Terms) -> int:
+def reach(terms: Terms) -> int:
+    """The largest sum of one multiple a term."""
     return sum((n - 1) * s for n, s in terms)
 
 
+def merged_terms(layout: Layout) -> Terms:
+    """The dimensions in order of their strides, those joined whose cells are one run of equal steps."""
+    return _merged([(n, s) for n, s in zip(layout.shape, layout.stride, strict=True) if n > 1 and s])
+
+
+def nested(terms: Terms) -> bool:
+    """Whether each stride, in their order, goes farther than all smaller ones reach."""
+    return all(stride > reach(terms[:k]) for k, (_, stride) in enumerate(terms))
+
+
 def _merged(terms: Terms) -> Terms:
-    """Terms in order of their strides, with those joined whose sums are one run of equal steps, as windows' are."""
     terms = sorted(terms, key=lambda term: term[1])
     for a, b in combinations(range(len(terms)), 2):
         (n, s), (m, t) = terms[a], terms[b]
@@ -113,7 +123,7 @@ def _distinct_sums(terms: Terms) -> int | None:
         common = math.gcd(s, t)
         return n * m - max(n - t // common, 0) * max(m - s // common, 0)
     common = math.gcd(*(stride for _, stride in terms))
-    if _reach(terms) // common > LONGEST_COUNT:
+    if reach(terms) // common > LONGEST_COUNT:
         return None
     sums = 1  # bit k: k steps of the common divisor are such a sum
     for n, s in terms:
