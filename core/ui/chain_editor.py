@@ -3,12 +3,11 @@
 The whole chain is one text in the address bar; the buttons only rewrite that text.
 """
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable
 
 import streamlit as st
 
-from core.experiments.chain import claims, operations
+from core.experiments.chain import operations
 from core.experiments.chain import run as chain
 from core.experiments.chain import text as chain_text
 from core.experiments.chain.operations import Fill, Step
@@ -156,25 +155,3 @@ def add(steps: tuple[Step, ...], last: Stage) -> None:
             f"`{step.code(f'x{last.number}')}`  {step.operation.description}", key=f"add {name}", type="tertiary",
             on_click=lambda step=step: write((*steps[: last.number], step, *steps[last.number :])),
         )  # fmt: skip
-
-
-def mends(stages: tuple[Stage, ...], refused: Stage) -> Iterator[tuple[str, str, Callable[[], None]]]:
-    """What lets the chain go on where a step is refused: in words, what it copies, and what writes it."""
-    steps = tuple(stage.step for stage in stages if stage.step is not None)
-    at, step, before = refused.number - 1, refused.step, stages[refused.number - 1]
-    assert step is not None
-    assert stages[0].tensor is not None
-    others: dict[str, tuple[Step, ...]] = {}
-    if step.op == "view":
-        others["`reshape` instead"] = (Step("reshape", step.args),)
-    others["`contiguous()` before it"] = (Step("contiguous"), step)
-    if before.step is not None and before.step.op == "transpose":
-        others["transpose back before it"] = (before.step, step)
-    others["leave it out"] = ()
-    for said, instead in others.items():
-        tried = (*steps[:at], *instead)
-        ran = chain.run_chain(stages[0].tensor, tried) if len(tried) <= operations.MAX_STEPS else ()
-        if ran and ran[-1].facts is not None:
-            copied = claims.moved(list(ran[refused.number :])).bytes
-            copies = f"copies {copied:,} bytes" if copied else "copies nothing"
-            yield said, copies, partial(write, (*tried, *steps[at + 1 :]))

@@ -1,26 +1,55 @@
-"""Where view is refused: torch's words, the pair of dimensions behind them, what mends it; and the rule itself."""
+"""Where view is refused: the pair of dimensions behind it, torch's words, what mends it; and the rule itself."""
+
+from functools import partial
 
 import streamlit as st
 
+from core.experiments.chain.mends import Mend, mends
 from core.experiments.chain.run import Stage
 from core.experiments.layout import rule
 from core.figures import memory
-from core.ui import board, chain_editor, frame
-from core.words import say, spelled
+from core.ui import board, chain_editor
+from core.words import N_, _, say, spelled
+
+LABELS = {
+    "reshape": N_("`{code}` instead: copies {bytes:,} bytes"),
+    "contiguous": N_("`.contiguous()` after x{behind}: copies {bytes:,} bytes"),
+    "channels_last": N_("channels_last after x{behind}: copies {bytes:,} bytes"),
+    "undo": N_("`{code}` after x{behind}: copies nothing, another order"),
+    "earlier": N_("`{code}` already after x{behind}: copies nothing, another order"),
+    "without": N_("leave it out"),
+}
+ALSO = N_("""`x.clone(memory_format=torch.contiguous_format)` copies as much as `x.contiguous()` and gives the same strides; a bare
+`x.clone()` keeps the order in memory, and with it the refusal.""")
+ORDER = N_(
+    "What copies nothing gives the elements in another order than reshape: right only where the order was the mistake."
+)
 
 
 def show(stage: Stage, stages: tuple[Stage, ...]) -> None:
-    """torch's own words, the pair of dimensions behind them, and what mends the step, one click each."""
-    torchs = f" torch says: {stage.error_type}: {stage.message}" if stage.message else ""
-    mends = {f"{text} ({copies})": act for text, copies, act in chain_editor.mends(stages, stage)}
-    frame.refused(f"`{stage.code}` is refused.{torchs}", stage.explanation, mends)
+    """The verdict, the pair of dimensions behind it, and what mends the step, one click each."""
+    said = say("`{code}` is refused. {why}", stage, why=stage.explanation)
+    torchs = say("  \ntorch says: {error_type}: {message}", stage) if stage.message else ""
+    st.error(said + torchs, icon=":material/block:")
     tensor = stages[stage.number - 1]
     if stage.refusals and tensor.facts is not None:
         board.alone(memory.dimensions(tensor.facts.layout, stage.refusals), stage.explanation, name="refused")
+    found = mends(stages)
+    with st.container(horizontal=True, gap="small"):
+        for number, mend in enumerate(found):
+            label = say(LABELS[mend.kind], mend, code=mend.step.code("x"))
+            st.button(label, key=f"mend {number}", on_click=partial(chain_editor.write, mend.steps))
     if stage.instead is not None:
-        st.markdown(
-            say("`reshape` would make a **copy** instead, of shape {shape} with strides {stride}: it reads the tensor in order and writes a new storage.", stage.instead)
-        )  # fmt: skip
+        st.caption(explained(stage, found))
+
+
+def explained(stage: Stage, found: list[Mend]) -> str:
+    """What the mends have in common, and what not."""
+    made = say(
+        "`reshape` would make a **copy** instead, of shape {shape} with strides {stride}: it reads the tensor in order and writes a new storage.",
+        stage.instead,
+    )
+    return " ".join([made, _(ALSO), *[_(ORDER)] * any(m.kind in ("undo", "earlier") for m in found)])
 
 
 def show_joining(stage: Stage) -> None:

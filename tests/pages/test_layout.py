@@ -287,16 +287,28 @@ def test_the_links_to_try_show_what_they_are_for(number):
 )
 def test_each_mend_of_a_refused_step_lets_the_chain_go_on_and_says_what_it_copies(chain, shape):
     asked = {"shape": shape, "dtype": "float32", "fill": "arange"}
-    for label in [
-        b.label for b in open_page("layout", chain=chain, **asked).button if (b.key or "").startswith("mend")
-    ]:
+    labels = [b.label for b in open_page("layout", chain=chain, **asked).button if (b.key or "").startswith("mend")]
+    assert len(labels) >= 4
+    for label in labels:
         app = open_page("layout", chain=chain, **asked)
         sound(next(b for b in app.button if b.label == label).click().run())
         assert not app.error, label
         made = run_chain(start_tensor(tuple(map(int, shape.split(",")))), parse_chain(control(app, "chain").value))
         assert all(stage.tensor is not None for stage in made)
         copied = moved(list(made)).bytes
-        assert (f"copies {copied} bytes" if copied else "copies nothing") in label
+        assert label == "leave it out" or (f"copies {copied} bytes" if copied else "copies nothing") in label
+
+
+def test_the_verdict_and_the_pair_stand_above_the_pictures():
+    app = open_page("layout", shape="32,12,512,64", dtype="float16", chain="transpose(1,2)>view(32,512,768)")
+    (verdict,) = [error.value for error in app.error]
+    assert verdict.index("32768 ≠ 1·64 = 64") < verdict.index("torch says: RuntimeError: view size is not compatible")
+    assert list(boards(app))[:2] == ["refused", "board"]
+    labels = [b.label for b in app.button if (b.key or "").startswith("mend")]
+    assert labels[:2] == [
+        "`x.reshape(32, 512, 768)` instead: copies 25,165,824 bytes",
+        "`.contiguous()` after x1: copies 25,165,824 bytes",
+    ]
 
 
 def test_a_line_of_python_is_read_as_a_chain():
