@@ -15,7 +15,7 @@ from core.ui import board, check, controls, frame, link, walk
 from core.ui.board import At
 from core.ui.frame import Try
 from core.ui.take_away import TakeAway
-from core.words import say
+from core.words import N_, _, say
 from pages.accuracy_parts.beliefs import pitfalls, questions
 
 SAMPLES = (20, 100, 200, 500, 1000, 2000)
@@ -25,7 +25,7 @@ TRAINING = (50, 200, 1000, 8000)
 SHOWN = 8  # images of a cell of the matrix
 SIDE, PROJECTED_SIDE = 33, 27  # pixels of a cell, with which the matrix stands on the screen, and on a projector
 WIDTH = 160  # pixels of a slider: two in a row on a phone
-WALKS = {"evaluate_accuracy": "the tutorial's loop over batches", "correct": "among the k best, by hand"}
+WALKS = {"evaluate_accuracy": N_("the tutorial's loop over batches"), "correct": N_("among the k best, by hand")}
 
 Cell = tuple[int, int]
 
@@ -87,8 +87,10 @@ def matrix_and_images(run: Run, cell: Cell | None, image: int | None) -> None:
 
 def headline(run: Run) -> str:
     """What to look at first: how many are right, and where the matrix counts them."""
-    among = "are right" if run.topk == 1 else f"have their true class among the {run.topk} best and count as right"
-    beside = "every other cell one kind of mistake" if run.topk == 1 else "the other cells the best class of the rest"
+    among = _("are right") if run.topk == 1 else f"have their true class among the {run.topk} best and count as right"
+    beside = (
+        _("every other cell one kind of mistake") if run.topk == 1 else _("the other cells the best class of the rest")
+    )
     return say(
         "{right} of {samples} images {among}: accuracy {share:.4g}. The diagonal of the matrix counts them, {beside}.",
         {"right": int(run.right.sum()), "samples": len(run.y), "share": run.share}, among=among, beside=beside,
@@ -136,16 +138,16 @@ def batch_by_batch(run: Run) -> None:
     found = runs.means(run.right_in_batches, run.sizes)
     board.show(draw.by_batches(found, run.sizes), spelled="{note:batches}, **{batches}**", name="batches")
     if found.first == found.last:
-        says = "All batches have {first} images, so the mean of their accuracies is the accuracy, **{whole:.4g}**."
+        says = _("All batches have {first} images, so the mean of their accuracies is the accuracy, **{whole:.4g}**.")
     elif found.same:
-        says = (
+        says = _(
             "The last batch is smaller ({last} of {first}), but here the mean happens to be the accuracy, {whole:.4g}."
         )
     else:
-        says = (
+        says = _(
             "The last batch has only {last:|image|images}, the others {first} each. The mean of the batches lets every "
         )
-        says += "batch weigh the same, and so says **{mean:.5g}**; right over all is **{whole:.5g}**."
+        says += _("batch weigh the same, and so says **{mean:.5g}**; right over all is **{whole:.5g}**.")
     st.markdown(say(says, found))
 
 
@@ -154,13 +156,15 @@ def best_and_classes(run: Run) -> None:
     found = runs.class_shares(run)
     board.show(draw.k_best(runs.among_the_best(run), run.topk), draw.by_class(found), name="best and classes")
     if found.low == found.high:
-        says = "Each class reaches {low:.4g}."
+        says = _("Each class reaches {low:.4g}.")
     else:
-        says = (
+        says = _(
             "The worst is class **{lowest}** with {low:.4g}. The mean of the classes is **{mean:.4g}**, the accuracy "
         )
-        says += "**{accuracy:.4g}**: classes count once each in the mean, and by their images in the accuracy (class "
-        says += "{frequent} has the most, {images} of {samples})."
+        says += _(
+            "**{accuracy:.4g}**: classes count once each in the mean, and by their images in the accuracy (class "
+        )
+        says += _("{frequent} has the most, {images} of {samples}).")
     st.markdown(say(says, found))
 
 
@@ -191,7 +195,7 @@ def step_through(run: Run) -> None:
         steps = record(ops.correct, scores, batches[0][1], k, panels=("logits", "target", "best"))
         walk.show(steps, {"logits": colour.signed(scores), "target": classes, "best": classes}, key="walk correct")
         return
-    st.caption("Three batches of 6 of these images. `y_hat` are the scores of the first batch: they never change.")
+    st.caption(_("Three batches of 6 of these images. `y_hat` are the scores of the first batch: they never change."))
 
     def note(now: Moment) -> str:
         return ", ".join(f"{name} = {now.names[name]:g}" for name in ("acc_sum", "n") if name in now.names)

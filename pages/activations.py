@@ -15,7 +15,7 @@ from core.topics import Topic
 from core.ui import board, check, controls, frame, take_away, tensor_input, walk
 from core.ui.frame import Try
 from core.ui.predict import Draw, Question
-from core.words import listed, say
+from core.words import N_, _, listed, say
 from pages.activations_parts.pitfalls import pitfalls
 from pages.activations_parts.tabs import at_zero, depth
 
@@ -24,17 +24,21 @@ NUMBERS = (-3.0, -2.0, -1.5, -0.5, 0.5, 1.5)  # that the questions are about
 NAMES = tuple(runs.ACTIVATIONS)
 FORMULAS = {  # the function, its slope
     "relu": ("max(x, 0)", "1 above 0, else 0"),
-    "leaky_relu": ("x above 0, else negative_slope · x", "1 above 0, else negative_slope"),
-    "elu": ("x above 0, else alpha·(exp(x) − 1)", "1 above 0, else alpha·exp(x)"),
-    "gelu": ("x·Φ(x) with Φ(x) = ½(1 + erf(x/√2))", "Φ(x) + x·φ(x), φ being the bell curve exp(−x²/2)/√(2π)"),
+    "leaky_relu": (N_("x above 0, else negative_slope · x"), N_("1 above 0, else negative_slope")),
+    "elu": (N_("x above 0, else alpha·(exp(x) − 1)"), N_("1 above 0, else alpha·exp(x)")),
+    "gelu": ("x·Φ(x) with Φ(x) = ½(1 + erf(x/√2))", N_("Φ(x) + x·φ(x), φ being the bell curve exp(−x²/2)/√(2π)")),
     "silu": ("x·σ(x) = x/(1 + exp(−x))", "σ(x) + x·σ(x)(1 − σ(x))"),
-    "softplus": ("log(1 + exp(beta·x))/beta, and x itself where beta·x > 20", "σ(beta·x)"),
+    "softplus": (N_("log(1 + exp(beta·x))/beta, and x itself where beta·x > 20"), "σ(beta·x)"),
     "tanh": ("(exp(x) − exp(−x))/(exp(x) + exp(−x))", "1 − tanh(x)²"),
-    "sigmoid": ("σ(x) = 1/(1 + exp(−x))", "σ(x)(1 − σ(x)), ¼ at most"),
+    "sigmoid": ("σ(x) = 1/(1 + exp(−x))", N_("σ(x)(1 − σ(x)), ¼ at most")),
     "logsigmoid": ("log σ(x)", "1 − σ(x)"),
 }
 GELU_BY_TANH = ("x·Φ(x) with Φ(x) ≈ ½(1 + tanh(√(2/π)(x + 0.044715x³)))", "Φ(x) + x·Φ′(x)")
-VERSIONS = {"textbook": "the tutorial's or a book's", "manual": "the whole function", "backward": "its gradient"}
+VERSIONS = {
+    "textbook": N_("the tutorial's or a book's"),
+    "manual": N_("the whole function"),
+    "backward": N_("its gradient"),
+}
 TRIES = (
     Try("The corner at 0", "f=relu&x_from=typed&x=[-2.0, -0.5, 0.0, 0.5, 2.0]",
         "The number in the middle is exactly 0 and stands in the corner of the curve, where any slope from 0 to 1 would do: torch takes 0. Choose `leaky_relu`: does its slope there come from the left or from the right? The tab *At 0* has them all."),
@@ -104,10 +108,12 @@ def show(run: Run, cell: tuple[int, ...], beside: Activation | None) -> None:
     st.markdown(say("`{name}(x)` = {formula}. On the way back each gradient is multiplied by the slope: {steep}.",
                           {"name": name, "formula": formula, "steep": steep}))  # fmt: skip
     if run.refusal:
-        says = "`{name}` takes floating-point numbers, and the input is {x.dtype}. The slopes below are those of the same numbers as {slope.dtype}."
+        says = _(
+            "`{name}` takes floating-point numbers, and the input is {x.dtype}. The slopes below are those of the same numbers as {slope.dtype}."
+        )
         floats = partial(tensor_input.hold, "x", as_floats(run.x))
         frame.refused(run.refusal, say(says, run, name=name), {"Make the input float32": floats})
-    y = f"`{{at:y}}` = {name}({{x}}) = **{{y}}**; the" if run.y is not None else "At `{at:x}` = {x} the"
+    y = f"`{{at:y}}` = {name}({{x}}) = **{{y}}**; the" if run.y is not None else _("At `{at:x}` = {x} the")
     board.show(
         *draw.tensors(run, axes), draw.curve(run, cell, beside, axes),
         spelled=f"{y} slope is **{{slope}}**: a gradient of 1 arrives at `{{at:x}}` as {{slope}}.",
@@ -120,17 +126,19 @@ def show(run: Run, cell: tuple[int, ...], beside: Activation | None) -> None:
 
 def in_words(run: Run) -> str:
     """What to see in the tensors."""
-    said = "**{zeros}** of {cells:|output|outputs} and **{flat}** of the slopes are 0" + (
-        ": where a slope is 0, no gradient returns." if run.flat else "."
+    said = _("**{zeros}** of {cells:|output|outputs} and **{flat}** of the slopes are 0") + (
+        _(": where a slope is 0, no gradient returns.") if run.flat else "."
     )
     if run.x.dtype != run.slope.dtype:
-        said += (
+        said += _(
             " The input is {x.dtype}, which has no gradient: the slopes are those of the same numbers as {slope.dtype}."
         )
     if run.new_nans:
-        said += " {new_nans:|output is|outputs are} NaN although the input is not: −∞ is multiplied by 0 there."
+        said += _(" {new_nans:|output is|outputs are} NaN although the input is not: −∞ is multiplied by 0 there.")
     if run.nans_of_torch:
-        said += " And torch's own kernel for many numbers gives NaN at {nans_of_torch:|more output|more outputs}, where the formula does not."
+        said += _(
+            " And torch's own kernel for many numbers gives NaN at {nans_of_torch:|more output|more outputs}, where the formula does not."
+        )
     return said
 
 
@@ -157,14 +165,14 @@ def questions(f: Activation) -> list[Draw]:
 
     def passed_on(draw: random.Random) -> Question:
         x, above = draw.choice(NUMBERS), draw.choice((2, -1, 10))
-        ask = "A gradient of {above} arrives at {f}({x}){given}. How much of it is passed on to x?"
+        ask = _("A gradient of {above} arrives at {f}({x}){given}. How much of it is passed on to x?")
         asked = say(ask, {"f": f.name, "x": x, "given": given, "above": above})
         why = f"It is multiplied by the slope: {steep}."
         return Question(asked, f"{above * f.slope_at(x):.4g}", why, covers=("slope", "curve"))
 
     def flat(draw: random.Random) -> Question:
         xs = [draw.choice((-2.0, -0.5, 0.0, 0.5, 3.0)) for _ in range(6)]
-        why = "Those at all numbers that are not above 0: at 0 itself torch takes 0."
+        why = _("Those at all numbers that are not above 0: at 0 itself torch takes 0.")
         return Question(
             f"How many of the slopes of relu at {listed(xs)} are 0?", str(runs.flat_of_relu(xs)), why, tolerance=0
         )
@@ -173,7 +181,9 @@ def questions(f: Activation) -> list[Draw]:
         layers = draw.choice((3, 5, 8))
         facts = runs.saturation(runs.example(2, 0), layers)
         ask = f"A sigmoid's slope is ¼ at most. Which bound does that give for a gradient of 1 on its way through {layers} sigmoids?"
-        why = "The slopes multiply. Really {most} arrive at most: no sigmoid's output is 0, where the next one is steepest."
+        why = _(
+            "The slopes multiply. Really {most} arrive at most: no sigmoid's output is 0, where the next one is steepest."
+        )
         return Question(ask, f"{facts.bound:.4g}", say(why, facts))
 
     return [value, passed_on, flat, bound]

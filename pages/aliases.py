@@ -13,25 +13,33 @@ from core.tensors.limits import Limits
 from core.topics import Topic
 from core.ui import board, controls, frame, link, tensor_input
 from core.ui.frame import Try
-from core.words import say
+from core.words import N_, _, say
 from pages.aliases_parts import asked
 from pages.aliases_parts.believed import pitfalls
 
 LIMITS = Limits(ranks=(1,), max_side=6, allow_nonfinite=True)
 
-BOTH = "**The write.** `{wrote}` has changed **both**: a is now {a.after}, and b is {b.after}. They read one piece of memory."
-ONE = "**The write.** `{wrote}` has changed only **{changed}**: a is {a.after}, and b is {b.after}."
-NONE = "**The write.** `{wrote}` has changed nothing, for that number stood there already: a is {a.after}, and b is {b.after}."
-ARRIVED = "**The gradient.** `(b ** 2).sum().backward()` brings `a.grad` = **{a_grad}**."
-WENT_ELSEWHERE = "**The gradient.** `(b ** 2).sum().backward()` runs, but `a.grad` stays **None**: b is a leaf of its own, and the gradient ends in `b.grad`."
-NO_GRADIENT = "**The gradient.** `(b ** 2).sum().backward()` is refused: “{error}”"
+BOTH = N_(
+    "**The write.** `{wrote}` has changed **both**: a is now {a.after}, and b is {b.after}. They read one piece of memory."
+)
+ONE = N_("**The write.** `{wrote}` has changed only **{changed}**: a is {a.after}, and b is {b.after}.")
+NONE = N_(
+    "**The write.** `{wrote}` has changed nothing, for that number stood there already: a is {a.after}, and b is {b.after}."
+)
+ARRIVED = N_("**The gradient.** `(b ** 2).sum().backward()` brings `a.grad` = **{a_grad}**.")
+WENT_ELSEWHERE = N_(
+    "**The gradient.** `(b ** 2).sum().backward()` runs, but `a.grad` stays **None**: b is a leaf of its own, and the gradient ends in `b.grad`."
+)
+NO_GRADIENT = N_("**The gradient.** `(b ** 2).sum().backward()` is refused: “{error}”")
 OVERWRITTEN = {
-    "right": "Backward is right all the same, x.grad = {gradient}: the zeros went to another piece of memory.",
-    "refused": "Backward is **refused**, because the version counter, in which autograd counts the writes to a tensor, has told of it: “{error}”",
-    "wrong": "Backward is **wrong without a word**: x.grad = {gradient}, where {expected} is right. b shares the memory of a but not its version counter, in which autograd counts the writes to a tensor.",
-    "not made": "There is no such b of a computed a: “{error}”",
+    "right": N_("Backward is right all the same, x.grad = {gradient}: the zeros went to another piece of memory."),
+    "refused": N_("Backward is **refused**, because the version counter, in which autograd counts the writes to a tensor, has told of it: “{error}”"),
+    "wrong": N_("Backward is **wrong without a word**: x.grad = {gradient}, where {expected} is right. b shares the memory of a but not its version counter, in which autograd counts the writes to a tensor."),
+    "not made": N_("There is no such b of a computed a: “{error}”"),
 }  # fmt: skip
-ZEROS = "Backward is right, x.grad = {gradient}, but only because zeros stood there already: memory is shared, and nothing would have told of a change."
+ZEROS = N_(
+    "Backward is right, x.grad = {gradient}, but only because zeros stood there already: memory is shared, and nothing would have told of a change."
+)
 
 
 def lesson(topic: Topic) -> None:
@@ -98,7 +106,7 @@ def what_happened(trial: Trial, wrote: str | None, gradient: Gradient, overwritt
     elif trial.writing_error:
         leaf = trial.a.requires_grad and "leaf" in trial.writing_error
         why = (
-            "A leaf that requires a gradient, and a view of one, may be written to under `torch.no_grad()` alone."
+            _("A leaf that requires a gradient, and a view of one, may be written to under `torch.no_grad()` alone.")
             if leaf
             else say("The number is none that {dtype} holds.", {"dtype": trial.a.before.dtype})
         )
@@ -150,7 +158,7 @@ def table(every: dict, chosen: Way) -> None:
     """All ways in one table, each cell from a run on this a; a click chooses."""
     with st.container(width=int(pictures.TABLE_WIDTH * (PROJECTED if link.projector() else 1)), gap="xxsmall"):
         st.caption(
-            "All ways with this a; click one to choose it. *Kept safe*: is backward still right after `b[:] = 0`?"
+            _("All ways with this a; click one to choose it. *Kept safe*: is backward still right after `b[:] = 0`?")
         )
         board.show(
             pictures.ways(every, link.projector()), spelled="{note:ways}", picks={"ways": "way"}, name="ways",

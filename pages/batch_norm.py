@@ -15,7 +15,7 @@ from core.tensors.limits import Limits
 from core.topics import Topic
 from core.ui import board, check, controls, frame, take_away, tensor_input, walk
 from core.ui.board import At
-from core.words import say
+from core.words import N_, _, say
 from core.words.numbers import number
 from pages.batch_norm_parts.beliefs import pitfalls
 from pages.batch_norm_parts.questions import TRIES, questions
@@ -26,17 +26,17 @@ MOMENTA = ("0", "0.01", "0.1", "0.3", "0.5", "0.9", "1", "None")
 NARROW = 120  # pixels of a slider
 WIDTH, HEIGHT = 770, 420  # pixels of input, standardized and output, side by side
 
-SHARED = """Look at the outlined numbers: these **{size}** share one mean, **{mean}**, and one variance, **{var}** (their
+SHARED = N_("""Look at the outlined numbers: these **{size}** share one mean, **{mean}**, and one variance, **{var}** (their
 average squared distance from it). Each is moved by the mean and divided by √(var + eps), its standard deviation; that is
-*standardized*. Then come γ and β: the numbers leave with the mean **{out_mean}** and the variance **{out_var}**."""
-KEPT = """In evaluation this batch is not asked. The outlined **{size}** numbers have the mean **{own_mean}** and the variance
+*standardized*. Then come γ and β: the numbers leave with the mean **{out_mean}** and the variance **{out_var}**.""")
+KEPT = N_("""In evaluation this batch is not asked. The outlined **{size}** numbers have the mean **{own_mean}** and the variance
 **{own_var}**, and yet they are moved and divided by what earlier batches have left: running_mean **{mean}** and running_var
-**{var}**. So they leave with the mean **{out_mean}** and the variance **{out_var}**."""
-MOVES = """A running statistic is an average that leans to the latest batches, kept for evaluation, where one sample may come
+**{var}**. So they leave with the mean **{out_mean}** and the variance **{out_var}**.""")
+MOVES = N_("""A running statistic is an average that leans to the latest batches, kept for evaluation, where one sample may come
 alone. In channel {c} running_mean was **{before}**. This batch has the mean **{own}** there and moves it by the share {share}
-of the way: to **{after}**. running_var moves likewise, towards the variance over n − 1 = {n1}, not over n."""
-RESTS = """Evaluation reads running_mean, **{before}** in channel {c}, and running_var, **{var}**, and moves neither, whatever
-comes. In training this batch, of mean **{own}** there, would have moved them."""
+of the way: to **{after}**. running_var moves likewise, towards the variance over n − 1 = {n1}, not over n.""")
+RESTS = N_("""Evaluation reads running_mean, **{before}** in channel {c}, and running_var, **{var}**, and moves neither, whatever
+comes. In training this batch, of mean **{own}** there, would have moved them.""")
 
 
 def lesson(topic: Topic) -> None:
@@ -68,7 +68,7 @@ def lesson(topic: Topic) -> None:
     if kind == "batch" and run.steps:
         running_statistics(history, cell[1], run)
     elif kind == "batch":
-        st.caption("torch does not train on this batch, and so it moves no running statistics.")
+        st.caption(_("torch does not train on this batch, and so it moves no running statistics."))
     else:
         st.caption(f"{kind.capitalize()} norm remembers nothing: it is the same in training and in evaluation.")
     frame.below(
@@ -105,7 +105,7 @@ def choose_history(kind: str, x: Any) -> tuple[runs.History, float]:
     momentum, steps, seed, size = "0.1", 40, int(controls.settings()["seed"].value), 8
     example = tensor_input.source("x") == "example"
     if kind == "batch":
-        st.subheader("What is remembered for evaluation", anchor=False)
+        st.subheader(_("What is remembered for evaluation"), anchor=False)
         with controls.row("running"):
             momentum = controls.stops("momentum", "momentum", MOMENTA, "0.1", help="The share of the new batch. None: the plain average of all batches.")  # fmt: skip
             steps = controls.slider("steps", "Batches before this one", 0, runs.MOST_STEPS, 40, help=None if example else "This very batch, over and over.")  # fmt: skip
@@ -121,13 +121,13 @@ def refused(run: runs.Run) -> None:
     """The input, torch's words, and what it would take."""
     board.show(pictures.input_alone(run), picks={"x": "cell"}, height=320)
     if run.steps:
-        why = "A mean of {dtype} numbers need not be of {dtype}. What follows takes the same numbers as float32."
+        why = _("A mean of {dtype} numbers need not be of {dtype}. What follows takes the same numbers as float32.")
         mend = {"Make the input float32": partial(tensor_input.hold, "x", run.x)}
     elif run.kind == "batch":
-        why = "A channel of this batch has one number. It is its own mean, so that nothing of it would be left."
+        why = _("A channel of this batch has one number. It is its own mean, so that nothing of it would be left.")
         mend = {"Switch to evaluation": partial(put, "mode", "eval"), "Take layer norm": partial(put, "kind", "layer")}
     else:
-        why = "A group of this input has one number. It is its own mean, so that nothing of it would be left."
+        why = _("A group of this input has one number. It is its own mean, so that nothing of it would be left.")
         mend = {"Take layer norm": partial(put, "kind", "layer")}
     frame.refused(run.refusal, say(why, run), mend)
 
@@ -156,11 +156,13 @@ def equation(run: runs.Run, cell: Index) -> None:
 def spelled(s: runs.Setup) -> dict[str, str]:
     """A cell's way from input to output, and where a mean and a variance come from."""
     way = f"`{{at:standardized}}` = ({{x}} − {{sum:mean}}) / √({{var}} + {number(s.eps)}) = **{{standardized}}**; `{{at:output}}` = {{standardized}} · {{sum:gamma}} + {{sum:beta}} = **{{output}}**"
-    applies = "`{at:%s}` = **{%s}**, for {count:output} numbers: `{at:output}`"
-    kept = "`running_{at:%s}` = **{%s}**: what the batches before have left, whatever this one holds"
+    applies = _("`{at:%s}` = **{%s}**, for {count:output} numbers: `{at:output}`")
+    kept = _("`running_{at:%s}` = **{%s}**: what the batches before have left, whatever this one holds")
     own = {
         "mean": "`{at:mean}` = ({sum:x}) / {count:x} = **{mean}**",
-        "var": "`{at:var}` = Σ(x − {sum:mean})² / {count:x}, over the {count:x} numbers that share the mean, = **{var}**",
+        "var": _(
+            "`{at:var}` = Σ(x − {sum:mean})² / {count:x}, over the {count:x} numbers that share the mean, = **{var}**"
+        ),
     }
     statistics = {name: kept % (name, name) for name in own} if s.reads_running else own
     return {"": way} | statistics | {name: applies % (name, name) for name in ("gamma", "beta")}
@@ -174,7 +176,7 @@ def groups_board(run: runs.Run, cell: Index) -> None:
         *shown, links=[pictures.channels_in_groups(run.x, run.setup.groups)], spelled=f"The mean to which this number belongs is number {goes}.",
         picks=dict.fromkeys(runs.KINDS, "cell"), pinned=(run.kind, cell), height=260, name="groups",
     )  # fmt: skip
-    where = "Rows are samples, columns channels." if run.x.dim() == 2 else "Samples stand below each other, rows are channels." if run.x.dim() == 3 else "Samples stand side by side, channels below each other."  # fmt: skip
+    where = _("Rows are samples, columns channels.") if run.x.dim() == 2 else _("Samples stand below each other, rows are channels.") if run.x.dim() == 3 else _("Samples stand side by side, channels below each other.")  # fmt: skip
     st.caption(f"{where} One colour is one mean and one variance; the whole group of the picked cell is outlined. Only batch norm lets samples share one, so that a sample's output depends on its neighbours.")  # fmt: skip
 
 
@@ -196,7 +198,7 @@ def running_statistics(history: runs.History, c: int, run: runs.Run) -> None:
 def moves(found: runs.Moved) -> dict[str, str]:
     """How this batch moves the running statistics of a channel."""
     if not found.training:
-        return {"": "Evaluation uses running_mean {running_mean} and running_var {running_var}, and moves neither."}
+        return {"": _("Evaluation uses running_mean {running_mean} and running_var {running_var}, and moves neither.")}
     share = number(found.share)
     way = f"running_%s: (1 − {share}) · {{sum:running_%s}} + {share} · {{sum:batch_%s}}%s = **{{new_%s}}**"
     mean, var = way % ("mean", "mean", "mean", "", "mean"), way % ("var", "var", "var", f" · {found.n}/{found.n - 1}", "var")  # fmt: skip
@@ -205,7 +207,7 @@ def moves(found: runs.Moved) -> dict[str, str]:
 
 def walk_through(run: runs.Run) -> None:
     """The manual version of the chosen norm, or the tutorial's batch norm, line by line."""
-    names = {"manual": f"the manual {run.kind}_norm", "textbook": "the tutorial's batch norm"}
+    names = {"manual": f"the manual {run.kind}_norm", "textbook": _("the tutorial's batch norm")}
     function, x = controls.choice("walked", "Function", names), run.x
     if function == "manual" and run.steps:
         made, panels = (
@@ -214,7 +216,7 @@ def walk_through(run: runs.Run) -> None:
         )
         steps = record(runs.STEPS[run.kind], *made.args, panels=panels, **made.kwargs)
     elif x.dim() == 3:
-        st.caption("The tutorial's batch norm takes inputs of rank 2 and 4 alone; this one has rank 3.")
+        st.caption(_("The tutorial's batch norm takes inputs of rank 2 and 4 alone; this one has rank 3."))
         return
     else:
         steps = record(ops.batch_norm_textbook, *runs.textbook_arguments(x, run.setup), panels=(panels := ("X", "mean", "var", "X_hat", "Y", "moving_mean", "moving_var")))  # fmt: skip

@@ -18,7 +18,7 @@ from core.tensors.script import Script
 from core.topics import Topic
 from core.ui import board, code, controls, frame, link, tensor_input, walk
 from core.ui.take_away import TakeAway
-from core.words import listed, say, spelled
+from core.words import N_, _, listed, say, spelled
 from pages.buffers_parts.beliefs import pitfalls
 from pages.buffers_parts.questions import TRIES, questions
 
@@ -28,36 +28,42 @@ CALLS = {"made": None, "thawed": True, "frozen": False}
 MOST_STEPS = 12  # of MoCo
 NAME_SPACE = 52  # pixels for the names beside the first picture
 
-LOOK = """The five tensors are five rows of 1s, and the module uses them alike: y = x · (weight + frozen + buffer + scratch +
+LOOK = N_("""The five tensors are five rows of 1s, and the module uses them alike: y = x · (weight + frozen + buffer + scratch +
 plain). What differs is how each was made, in the five lines below; that decides who knows of it. Read a row of the table, then
-its line of the step; a click on another row tells of that one."""
+its line of the step; a click on another row tells of that one.""")
 MADE = {
-    "parameters": "**`{name}`** was made by `{kind}`. `parameters()` lists it, and so an optimiser gets it.",
-    "buffers": "**`{name}`** was made by `{kind}`. `buffers()` lists it and `parameters()` does not, so that no optimiser gets it unless somebody hands it over.",
-    "neither": "**`{name}`** was made by `{kind}`. The module has an attribute of that name and knows nothing else of it.",
+    "parameters": N_("**`{name}`** was made by `{kind}`. `parameters()` lists it, and so an optimiser gets it."),
+    "buffers": N_(
+        "**`{name}`** was made by `{kind}`. `buffers()` lists it and `parameters()` does not, so that no optimiser gets it unless somebody hands it over."
+    ),
+    "neither": N_(
+        "**`{name}`** was made by `{kind}`. The module has an attribute of that name and knows nothing else of it."
+    ),
 }
 SAVED = {
-    True: "It is in `state_dict()`, and so in the file that is saved.",
-    False: "It is not in `state_dict()`, and no file will have it.",
+    True: N_("It is in `state_dict()`, and so in the file that is saved."),
+    False: N_("It is not in `state_dict()`, and no file will have it."),
 }
 MOVED = {
-    True: "`.to(torch.float64)` converts it, as `.cuda()` would take it along.",
-    False: "`.to(torch.float64)` leaves it as it is, and `.cuda()` would leave it behind.",
+    True: N_("`.to(torch.float64)` converts it, as `.cuda()` would take it along."),
+    False: N_("`.to(torch.float64)` leaves it as it is, and `.cuda()` would leave it behind."),
 }
 STEP = {  # by whether it has a gradient, and whether SGD was given it
-    (True, True): "Backward brings it the gradient {gradient}, and the step makes {before} − {lr} · {gradient} = **{after}** of it.",
-    (True, False): "Backward brings it the gradient {gradient}, but SGD was not given it: it stays **{after}**.",
-    (False, True): "SGD was given it, but it requires no gradient and has none: the step passes it by, and it stays **{after}**.",
-    (False, False): "It requires no gradient, and SGD was not given it: it stays **{after}**.",
+    (True, True): N_("Backward brings it the gradient {gradient}, and the step makes {before} − {lr} · {gradient} = **{after}** of it."),
+    (True, False): N_("Backward brings it the gradient {gradient}, but SGD was not given it: it stays **{after}**."),
+    (False, True): N_("SGD was given it, but it requires no gradient and has none: the step passes it by, and it stays **{after}**."),
+    (False, False): N_("It requires no gradient, and SGD was not given it: it stays **{after}**."),
 }  # fmt: skip
 RING = {  # what a line of the ring does, by how it begins
-    "queue =": "A copy, so that the caller's queue stays as it is.",
-    "pointer =": "The row at which the next batch will be written: a number in a tensor, so that it can be a buffer, saved with the queue.",
-    "for": "The next batch of two keys.",
-    "first =": "Where does it go?",
-    "queue[": "The keys overwrite as many rows: the oldest of the queue, once it is full.",
-    "pointer.copy_": "The pointer moves on by the batch, and after the last row to row 0.",
-    "return": "The queue holds the latest six keys; none was moved.",
+    "queue =": N_("A copy, so that the caller's queue stays as it is."),
+    "pointer =": N_(
+        "The row at which the next batch will be written: a number in a tensor, so that it can be a buffer, saved with the queue."
+    ),
+    "for": N_("The next batch of two keys."),
+    "first =": N_("Where does it go?"),
+    "queue[": N_("The keys overwrite as many rows: the oldest of the queue, once it is full."),
+    "pointer.copy_": N_("The pointer moves on by the batch, and after the last row to row 0."),
+    "return": N_("The queue holds the latest six keys; none was moved."),
 }
 
 
@@ -66,7 +72,7 @@ def lesson(topic: Topic) -> None:
     with controls.main():
         lr = controls.slider("lr", "lr of SGD", 0.0, 1.0, 0.1, step=0.05, width=150)
         handed = HANDED[controls.choice("sgd", "SGD gets", {"parameters": "parameters()", "buffer": "and the buffer"})]
-        labels = {"made": "as made", "thawed": "requires_grad_(True)", "frozen": "requires_grad_(False)"}
+        labels = {"made": _("as made"), "thawed": "requires_grad_(True)", "frozen": "requires_grad_(False)"}
         call = CALLS[controls.choice("call", "module", labels, help="What is called on the module before.")]
     with controls.more():
         x = tensor_input.tensor("x", "x", runs.example(), LIMITS)
@@ -137,12 +143,14 @@ def save_and_load(size: int) -> None:
         missing = controls.choice("without", "Left out of the file", left)
         strict = controls.toggle("strict", "strict=True", True)
     trip = runs.save_and_load(float(fill), None if missing == "nothing" else missing, strict, size)
-    saved = "A module whose five tensors are all filled with {fill} is saved: `torch.save(module.state_dict(), file)` writes **{nbytes}** bytes, for {keys}. A new module, all of 1s, then loads them with `load_state_dict`. Look at the last column: what did not come back, and why?"
+    saved = _(
+        "A module whose five tensors are all filled with {fill} is saved: `torch.save(module.state_dict(), file)` writes **{nbytes}** bytes, for {keys}. A new module, all of 1s, then loads them with `load_state_dict`. Look at the last column: what did not come back, and why?"
+    )
     st.markdown(say(saved, trip, fill=fill, keys=listed([f"`{key}`" for key in trip.keys])))
     if trip.error:
         st.error("RuntimeError: " + trip.error.replace("\n\t", " "), icon=":material/block:")
-        st.caption("torch raises this error only after it has loaded everything that the file has.")
-    rows = ["| name | made by | saved module | new module after loading | came back |", "|---" * 5 + "|"]
+        st.caption(_("torch raises this error only after it has loaded everything that the file has."))
+    rows = [_("| name | made by | saved module | new module after loading | came back |"), "|---" * 5 + "|"]
     rows += [
         f"| `{name}` | `{KINDS[name]}` | {spelled(trip.saved[name])} | {spelled(trip.loaded[name])} | "
         f"{':green-badge[yes]' if back else ':red-badge[no]'} |"
@@ -153,7 +161,7 @@ def save_and_load(size: int) -> None:
 
 def moco() -> None:
     """Momentum contrast: one training step after another, and what of it are buffers."""
-    st.markdown("MoCo learns from images without labels: of two views of one sample, the query must find its own key among many old keys. The old keys and the place where the next ones go are not learned, but training cannot go on without them: they are **buffers**.")  # fmt: skip
+    st.markdown(_("MoCo learns from images without labels: of two views of one sample, the query must find its own key among many old keys. The old keys and the place where the next ones go are not learned, but training cannot go on without them: they are **buffers**."))  # fmt: skip
     with controls.row("moco"):
         at = controls.slider("step", "Step", 1, MOST_STEPS, 2)
         batch = controls.choice("batch", "Batch", {n: str(n) for n in (2, 3, 4, 6)}, 4)
@@ -171,10 +179,10 @@ def moco() -> None:
     ))  # fmt: skip
     parts, links = pictures.queue(taken)
     board.show(*parts, links=links, spelled={"after": "`{at:after}` = **{after}**, {note:after}"}, cell=26, name="moco")
-    arithmetic = "`{at:logits}` is {note:logits}, divided by the temperature: about **{logits}**"
+    arithmetic = _("`{at:logits}` is {note:logits}, divided by the temperature: about **{logits}**")
     board.show(pictures.logits(taken), spelled=arithmetic, cell=26, name="logits")
     st.markdown(say("**Why buffers?** The loss of the next step is {goes_on:.4f}. Saved, loaded into a fresh MoCo and gone on, it is **{with_buffers:.4f}**; with queue and pointer left out of the file it is **{without_buffers:.4f}**.", found))  # fmt: skip
-    rows = ["| tensor | shape | parameter | requires_grad | buffer | in state_dict |", "|---" * 6 + "|"]
+    rows = [_("| tensor | shape | parameter | requires_grad | buffer | in state_dict |"), "|---" * 6 + "|"]
     rows += [
         f"| `{t.name}` | {spelled(t.shape)} | " + " | ".join(map(pictures.yes, (t.parameter, t.requires_grad, t.buffer, t.saved))) + " |"
         for t in found.tensors
@@ -188,15 +196,17 @@ def moco() -> None:
 
 def walk_through(x: Any, lr: float) -> None:
     """A step of SGD by hand, or MoCo's queue."""
-    options = {"step": "a step by hand", "ring": "MoCo's queue"}
+    options = {"step": _("a step by hand"), "ring": "MoCo's queue"}
     if controls.choice("walked", "Function", options) == "step":
         st.caption(
-            "A parameter and a buffer beside each other: backward is asked for the gradient of the one, and the step is taken by the one."
+            _(
+                "A parameter and a buffer beside each other: backward is asked for the gradient of the one, and the step is taken by the one."
+            )
         )
         steps = record(runs.step_by_hand, x, lr, panels=("x", "weight", "buffer", "y", "grad"))
     else:
         st.caption(
-            "How the buffer `queue` of the tab MoCo is written: here with 6 rows, and 8 keys that come 2 at a time."
+            _("How the buffer `queue` of the tab MoCo is written: here with 6 rows, and 8 keys that come 2 at a time.")
         )
         lines = source_of(runs.write_in_a_ring).splitlines()
 
@@ -223,7 +233,7 @@ def take(
         'print("state_dict:", list(module.state_dict()))',
         *(f"{name} = module.{name}.detach()" for name in KINDS),
     )
-    script = Script("One of each kind, and a step of SGD", {"x": x}, (Holder,), calls, tuple(KINDS))
+    script = Script(_("One of each kind, and a step of SGD"), {"x": x}, (Holder,), calls, tuple(KINDS))
     return TakeAway(script, {"x": x} | runs.tensors_after(found))
 
 

@@ -2,9 +2,15 @@
 
 from core.topics import Topic
 from core.ui import controls, frame
+from core.words import N_
 from pages.cross_entropy_parts import classes, labels, pixels
 
-KINDS = {"classes": "one of C classes", "binary": "yes or no", "labels": "several labels", "images": "every pixel"}
+KINDS = {
+    "classes": N_("one of C classes"),
+    "binary": N_("yes or no"),
+    "labels": N_("several labels"),
+    "images": N_("every pixel"),
+}
 PARTS = {"classes": classes.part, "binary": labels.binary, "labels": labels.several, "images": pixels.part}
 
 

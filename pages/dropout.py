@@ -19,24 +19,24 @@ from core.topics import Topic
 from core.ui import board, check, controls, frame, take_away, tensor_input, walk
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
-from core.words import say
+from core.words import N_, _, say
 from core.words.numbers import number
 
 LIMITS = Limits(ranks=(0, 1, 2, 3, 4), max_side=28, max_elements=784, allow_nonfinite=True)
 
-DRAWN = """Look at the mask first: it drops **{dropped}** of {cells:|number|numbers}, each by a toss of its own, and
+DRAWN = N_("""Look at the mask first: it drops **{dropped}** of {cells:|number|numbers}, each by a toss of its own, and
 multiplies the others by 1/(1 − p) = **{factor}**. The mean of the input is **{mean_x}**, that of the output
 **{mean_y}**. If the kept numbers stayed as they are, it would be **{mean_unscaled}**: over many masks, below, it comes to
-(1 − p) times the input's mean, and the factor brings it back."""
-ALL_DROPPED = """With p = 1 the mask drops **{dropped}** of {cells:|number|numbers}. No factor could bring back
-what was multiplied by 0, so dropout does not try: 1/(1 − p) would be 1/0."""
-NOT_DRAWN = """In evaluation dropout draws nothing, whatever p is: the output is the input, with its mean of **{mean_x}**.
-That is the mean which training has on average, as the curves below show; so the next layer sees what it was trained on."""
-NO_P = """With p = 0 nothing is drawn, in training as in evaluation: the output is the input, with its mean of **{mean_x}**.
-Move p up to see a mask."""
-NOISE = """After {masks:|mask|masks} the mean output is **{mean}**, where the input has **{mean_x}**; without the factor it is
+(1 − p) times the input's mean, and the factor brings it back.""")
+ALL_DROPPED = N_("""With p = 1 the mask drops **{dropped}** of {cells:|number|numbers}. No factor could bring back
+what was multiplied by 0, so dropout does not try: 1/(1 − p) would be 1/0.""")
+NOT_DRAWN = N_("""In evaluation dropout draws nothing, whatever p is: the output is the input, with its mean of **{mean_x}**.
+That is the mean which training has on average, as the curves below show; so the next layer sees what it was trained on.""")
+NO_P = N_("""With p = 0 nothing is drawn, in training as in evaluation: the output is the input, with its mean of **{mean_x}**.
+Move p up to see a mask.""")
+NOISE = N_("""After {masks:|mask|masks} the mean output is **{mean}**, where the input has **{mean_x}**; without the factor it is
 **{mean_unscaled}**. The price is noise: each output varies around its input with the variance p/(1 − p) · x², **{expected_variance}** on
-average, and **{variance}** in these draws."""
+average, and **{variance}** in these draws.""")
 
 
 def lesson(topic: Topic) -> None:
@@ -59,7 +59,7 @@ def lesson(topic: Topic) -> None:
         check.show(topic.operators[0], call, seed)
     averages = runs.over_masks(run.floats, p, masks, seed)
     board.show(*pictures.averages(averages), name="averages")
-    st.markdown(say(NOISE, averages) if p < 1 else "Every mask of p = 1 drops every number.")
+    st.markdown(say(NOISE, averages) if p < 1 else _("Every mask of p = 1 drops every number."))
     frame.below(
         topic,
         pitfalls=pitfalls(run),
@@ -77,7 +77,7 @@ def equation(run: runs.Run, cell: tuple[int, ...] | None) -> None:
     spelled = "`{at:y}` = {x} · {mask} = **{y}**, {note:mask}"
     board.show(
         *pictures.equation(run, board.axes_of(run.x)),
-        spelled=spelled + ("; the gradient is multiplied by the same {grad}." if run.grad is not None else "."),
+        spelled=spelled + (_("; the gradient is multiplied by the same {grad}.") if run.grad is not None else "."),
         picks=dict.fromkeys(("x", "mask", "y", "grad"), "cell"), pinned=("y", cell) if cell else None, height=320,
     )  # fmt: skip
     st.markdown(say(means_of(run), run))
@@ -108,41 +108,55 @@ def refused(run: runs.Run) -> None:
 def weights(found: runs.TwoDraws) -> str:
     """Weights and activations, by what was dropped."""
     if not found.p:
-        return "With p = 0 nothing is set to zero, neither weight nor activation: choose a larger p and look again."
-    again = "in a second call {differ:|activation has|activations have} another fate" if found.p < 1 else "a second call drops them all again"  # fmt: skip
+        return _("With p = 0 nothing is set to zero, neither weight nor activation: choose a larger p and look again.")
+    again = _("in a second call {differ:|activation has|activations have} another fate") if found.p < 1 else _("a second call drops them all again")  # fmt: skip
     return f"In training, a linear layer ran on what dropout gave: **{{changed}}** of its {{weights}} weights have changed. Of the {{cells:|activation|activations}} in front of it, **{{dropped}}** {'is' if found.dropped == 1 else 'are'} dropped, and {again}. What zeroes weights is another method, DropConnect."
 
 
 def shift(found: runs.Shift) -> str:
     """The mean with and without the factor."""
     if not found.p:
-        return "With p = 0 the factor is 1, and there is nothing to make up for: choose a larger p and look again."
+        return _("With p = 0 the factor is 1, and there is nothing to make up for: choose a larger p and look again.")
     if not math.isfinite(found.mean):
-        return "The mean of |x| is {mean} here, before dropout and after it: give the page finite numbers to see the shift."
+        return _(
+            "The mean of |x| is {mean} here, before dropout and after it: give the page finite numbers to see the shift."
+        )
     if found.p == 1:
-        return "With p = 1 every number is multiplied by 0, and no factor can help: the mean of |x| goes from **{mean}** to **{scaled}**."
+        return _(
+            "With p = 1 every number is multiplied by 0, and no factor can help: the mean of |x| goes from **{mean}** to **{scaled}**."
+        )
     if not found.mean > 0:
-        return "The mean of |x| is {mean} here, and no mask moves it: give the page other numbers to see the shift."
-    return "The mean of |x| is **{mean}**. Over {masks} masks the output has the mean **{scaled}** with the factor 1/(1 − p), and **{unscaled}** without it. In evaluation, where nothing is dropped, the next layer would then get numbers **{factor}** times as large as those it was trained on."
+        return _("The mean of |x| is {mean} here, and no mask moves it: give the page other numbers to see the shift.")
+    return _(
+        "The mean of |x| is **{mean}**. Over {masks} masks the output has the mean **{scaled}** with the factor 1/(1 − p), and **{unscaled}** without it. In evaluation, where nothing is dropped, the next layer would then get numbers **{factor}** times as large as those it was trained on."
+    )
 
 
 def stopped(found: runs.Stopped) -> str:
     """What no_grad leaves on."""
     if not found.under_no_grad:
-        return "Here `nn.Dropout({p})` returns its input under `no_grad()` and after `.eval()`: there is nothing in it to drop or to scale. Choose a larger p, or other numbers."
-    return "Under `no_grad()` the output of `nn.Dropout({p})` differs from its input in **{under_no_grad}** of {cells:|cell|cells}; after `.eval()` it differs in **{after_eval}**. `no_grad` stops the recording of the graph (the output's `grad_fn` is {grad_fn}), and nothing else. What stops dropout is `training=False`, which `.eval()` sets for the module."
+        return _(
+            "Here `nn.Dropout({p})` returns its input under `no_grad()` and after `.eval()`: there is nothing in it to drop or to scale. Choose a larger p, or other numbers."
+        )
+    return _(
+        "Under `no_grad()` the output of `nn.Dropout({p})` differs from its input in **{under_no_grad}** of {cells:|cell|cells}; after `.eval()` it differs in **{after_eval}**. `no_grad` stops the recording of the graph (the output's `grad_fn` is {grad_fn}), and nothing else. What stops dropout is `training=False`, which `.eval()` sets for the module."
+    )
 
 
 def functional(found: runs.AfterEval) -> str:
     """What eval() cannot reach."""
     if not found.by_careless:
-        return "With these settings no dropout changes anything, in whatever mode. Choose a larger p, or other numbers."
-    return "Both modules have been put into `eval()`. `F.dropout(x, p)` in `forward` still drops or scales **{by_careless}** of {cells:|number|numbers}: its argument `training` is True unless it is given, and `eval()` only sets `self.training`. Handed on, as `F.dropout(x, p, self.training)`, it does so with **{by_careful}**. `nn.Dropout` hands it on for you."
+        return _(
+            "With these settings no dropout changes anything, in whatever mode. Choose a larger p, or other numbers."
+        )
+    return _(
+        "Both modules have been put into `eval()`. `F.dropout(x, p)` in `forward` still drops or scales **{by_careless}** of {cells:|number|numbers}: its argument `training` is True unless it is given, and `eval()` only sets `self.training`. Handed on, as `F.dropout(x, p, self.training)`, it does so with **{by_careful}**. `nn.Dropout` hands it on for you."
+    )
 
 
 def ten_lines(found: runs.Textbook) -> str:
     """Where the tutorial's function is not F.dropout."""
-    mask = "the same mask here, since p leaves nothing to chance" if found.same_mask else "another mask, since it asks `torch.rand` where torch asks `bernoulli_`"  # fmt: skip
+    mask = _("the same mask here, since p leaves nothing to chance") if found.same_mask else _("another mask, since it asks `torch.rand` where torch asks `bernoulli_`")  # fmt: skip
     return f"The result of a float64 input is **{{dtype}}** there and **{{torch_dtype}}** in torch. It has no argument `training`: in evaluation the call must be left out by hand. From one seed it draws {mask}. A probability of 1.5 is refused with `{{refusal}}`, by torch with `{{torch_refusal}}`."
 
 
@@ -168,17 +182,17 @@ def pitfalls(run: runs.Run) -> list[Pitfall]:
 
 def walk_through(run: runs.Run) -> None:
     """The manual version, whose mask stands above, or the tutorial's, line by line."""
-    options = {"manual": "the manual version", "textbook": "the tutorial's"}
+    options = {"manual": _("the manual version"), "textbook": _("the tutorial's")}
     function: partial[Any]
     panels: tuple[str, ...]
     if controls.choice("walked", "Function", options) == "textbook":
-        st.caption("From the same seed the tutorial's `torch.rand` draws another mask than the one above, unless p is 0 or 1. Its function knows no evaluation.")  # fmt: skip
+        st.caption(_("From the same seed the tutorial's `torch.rand` draws another mask than the one above, unless p is 0 or 1. Its function knows no evaluation."))  # fmt: skip
         function, panels = partial(ops.dropout_textbook, run.x, run.p), ("X", "mask", "return")
     elif run.drawn:
-        st.caption("This is what `dropout` calls in training; the mask is the one above.")
+        st.caption(_("This is what `dropout` calls in training; the mask is the one above."))
         function, panels = partial(ops.dropout_steps, run.x, run.p), ("input", "scaled_mask", "output")
     else:
-        st.caption("Nothing is to be drawn, so `dropout` hands its input back before it comes to a mask.")
+        st.caption(_("Nothing is to be drawn, so `dropout` hands its input back before it comes to a mask."))
         function, panels = partial(ops.dropout, run.x, run.p, run.training), ("input", "return")
     with seeded(run.seed):
         steps = record(function.func, *function.args, panels=panels)
@@ -191,15 +205,15 @@ def questions(run: runs.Run) -> list[Draw]:
 
     def output(draw: random.Random) -> Question:
         at = draw.choice([tuple(c) for c in run.kept.nonzero().tolist()] or [(0,) * run.x.dim()])
-        fate = "is kept" if run.kept[at] else "is dropped, as all are"
-        why = "Kept numbers are multiplied by 1/(1 − p) = {factor}." if run.drawn else "Nothing is drawn: the output is the input."  # fmt: skip
+        fate = _("is kept") if run.kept[at] else _("is dropped, as all are")
+        why = _("Kept numbers are multiplied by 1/(1 − p) = {factor}.") if run.drawn else _("Nothing is drawn: the output is the input.")  # fmt: skip
         return Question(
             f"The input at {list(at)} is {number(run.x[at].item(), 5)}, and it {fate}. What does the output hold there?",
             f"{run.y[at].item():.5g}", say(why, run) if run.kept[at] else "Dropped numbers are multiplied by 0.",
             tolerance=0.002, covers=("y",),
         )  # fmt: skip
 
-    def expected(_: random.Random) -> Question:
+    def expected(_draw: random.Random) -> Question:
         return Question(
             f"How many of the {run.cells} cells are dropped on average, over many masks, in this mode?",
             f"{runs.expected_drops(run.cells, run.p, run.training):.6g}",

@@ -13,17 +13,25 @@ from core.topics import Topic
 from core.ui import board, check, controls, frame, take_away, tensor_input, walk
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
-from core.words import say
+from core.words import N_, _, say
 from core.words.numbers import number
 
 NUMBERS = Limits(ranks=(1, 2, 3), max_side=12, max_elements=144, allow_nonfinite=True)
 INDICES = Limits(ranks=(1, 2, 3), max_side=24, max_elements=144, allow_nonfinite=True)
 WAYS: dict[runs.Way, str] = {"gather": "gather", "scatter": "scatter"}
-PRESETS = {runs.TUTORIAL: "the tutorial's", runs.LOSS: "pick for cross entropy", runs.SORT: "reorder each row"}
+PRESETS = {
+    runs.TUTORIAL: N_("the tutorial's"),
+    runs.LOSS: N_("pick for cross entropy"),
+    runs.SORT: N_("reorder each row"),
+}
 HEIGHT = 290  # pixels of the pictures
 FIRST = {
-    "gather": "Look at the marked place of **index**: its number says where along dim {dim} **input** is read, for the same place of **output**.",
-    "scatter": "Look at the marked place of **index**: its number says where along dim {dim} **src**'s number is written into a copy of **input**.",
+    "gather": N_(
+        "Look at the marked place of **index**: its number says where along dim {dim} **input** is read, for the same place of **output**."
+    ),
+    "scatter": N_(
+        "Look at the marked place of **index**: its number says where along dim {dim} **src**'s number is written into a copy of **input**."
+    ),
 }
 
 
@@ -78,16 +86,20 @@ def show(run: runs.Run, cell: tuple[int, ...]) -> None:
 
 
 WHY = {
-    "dtype": "The index is {dtype}. It counts places, so torch wants whole numbers: int64 or int32.",
-    "rank": "The index has {index_shape} as its shape, the input {input_shape}: both need the same number of dimensions.",
-    "size": "The index {index_shape} may be longer than the input {input_shape} along dim {dim} alone; along every other dimension it must not be.",
-    "range": "The index holds {wrong}, and along dim {dim} the input has the places 0 to {last}.",
+    "dtype": N_("The index is {dtype}. It counts places, so torch wants whole numbers: int64 or int32."),
+    "rank": N_(
+        "The index has {index_shape} as its shape, the input {input_shape}: both need the same number of dimensions."
+    ),
+    "size": N_(
+        "The index {index_shape} may be longer than the input {input_shape} along dim {dim} alone; along every other dimension it must not be."
+    ),
+    "range": N_("The index holds {wrong}, and along dim {dim} the input has the places 0 to {last}."),
 }
 
 
 def refused(way: runs.Way, misfit: runs.Misfit, x: runs.Tensor, index: runs.Tensor) -> None:
     """torch's words, the two tensors as they are, and an index that fits, in one click."""
-    why = say(WHY[misfit.kind], misfit) + " The tabs below show the run with an index that fits."
+    why = say(WHY[misfit.kind], misfit) + _(" The tabs below show the run with an index that fits.")
     mend: Callable[[], None] = partial(tensor_input.hold, "index", misfit.mended)
     frame.refused(f"`torch.{way}`: {runs.theirs(way, x, misfit.dim, index)}", why, {"Make the index fit": mend})
     input, places = draw.inputs(x, misfit, index)
@@ -130,27 +142,30 @@ def pitfalls(run: runs.Run) -> tuple[Pitfall, ...]:
 
 def sizes(found: runs.Sizes) -> str:
     """Across dim there is a limit, where there is anything across."""
-    said = "It neither has to be that large nor broadcasts: the output always has index's shape. An index of one place gives {small}; one twice as long along dim {dim} gives {long}. "
+    said = _(
+        "It neither has to be that large nor broadcasts: the output always has index's shape. An index of one place gives {small}; one twice as long along dim {dim} gives {long}. "
+    )
     if found.rank == 1:
-        return said + "A vector has no other dimension, so that any length is taken."
-    return (
-        said
-        + "Along every other dimension it must not be larger than input: for an index of shape {too_large} on an input of shape {input_shape} torch says “{refusal}”."
+        return said + _("A vector has no other dimension, so that any length is taken.")
+    return said + _(
+        "Along every other dimension it must not be larger than input: for an index of shape {too_large} on an input of shape {input_shape} torch says “{refusal}”."
     )
 
 
 def way_back(found: runs.Back) -> str:
     """Whether this index names every cell decides it."""
     if found.undone:
-        return (
+        return _(
             "Here it does: {restored} of {cells} cells came back, for index names all that are not 0. Without the last place along "
             "dim only {fewer} come back: what no index names is lost."
         )
     return (
-        "Scattered into zeros, **{restored} of {cells}** cells are as they were: index names {named}, and the other {unnamed} stay 0. "
-        "The way back for a gradient is scatter with addition: a cell that is read several times"
-        + (", here up to {most:|time|times}," if found.most > 1 else " (here none is)")
-        + " gets the sum of what comes from its readers."
+        _(
+            "Scattered into zeros, **{restored} of {cells}** cells are as they were: index names {named}, and the other {unnamed} stay 0. "
+            "The way back for a gradient is scatter with addition: a cell that is read several times"
+        )
+        + (_(", here up to {most:|time|times},") if found.most > 1 else _(" (here none is)"))
+        + _(" gets the sum of what comes from its readers.")
     )
 
 
@@ -194,9 +209,9 @@ def questions(run: runs.Run) -> list[Draw]:
     def counted(pick: random.Random) -> Question:
         cell = pick.choice(sorted({*run.cells, (0,) * run.input.dim()}))
         arrives = (
-            "A gradient of 1 comes to every output. How much arrives"
+            _("A gradient of 1 comes to every output. How much arrives")
             if run.src is None
-            else "How many numbers are written"
+            else _("How many numbers are written")
         )
         return Question(
             f"{arrives} at {'input' if run.src is None else 'output'}{list(cell)}?", str(len(run.naming(cell))),

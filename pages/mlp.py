@@ -16,7 +16,7 @@ from core.ui import board, check, controls, drawing, frame, link, share, state, 
 from core.ui.board import At
 from core.ui.frame import Try
 from core.ui.training import Run, Setup
-from core.words import say
+from core.words import N_, _, say
 from pages.mlp_parts import take_away
 from pages.mlp_parts.beliefs import pitfalls, questions
 from pages.mlp_parts.tabs import backward, first_layer, mistakes, small_walk, starts
@@ -83,7 +83,7 @@ TRIES = (
         "*Train*: of which parameters does the network make use then, and how many test images does it get right?"),
     Try("A start too large", "scheme=normal 1", "The logits are in the hundreds, so softmax puts nearly everything on one "
         "class before anything was learnt, and a wrong guess costs a lot. Press *Train* and look at the first losses."),
-    Try("Kaiming's start", "scheme=kaiming normal", "Its weights are five and nine times as large as the tutorial's. Press "
+    Try("Kaiming's start", N_("scheme=kaiming normal"), "Its weights are five and nine times as large as the tutorial's. Press "
         "*Train* here and with *normal 0.01*: in the tab *Starts* the two curves lie over each other. Which rises first?"),
     Try("Few images, many epochs", "epochs=20&train=500", "Press *Train*: the network comes to know nearly all of its 500 "
         "training images. How far below stay the test images, which it has never seen?"),
@@ -100,7 +100,7 @@ def choose_own() -> bool:
     if pad.open:
         with pad:
             drawing.show("drawn", lambda drawn: tensor_input.hold("x", drawn))
-            st.caption("After each stroke the network says what it sees.")
+            st.caption(_("After each stroke the network says what it sees."))
     return tensor_input.source("x") != "example"
 
 
@@ -125,20 +125,20 @@ def choose_image(which: int) -> tuple[Any, int | None, OwnImage | None]:
 
 def says_conversion(found: OwnImage) -> str:
     """What was done to the reader's image before the network sees it."""
-    done = ["its numbers are taken as float32 from 0 (background) to 1 (ink)"]
-    done += ["all are divided by 255"] if found.divided else []
-    out = "{cut:|number lies outside that range and is|numbers lie outside that range and are} cut to it"
+    done = [_("its numbers are taken as float32 from 0 (background) to 1 (ink)")]
+    done += [_("all are divided by 255")] if found.divided else []
+    out = _("{cut:|number lies outside that range and is|numbers lie outside that range and are} cut to it")
     done += [out] if found.cut else []
-    done += ["it is put in the middle of 28×28"] if found.enlarged else []
-    done += ["its ink is scaled and centred as MNIST's digits are"] if found.moved else []
-    return say("Your image came as {dtype} of shape {shape}: " + "; ".join(done) + ".", found)
+    done += [_("it is put in the middle of 28×28")] if found.enlarged else []
+    done += [_("its ink is scaled and centred as MNIST's digits are")] if found.moved else []
+    return say(_("Your image came as {dtype} of shape {shape}: ") + "; ".join(done) + ".", found)
 
 
 def say_what_stays(trained: bool) -> None:
     """What *Share* has to say: the link has the settings of a training, not its outcome."""
     state.own()[share.STAYS] = (
-        "the training is not in the link. Whoever opens it sees the network before its first step; *Train* there takes "
-        "the same steps to the same numbers." if trained else ""
+        _("the training is not in the link. Whoever opens it sees the network before its first step; *Train* there takes "
+        "the same steps to the same numbers.") if trained else ""
     )  # fmt: skip
 
 
@@ -197,18 +197,20 @@ def show_training(run: Run) -> None:
 def says_together(found: runs.Together) -> str:
     """How equal the network by hand and torch.nn's are, and whether the training runs away."""
     away = (
-        "**The training diverges**: at step {diverged} the loss passes {bound}, ten times what guessing costs or what it "
-        "began with. A smaller learning rate or a smaller start keeps it down. " if found.diverged else ""
+        _("**The training diverges**: at step {diverged} the loss passes {bound}, ten times what guessing costs or what it "
+        "began with. A smaller learning rate or a smaller start keeps it down. ") if found.diverged else ""
     )  # fmt: skip
     if found.loss == found.weights == 0:
-        equal = "By hand and by `torch.nn`, all {steps} losses and all weights are equal to the last bit."
+        equal = _("By hand and by `torch.nn`, all {steps} losses and all weights are equal to the last bit.")
     else:
-        equal = "Over {steps} steps the losses by hand and by `torch.nn` differ by at most **{loss}**, their weights now by "
-        equal += "at most **{weights}**: `X·W` and `x·Wᵀ` add up in another order, and float32 rounds."
+        equal = _(
+            "Over {steps} steps the losses by hand and by `torch.nn` differ by at most **{loss}**, their weights now by "
+        )
+        equal += _("at most **{weights}**: `X·W` and `x·Wᵀ` add up in another order, and float32 rounds.")
     return (
         away
         + equal
-        + " After step {step}, **{test:.4g}** of the test images are right by hand, "
+        + _(" After step {step}, **{test:.4g}** of the test images are right by hand, ")
         + ("**{test_of_torch:.4g}** with `torch.nn`.")
     )
 

@@ -12,37 +12,39 @@ from core.tensors.limits import Limits
 from core.topics import Topic
 from core.ui import board, code, controls, frame, link, tensor_input
 from core.ui.frame import Try
-from core.words import counted, say
+from core.words import N_, _, counted, say
 from pages.no_grad_parts import asked
 from pages.no_grad_parts.believed import pitfalls
 
 LIMITS = Limits(ranks=(1,), max_side=4, allow_nonfinite=True)
 WITHIN = {"none": "recorded"} | CALLS | {DETACH: ".detach()"}
-AROUND = {"none": "no block"} | CALLS
+AROUND = {"none": N_("no block")} | CALLS
 LEAVES = {"x and w": ("x", "w"), "x": ("x",), "w": ("w",), "neither": ()}
 DRAWN_WIDTH = {False: 590, True: 770}  # pixels of graph and tensors, by whether it is shown on a projector
 
-BEFORE = "So far `x.grad` is None and `w.grad` is None. `y.backward()` will bring `x.grad` = **{x_grad}** and `w.grad` = **{w_grad}**"
-AFTER = "`y.backward()` has brought `x.grad` = **{x_grad}** and `w.grad` = **{w_grad}**"
-CONSTANT = """. With everything recorded they would be {all_x} and {all_w}: a step that is not recorded counts as a
-constant, and no gradient flows back through it."""
-FROZEN = """. If both required a gradient and every step were recorded, they would be {all_x} and {all_w}. What requires no
-gradient counts as a constant."""
-SAME = ", the same as with everything recorded."
-SAVED = """While h, a and y were computed, autograd saved {count:|tensor|tensors} for backward ({nbytes} B; memory that is saved
-twice counts once). The graph behind `y` {when} **{held} B** of it. With everything recorded it would hold {all_held} B."""
+BEFORE = N_(
+    "So far `x.grad` is None and `w.grad` is None. `y.backward()` will bring `x.grad` = **{x_grad}** and `w.grad` = **{w_grad}**"
+)
+AFTER = N_("`y.backward()` has brought `x.grad` = **{x_grad}** and `w.grad` = **{w_grad}**")
+CONSTANT = N_(""". With everything recorded they would be {all_x} and {all_w}: a step that is not recorded counts as a
+constant, and no gradient flows back through it.""")
+FROZEN = N_(""". If both required a gradient and every step were recorded, they would be {all_x} and {all_w}. What requires no
+gradient counts as a constant.""")
+SAME = N_(", the same as with everything recorded.")
+SAVED = N_("""While h, a and y were computed, autograd saved {count:|tensor|tensors} for backward ({nbytes} B; memory that is saved
+twice counts once). The graph behind `y` {when} **{held} B** of it. With everything recorded it would hold {all_held} B.""")
 WHY = {
-    "x": "`x` is of {x_dtype}, and it is to require a gradient.", "w": "`w` is of {w_dtype}, and it is to require a gradient.",
-    "h": "`x` has {x_length:|number|numbers} and `w` {w_length}. `x * w` takes two vectors of one length, or one of them a single number.",
-    "y": "An inference tensor has no version counter, so a graph that kept it could not notice a later write: it may not be saved for backward. Compute `y` without recording too, or `a` under `no_grad()`.",
-    "y.backward()": "No step on the way to `y` was recorded from a leaf that requires a gradient, so there is no graph to go back through.",
-    "cut": "`y` was taken out of the graph, or its own step was not recorded: no way leads back from `y` to the steps that were recorded.",
+    "x": N_("`x` is of {x_dtype}, and it is to require a gradient."), "w": N_("`w` is of {w_dtype}, and it is to require a gradient."),
+    "h": N_("`x` has {x_length:|number|numbers} and `w` {w_length}. `x * w` takes two vectors of one length, or one of them a single number."),
+    "y": N_("An inference tensor has no version counter, so a graph that kept it could not notice a later write: it may not be saved for backward. Compute `y` without recording too, or `a` under `no_grad()`."),
+    "y.backward()": N_("No step on the way to `y` was recorded from a leaf that requires a gradient, so there is no graph to go back through."),
+    "cut": N_("`y` was taken out of the graph, or its own step was not recorded: no way leads back from `y` to the steps that were recorded."),
 }  # fmt: skip
-NETWORK = """{depth:|time|times} Linear({width}, {width}), ReLU and Dropout, on a batch of {batch}: a forward pass saves
+NETWORK = N_("""{depth:|time|times} Linear({width}, {width}), ReLU and Dropout, on a batch of {batch}: a forward pass saves
 **{recorded:,} B** in training, the weights that backward needs included. After `eval()` it still saves **{evaluated:,} B**:
-only the masks of dropout are missing. Under `no_grad()` it saves **{off} B**."""
-HOW = """`with NoGrad():` calls `__enter__` on the way in and `__exit__` on every way out, also when the body raises an error.
-So what was switched off is switched on again, as a file that was opened is closed."""
+only the masks of dropout are missing. Under `no_grad()` it saves **{off} B**.""")
+HOW = N_("""`with NoGrad():` calls `__enter__` on the way in and `__exit__` on every way out, also when the body raises an error.
+So what was switched off is switched on again, as a file that was opened is closed.""")
 
 
 def lesson(topic: Topic) -> None:
@@ -127,7 +129,7 @@ def outcome(run: Expression, whole: Expression, after: bool) -> None:
         st.markdown(say((AFTER if after else BEFORE) + rest, run, all_x=whole.x_grad, all_w=whole.w_grad))
     if len(run.tensors) == 3:
         held = (run.graph_after if after and not run.error else run.graph).saved_bytes
-        when = "now, after backward, holds" if after and not run.error else "holds"
+        when = _("now, after backward, holds") if after and not run.error else "holds"
         st.markdown(say(SAVED, run.saved, when=when, held=held, all_held=whole.graph.saved_bytes))
 
 

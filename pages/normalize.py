@@ -9,7 +9,7 @@ from core.figures import normalize as draw
 from core.topics import Topic
 from core.ui import board, check, controls, frame, link, take_away, tensor_input, walk
 from core.ui.frame import Try
-from core.words import say, spelled
+from core.words import N_, _, say, spelled
 from pages.normalize_parts import pitfalls, questions
 
 STEEP = 1000  # a slope from which on one row moves the weights more than all the others
@@ -63,7 +63,9 @@ def set_dim(dim: int) -> None:
     st.session_state["dim"] = dim
 
 
-NO_DIM_1 = "A vector has dimension 0 alone, and F.normalize takes dim=1 unless it is told: the default is made for rows of a matrix."
+NO_DIM_1 = N_(
+    "A vector has dimension 0 alone, and F.normalize takes dim=1 unless it is told: the default is made for rows of a matrix."
+)
 
 
 def show(run: runs.Run, cell: tuple[int, ...], turn: int) -> None:
@@ -80,28 +82,38 @@ def show(run: runs.Run, cell: tuple[int, ...], turn: int) -> None:
 
 
 SPELLED = {
-    "output": "`{at:output}` = {note:output} = **{output}**; its vector's norm is {note:norm}.",
+    "output": N_("`{at:output}` = {note:output} = **{output}**; its vector's norm is {note:norm}."),
     "norm": "`{at:norm}` = {note:norm}.",
-    "input": "`{at:input}` = **{input}** is in the norm {note:norm}, and so in every number of `{at:output}`: {list:output}.",
-    "arrows": "({list:input}) ÷ {norm} = (**{list:output}**); the norm is {note:norm}.",
+    "input": N_(
+        "`{at:input}` = **{input}** is in the norm {note:norm}, and so in every number of `{at:output}`: {list:output}."
+    ),
+    "arrows": N_("({list:input}) ÷ {norm} = (**{list:output}**); the norm is {note:norm}."),
 }
 
 
 def what_became_of_lengths(facts: runs.Lengths) -> str:
     """How many vectors are of length 1 now, and what became of the others."""
-    said = "**What changes is the length.** Each vector is divided by one number, its p-norm, so its direction and its signs stay. "
+    said = _(
+        "**What changes is the length.** Each vector is divided by one number, its p-norm, so its direction and its signs stay. "
+    )
     if facts.p == 0:
-        said += "For p = 0 that number counts what is not 0: dividing by a count makes nothing of length 1. "
+        said += _("For p = 0 that number counts what is not 0: dividing by a count makes nothing of length 1. ")
     else:
         said += "Of {vectors:|vector|vectors}, **{unit}** have p-norm 1 now. "
     if facts.raised:
-        said += "**{raised:|vector is|vectors are} shorter than eps** = {eps}: divided by eps instead of the norm, a vector stays shorter than 1. "
+        said += _(
+            "**{raised:|vector is|vectors are} shorter than eps** = {eps}: divided by eps instead of the norm, a vector stays shorter than 1. "
+        )
     if facts.zero:
-        said += "Of them {zero:|is|are} zero: there the output is 0, but see the gradient. "
+        said += _("Of them {zero:|is|are} zero: there the output is 0, but see the gradient. ")
     if facts.overflowed:
-        said += "The norm of {overflowed:|vector|vectors} is more than {dtype} can hold and became ∞: divided by it, every number is 0. "
+        said += _(
+            "The norm of {overflowed:|vector|vectors} is more than {dtype} can hold and became ∞: divided by it, every number is 0. "
+        )
     if facts.undefined:
-        said += "{undefined:|vector holds|vectors hold} nan now: where the input is nan or infinite, or where eps rounds to 0 in this dtype."
+        said += _(
+            "{undefined:|vector holds|vectors hold} nan now: where the input is nan or infinite, or where eps rounds to 0 in this dtype."
+        )
     return said
 
 
@@ -120,28 +132,36 @@ def gradient(run: runs.Run) -> None:
     )
     st.markdown(say(what_comes_back(facts, run.p), facts))
     st.caption(
-        "The curves are for p = 2. A step along a vector longer than eps changes nothing: a slope of 0, which a logarithmic axis cannot show."
+        _(
+            "The curves are for p = 2. A step along a vector longer than eps changes nothing: a slope of 0, which a logarithmic axis cannot show."
+        )
     )
 
 
 def what_comes_back(facts: runs.Gradients, p: float) -> str:
     """Right angles where the norm divides, 1/eps where eps does."""
-    said = "Here a 1 comes back to every number of the output. "
+    said = _("Here a 1 comes back to every number of the output. ")
     if facts.longer and facts.right_angles == facts.longer:
-        said += (
+        said += _(
             "For **{right_angles:|vector|vectors}** that the norm divides, input · gradient is 0: the gradient is at a right angle to the vector, since a "
             "longer vector has the same output. "
         )
     elif p == 0:
-        said += "For p = 0 the count of numbers that are not 0 has no slope, and the gradient is 1 over the count. "
+        said += _("For p = 0 the count of numbers that are not 0 has no slope, and the gradient is 1 over the count. ")
     if facts.undefined:
-        said += "For {undefined:|vector|vectors} shorter than eps torch's gradient is nan: a power of such small numbers overflowed. "
+        said += _(
+            "For {undefined:|vector|vectors} shorter than eps torch's gradient is nan: a power of such small numbers overflowed. "
+        )
     if not facts.shorter:
-        said += "No vector is shorter than eps = {eps} here: where one is, each number of its gradient is 1/eps = **{inverse}**. Type a row of zeros, and see."
+        said += _(
+            "No vector is shorter than eps = {eps} here: where one is, each number of its gradient is 1/eps = **{inverse}**. Type a row of zeros, and see."
+        )
     elif facts.shorter > facts.undefined:
-        said += "**{shorter:|vector is|vectors are} shorter than eps**, and divided by the constant eps: each of the gradient's numbers is 1/eps = **{inverse}**. "
+        said += _(
+            "**{shorter:|vector is|vectors are} shorter than eps**, and divided by the constant eps: each of the gradient's numbers is 1/eps = **{inverse}**. "
+        )
         if facts.inverse > STEEP:
-            said += "One such row in a batch is enough to throw the weights before it: raise eps, and see."
+            said += _("One such row in a batch is enough to throw the weights before it: raise eps, and see.")
     return said
 
 
@@ -153,7 +173,7 @@ def walk_through(run: runs.Run) -> None:
     versions = {"manual": "manual"} if run.p == 0 else {"manual": "manual", "textbook": "textbook"}
     version = controls.choice("walk", "Version", versions)
     if run.p == 0:
-        st.caption("The tutorial's form has no p = 0: it would take the root 1/0.")
+        st.caption(_("The tutorial's form has no p = 0: it would take the root 1/0."))
     walk.show(*draw.walk(run, version), key=f"walk {version}")
 
 

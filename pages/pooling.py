@@ -14,15 +14,15 @@ from core.topics import Topic
 from core.ui import board, check, controls, frame, link, tensor_input, walk
 from core.ui.board import BREAK
 from core.ui.take_away import TakeAway
-from core.words import say, spelled
+from core.words import N_, _, say, spelled
 from pages.convolution_parts.shared import HEIGHT, PROJECTED_HEIGHT, REFUSED_HEIGHT, height, pin, refuse
 from pages.pooling_parts import below
 
 LIMITS = Limits(ranks=(2,), max_side=96, max_elements=9216, allow_nonfinite=True)
 NARROW = 130  # pixels of a slider
 KERNEL = "kernel"  # the stride that is the kernel size
-STRIDES = {KERNEL: "kernel size", 1: "1", 2: "2", 3: "3", 4: "4"}
-ARRIVING = {"ones": "1 to every output", "pinned": "1 to the pinned output", "counting": "1, 2, 3, …"}
+STRIDES = {KERNEL: N_("kernel size"), 1: "1", 2: "2", 3: "3", 4: "4"}
+ARRIVING = {"ones": N_("1 to every output"), "pinned": N_("1 to the pinned output"), "counting": "1, 2, 3, …"}
 WALKS = {"avg": "pool2d, average", "max": "pool2d, maximum", "manual max": "max_pool2d", "manual average": "avg_pool2d"}
 Pinned = tuple[str, Index]
 
@@ -84,7 +84,7 @@ def show_board(run: Run, given: object, found: Misfit | None, pinned: Pinned) ->
             st.caption(
                 f"A kernel of {found.kernel} with dilation {found.dilation} spans **{found.span}** cells, and the input with its padding is **{times(found.padded)}**."
             )
-        refuse(found.refusal, "half a kernel of padding, no dilation and no ceil_mode")
+        refuse(found.refusal, _("half a kernel of padding, no dilation and no ceil_mode"))
         return
     x, highest, *average = pools.equation(run, *room())
     board.show(
@@ -96,7 +96,9 @@ def show_board(run: Run, given: object, found: Misfit | None, pinned: Pinned) ->
             f"The input was {spelled(given)} and was converted to {spelled(run.x.dtype)}, for an average of whole numbers is none."
         )
     st.caption(
-        "Dashed in purple stands the window of an output, or the outputs that read an input; dotted in pink the number that won the window. The grey frame is padding: −∞ to the maximum, 0 to the average."
+        _(
+            "Dashed in purple stands the window of an output, or the outputs that read an input; dotted in pink the number that won the window. The grey frame is padding: −∞ to the maximum, 0 to the average."
+        )
     )
 
 
@@ -118,8 +120,8 @@ def show_backward(run: Run, pinned: Pinned) -> None:
         picks={"dmax": partial(pin, "max"), "daverage": partial(pin, "average"), "dx_max": partial(pin, "x"), "dx_average": partial(pin, "x")},
     )  # fmt: skip
     st.markdown(
-        "The maximum passes all of an output's gradient on to its one winner, and a cell that wins several windows gets their sum. "
-        "The average gives each cell of the window the same share of it; what falls to the padding is lost.\n"
+        _("The maximum passes all of an output's gradient on to its one winner, and a cell that wins several windows gets their sum. "
+        "The average gives each cell of the window the same share of it; what falls to the padding is lost.\n")
         + "\n".join(say("- **{kind}**: of {arrives}, which arrive in all, {goes_on} go on to the input, to **{reached} of {cells}** cells.", flow, cells=run.x.numel()) for flow in flows.values())
     )  # fmt: skip
 
@@ -131,8 +133,8 @@ def show_shift(run: Run) -> None:
         across = controls.slider("across", "Shift right", 0, 4, 1, width=NARROW)
     moved = runs.shift(run, down, across)
     board.show(*pools.shift_maps(run, moved, *room()), links=pools.links(run), name="shift", height=300)
-    said = "{cells} of {all}, by {share:.1%}"
-    lines = ["| down | right | input: cells that change | max | average |", "|---|---|---|---|---|"]
+    said = _("{cells} of {all}, by {share:.1%}")
+    lines = [_("| down | right | input: cells that change | max | average |"), "|---|---|---|---|---|"]
     for each in (moved, *(runs.shift(run, 0, right) for right in range(1, 5) if (down, across) != (0, right))):
         changes = [
             say(said, change, all=change.apart.numel(), share=change.relative)
@@ -141,7 +143,9 @@ def show_shift(run: Run) -> None:
         lines.append(f"| {each.down} | {each.across} | {' | '.join(changes)} |")
     st.markdown("\n".join(lines))
     st.caption(
-        "The first line is the shift chosen above. What leaves on one side comes in on the other; the share is the length of the change, ‖after − before‖ / ‖before‖."
+        _(
+            "The first line is the shift chosen above. What leaves on one side comes in on the other; the share is the length of the change, ‖after − before‖ / ‖before‖."
+        )
     )
 
 
@@ -170,7 +174,7 @@ def take(run: Run) -> TakeAway:
     }
     calls = {"maximum": f"max_pool2d(x, {given['max']})", "average": f"avg_pool2d(x, {given['average']})"}
     script = Script(
-        "Pooling", {"x": run.x[None]}, runs.FUNCTIONS, tuple(f"{name} = {call}" for name, call in calls.items()), tuple(calls),
+        _("Pooling"), {"x": run.x[None]}, runs.FUNCTIONS, tuple(f"{name} = {call}" for name, call in calls.items()), tuple(calls),
         {name: f"torch.nn.functional.{call}" for name, call in calls.items()},
     )  # fmt: skip
     return TakeAway(script, {"x": run.x[None], "maximum": run.max.output[None], "average": run.average.output[None]})

@@ -16,13 +16,15 @@ from core.ui.board import At
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
 from core.ui.take_away import TakeAway
-from core.words import say
+from core.words import N_, _, say
 from core.words.numbers import number
 from pages.products_parts.refusals import OPERATIONS, SHAPES, refused, room, which_take
 
 LIMITS = Limits(ranks=(0, 1, 2, 3, 4), max_side=8, max_elements=128, allow_nonfinite=True)
 DEFAULT = "ik,kj->ij"
-HELP = "Name each dimension of each operand by a letter, operands apart by commas, up to three; after -> the letters that the result keeps. `ij->ji` transposes, `ii->` sums a diagonal, `i,j->ij` is an outer product, `...ij,...jk->...ik` takes batches."
+HELP = N_(
+    "Name each dimension of each operand by a letter, operands apart by commas, up to three; after -> the letters that the result keeps. `ij->ji` transposes, `ii->` sums a diagonal, `i,j->ij` is an outer product, `...ij,...jk->...ik` takes batches."
+)
 
 
 def lesson(topic: Topic) -> None:
@@ -71,13 +73,13 @@ def lesson(topic: Topic) -> None:
 
 def meeting(run: runs.Run) -> str:
     """Which letters are summed, said of every operation."""
-    said = "Cells meet where equal letters have equal indices. "
+    said = _("Cells meet where equal letters have equal indices. ")
     said += (
-        "{summed} is no letter of C: the products are summed over it." if len(run.summed) == 1
-        else "{summed} are no letters of C: the products are summed over them." if run.summed
-        else "Every letter stands in C too: nothing is summed."
+        _("{summed} is no letter of C: the products are summed over it.") if len(run.summed) == 1
+        else _("{summed} are no letters of C: the products are summed over them.") if run.summed
+        else _("Every letter stands in C too: nothing is summed.")
     )  # fmt: skip
-    return said + (" In {twice} a letter stands twice: of it the diagonal alone is read." if run.diagonal else "")
+    return said + (_(" In {twice} a letter stands twice: of it the diagonal alone is read.") if run.diagonal else "")
 
 
 def show(run: runs.Run, cell: tuple[int, ...]) -> None:
@@ -139,15 +141,15 @@ PITFALLS = (
 # ---- walk, questions, what to try, take away -------------------------------------------------------------------
 
 WAYS = {
-    "inner": "inner products", "outer": "sum of outer products", "columns": "combinations of columns",
-    "manual": "the manual version",
+    "inner": N_("inner products"), "outer": N_("sum of outer products"), "columns": N_("combinations of columns"),
+    "manual": N_("the manual version"),
 }  # fmt: skip
 
 
 def four_ways(operands: list[runs.Tensor]) -> None:
     """One product as inner products, as a sum of outer products, as combinations of columns, and all products at once."""
     if len(operands) != 2 or runs.misfit("mm", "", operands):
-        st.caption("These ways are of two matrices that fit: here the tutorial's.")
+        st.caption(_("These ways are of two matrices that fit: here the tutorial's."))
         operands = runs.tutorials()
     with controls.row("way"):
         way = controls.choice("way", "Seen as", WAYS)
@@ -170,7 +172,7 @@ def questions(run: runs.Run | None) -> list[Draw]:
 
     def shape(pick: random.Random) -> Question:
         left, right = pick.choice(runs.random_shapes(*(pick.randint(2, 5) for _ in range(4))))
-        inner = "the last but one of the right" if len(right) > 1 else "the only one of the right"
+        inner = _("the last but one of the right") if len(right) > 1 else _("the only one of the right")
         return Question(
             f"Which shape has matmul of {left} and {right}?", str(runs.by_shapes("torch.matmul, @", left, right).shape),
             f"The last dimension of the left meets {inner} and is summed. What stands ahead of two matrices broadcasts.", tolerance=0,

@@ -17,9 +17,9 @@ from core.ui.board import Words
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
 from core.ui.take_away import TakeAway
-from core.words import listed, spelled
+from core.words import N_, _, listed, spelled
 
-NAMES = {runs.SCATTERED: "not in order", runs.TUTORIAL: "the tutorial's", runs.HASHES: "all meet at slot 0"}
+NAMES = {runs.SCATTERED: N_("not in order"), runs.TUTORIAL: N_("the tutorial's"), runs.HASHES: N_("all meet at slot 0")}
 LIMITS = Limits(ranks=(1, 2, 3), max_side=1000, max_elements=1000, allow_nonfinite=True)
 ASKED = {"return_inverse": True, "return_counts": True}
 
@@ -36,7 +36,7 @@ def lesson(topic: Topic) -> None:
         picked = (controls.cell("cell", "Picked item", (x.numel(),)) or (0,))[0]
     run = runs.run(x)
     if x.dim() > 1:
-        st.caption("unique and set know no rows here: they read all numbers one after another.")
+        st.caption(_("unique and set know no rows here: they read all numbers one after another."))
     show(run, picked)
     check.show(topic.operators[0], Call((x,), ASKED))
     frame.below(
@@ -52,12 +52,14 @@ def lesson(topic: Topic) -> None:
 def show(run: runs.Run, picked: int) -> None:
     """unique's rows, and below them the set's table with its walk."""
     p = draw.pictures(run, picked)
-    order = "is ascending here" if run.walk.is_sorted else "is not ascending here"
+    order = _("is ascending here") if run.walk.is_sorted else _("is not ascending here")
     if any(item != item for item in run.items):
-        order = "is none by size, for nan is neither above nor below another number"
+        order = _("is none by size, for nan is neither above nor below another number")
     elif len(run.walk.order) < 2:
-        order = "shows once there are several"
-    above = "unique sorts the items, keeps each that differs from its left neighbour, counts, and says where each item went."
+        order = _("shows once there are several")
+    above = _(
+        "unique sorts the items, keeps each that differs from its left neighbour, counts, and says where each item went."
+    )
     below = f"A set puts each item at slot hash(item) mod {run.walk.table_size} of its table, or elsewhere if that is taken; its order, that of the slots, {order}."
     starts = {"x": Words(above), "table": Words(below)}
     board.show(
@@ -96,48 +98,59 @@ def pitfalls(x: runs.Tensor, run: runs.Run) -> tuple[Pitfall, ...]:
 
 def sorts(found: runs.Sorts) -> str:
     """Items that happen to come out ascending do not bear the claim out."""
-    counter = "{counter} come out as **{counter_order}**."
+    counter = _("{counter} come out as **{counter_order}**.")
     if not found.several:
-        return "Only one item is left here, and one item is in any order. " + counter
+        return _("Only one item is left here, and one item is in any order. ") + counter
     if found.nans:
         return (
-            "Duplicates go, but `list(set(items))` is {order}, and nan has no place in an ascending order. " + counter
+            _("Duplicates go, but `list(set(items))` is {order}, and nan has no place in an ascending order. ")
+            + counter
         )
     if found.is_sorted:
         return (
-            "Duplicates go. That these items come out ascending, as {order}, is chance: their slots among {table_size} happen to ascend. "
+            _(
+                "Duplicates go. That these items come out ascending, as {order}, is chance: their slots among {table_size} happen to ascend. "
+            )
             + counter
         )
-    return "Duplicates go, but nothing is sorted: `list(set(items))` is **{order}**, the order of the slots in a table of {table_size}. `sorted(set(items))` sorts."
+    return _(
+        "Duplicates go, but nothing is sorted: `list(set(items))` is **{order}**, the order of the slots in a table of {table_size}. `sorted(set(items))` sorts."
+    )
 
 
 def keeps(found: runs.Orders) -> str:
     """Whether the set's order is that of first appearance hangs on the items."""
-    rest = " To drop duplicates and keep the order, ask a dictionary, which keeps it: `list(dict.fromkeys(items))` is {by_first}."
+    rest = _(
+        " To drop duplicates and keep the order, ask a dictionary, which keeps it: `list(dict.fromkeys(items))` is {by_first}."
+    )
     if not found.several:
-        return "Only one item is left here, which has no order to keep." + rest
+        return _("Only one item is left here, which has no order to keep.") + rest
     if found.set_keeps:
         return (
-            "With these items it does, by chance of their slots: {by_set}. Given the other way round they come out as {turned}."
+            _(
+                "With these items it does, by chance of their slots: {by_set}. Given the other way round they come out as {turned}."
+            )
             + rest
         )
-    return "It is {by_set}: the order of the slots." + rest
+    return _("It is {by_set}: the order of the slots.") + rest
 
 
 def loose(found: runs.Orders) -> str:
     """Whether torch's order is that of first appearance hangs on the items too."""
-    promise = " `sorted=False` promises no order at all, which leaves torch free to choose the fastest way."
+    promise = _(" `sorted=False` promises no order at all, which leaves torch free to choose the fastest way.")
     if not found.several:
-        return "Only one item is left here, which has no order to keep." + promise
+        return _("Only one item is left here, which has no order to keep.") + promise
     if found.torch_keeps:
         return (
-            "With these items torch gives {by_torch}, which is that order, by chance. Of {counter} it makes **{counter_torch}**."
+            _(
+                "With these items torch gives {by_torch}, which is that order, by chance. Of {counter} it makes **{counter_torch}**."
+            )
             + promise
         )
     return (
-        "torch gives **{by_torch}**"
-        + (", ascending all the same" if found.torch_sorts else "")
-        + "; the order of first appearance is {by_first}."
+        _("torch gives **{by_torch}**")
+        + (_(", ascending all the same") if found.torch_sorts else "")
+        + _("; the order of first appearance is {by_first}.")
         + promise
     )
 
@@ -200,7 +213,7 @@ def take(x: runs.Tensor) -> TakeAway:
     """The run on screen as a script, and its tensors."""
     call = "(x, return_inverse=True, return_counts=True)"
     results = ("output", "inverse", "counts")
-    script = Script("Unique", {"x": x}, (unique,), (f"{', '.join(results)} = unique{call}",), results)
+    script = Script(_("Unique"), {"x": x}, (unique,), (f"{', '.join(results)} = unique{call}",), results)
     return TakeAway(script, {"x": x, **dict(zip(results, unique(x, **ASKED), strict=True))})
 
 

@@ -9,7 +9,7 @@ from core.figures import softmax as draw
 from core.topics import Topic
 from core.ui import board, check, controls, frame, take_away, tensor_input, walk
 from core.ui.frame import Try
-from core.words import say, spelled
+from core.words import N_, _, say, spelled
 from pages.softmax_parts import pitfalls, questions
 
 NARROW = 100  # pixels of a slider: three in a row on a phone
@@ -73,16 +73,18 @@ def set_temperature(said: str) -> None:
 
 
 SPELLED = {
-    "z": "`{at:z}` = {z}, less the largest {note:z} = {shifted}; exp of it is {exp}, and its share **{softmax}**",
-    "shifted": "`{at:shifted}` = {z} − {note:shifted} = **{shifted}**: the largest is 0 now, and no exp can overflow",
+    "z": N_("`{at:z}` = {z}, less the largest {note:z} = {shifted}; exp of it is {exp}, and its share **{softmax}**"),
+    "shifted": N_(
+        "`{at:shifted}` = {z} − {note:shifted} = **{shifted}**: the largest is 0 now, and no exp can overflow"
+    ),
     "exp": "`{at:exp}` = exp({shifted}) = **{exp}**",
     "total": "`{at:total}` = {note:total} = **{total}**",
     "softmax": "`{at:softmax}` = {exp} / ({note:total}) = {exp} / {total} = **{softmax}**",
     "J": "`{at:J}` = {note:J} = **{J}**",
-    "curves": "At {note:curves} = **{curves}**; a click sets this temperature",
+    "curves": N_("At {note:curves} = **{curves}**; a click sets this temperature"),
 }
-NAIVE_SPELLED = "`{at:naive}` = {naive_exp} / {naive_sum} = **{naive}**, without the largest subtracted"
-LOG_SPELLED = "`{at:log_softmax}` = {shifted} − {log_total} = **{log_softmax}** in one step; in two **{log}**"
+NAIVE_SPELLED = N_("`{at:naive}` = {naive_exp} / {naive_sum} = **{naive}**, without the largest subtracted")
+LOG_SPELLED = N_("`{at:log_softmax}` = {shifted} − {log_total} = **{log_softmax}** in one step; in two **{log}**")
 
 
 # ---- what the pictures show ------------------------------------------------------------------------------------
@@ -90,14 +92,13 @@ LOG_SPELLED = "`{at:log_softmax}` = {shifted} − {log_total} = **{log_softmax}*
 
 def what_sums_to_1(sums: runs.Sums) -> str:
     """What is made 1 and what is not; and groups that have no softmax."""
-    said = (
+    said = _(
         "**What sums to 1.** Softmax makes numbers that sum to 1 along the dimension `dim`: here, along dim {dim}, "
-        + ("the sum is {only}." if sums.groups == 1 else "the sums are {along}.")
-    )
+    ) + (_("the sum is {only}.") if sums.groups == 1 else _("the sums are {along}."))
     if sums.other is not None:
-        said += " Along dim {other} nothing makes them 1: {across}."
+        said += _(" Along dim {other} nothing makes them 1: {across}.")
     if sums.undefined:
-        said += (
+        said += _(
             " **{undefined:|group has|groups have} no softmax**, and torch gives nan there too: where all scores "
             "of a group are −∞, or one is +∞ or nan, there is no largest to subtract."
         )
@@ -106,25 +107,27 @@ def what_sums_to_1(sums: runs.Sums) -> str:
 
 def naive_outcome(found: runs.Naive) -> str:
     """Whether the textbook's formula goes wrong on these scores, and by what."""
-    said = "**Why the largest goes first.** In {dtype}, exp of a score above {limit:.4g} is ∞. "
+    said = _("**Why the largest goes first.** In {dtype}, exp of a score above {limit:.4g} is ∞. ")
     if not found.cells:
-        return said + "No group here has a softmax to lose."
+        return said + _("No group here has a softmax to lose.")
     if not found.wrong:
         said += (
-            "Without the largest subtracted exactly the same comes out here. "
+            _("Without the largest subtracted exactly the same comes out here. ")
             if not found.difference
-            else "Without the largest subtracted the same comes out here, within {difference}. "
+            else _("Without the largest subtracted the same comes out here, within {difference}. ")
             if found.rounded
-            else "Without the largest subtracted the results are off by up to **{difference}**: exp of scores near {floor:.4g} is so small that it keeps hardly a digit. "
+            else _(
+                "Without the largest subtracted the results are off by up to **{difference}**: exp of scores near {floor:.4g} is so small that it keeps hardly a digit. "
+            )
         )
-        return said + "The largest score is {largest}."
+        return said + _("The largest score is {largest}.")
     causes = [
-        (found.inf_by_inf, "**{inf_by_inf:|is|are}** nan, since ∞ is divided by ∞"),
+        (found.inf_by_inf, _("**{inf_by_inf:|is|are}** nan, since ∞ is divided by ∞")),
         (
             found.zero_by_zero,
-            "**{zero_by_zero:|is|are}** nan, since every exp of the group became 0, and 0 is divided by 0",
+            _("**{zero_by_zero:|is|are}** nan, since every exp of the group became 0, and 0 is divided by 0"),
         ),
-        (found.by_inf, "**{by_inf:|is|are}** 0 in place of a probability, since the sum is ∞"),
+        (found.by_inf, _("**{by_inf:|is|are}** 0 in place of a probability, since the sum is ∞")),
     ]
     reasons = "; ".join(reason for n, reason in causes if n)
     return (
@@ -135,12 +138,14 @@ def naive_outcome(found: runs.Naive) -> str:
     )
 
 
-JACOBIAN = (
+JACOBIAN = N_(
     "**The Jacobian** holds all slopes of the picked row: row i, column j says how fast probability i rises with score j. On the diagonal stands "
     "s(1 − s), never below 0; elsewhere −sᵢsⱼ, never above 0: raise one score, and all other probabilities fall. Each of its rows sums to {row_sum}: "
     "the same number added to all scores changes nothing."
 )
-NO_JACOBIAN = "**The Jacobian** is nan as well: the picked row has no softmax, and so no slopes. A gradient that comes back through this row is nan."
+NO_JACOBIAN = N_(
+    "**The Jacobian** is nan as well: the picked row has no softmax, and so no slopes. A gradient that comes back through this row is nan."
+)
 
 
 # ---- the page's own tabs ---------------------------------------------------------------------------------------
@@ -153,7 +158,7 @@ def without_the_largest(run: runs.Run, found: runs.Naive) -> None:
         *draw.naive(run, found), links=draw.one_row(run), spelled=NAIVE_SPELLED, picks=dict.fromkeys(names, "cell"),
         pinned=("naive", run.picked) if run.picked else None, cell=draw.side(run), name="naive",
     )  # fmt: skip
-    st.caption("The textbook's formula on the same scores: exp, sum and divide, with nothing subtracted before.")
+    st.caption(_("The textbook's formula on the same scores: exp, sum and divide, with nothing subtracted before."))
 
 
 def sigmoid(run: runs.Run) -> None:

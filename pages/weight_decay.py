@@ -14,7 +14,7 @@ from core.ui import board, check, controls, frame, walk
 from core.ui.frame import Try
 from core.ui.predict import Draw, Question
 from core.ui.take_away import TakeAway
-from core.words import say
+from core.words import N_, _, say
 from pages.weight_decay_parts.pitfalls import pitfalls
 from pages.weight_decay_parts.tabs import all_lambdas, places, two_weights
 
@@ -74,8 +74,8 @@ def show(found: Outcome) -> None:
     lambd = found.within.lambd
     named = {"λ = 0": found.without} | ({f"λ = {lambd:g}": found.within} if lambd else {})
     st.markdown(
-        "Look at the loss in the test first, on samples that the run has not seen"
-        + (": how does decay change it, and what does it do to w?" if lambd else ".")
+        _("Look at the loss in the test first, on samples that the run has not seen")
+        + (_(": how does decay change it, and what does it do to w?") if lambd else ".")
     )
     board.show(
         draw.losses(named), draw.norms(named), draw.weights(named), links=[draw.ridges_of_steps(named)],
@@ -111,18 +111,30 @@ def sentences(found: Outcome) -> list[str]:
     return said
 
 
-FREE = "{setting.n_train:|sample says|samples say} nothing about **{setting.free}** of the {setting.inputs} directions of w. "
-ALONE = "There decay acts alone, and {within.last.epoch:|step leaves|steps leave} (1 − lr·λ)^{within.last.epoch} = {left} of what was drawn. "
-ENDS = "With {method} = {lambd} the test loss ends at **{within.last.test_loss}**, without decay at **{without.last.test_loss}**; the training loss at {within.last.train_loss} and {without.last.train_loss}. ‖w‖ ends at {within.last.weight_norm} and {without.last.weight_norm}; the true weights have {setting.true_norm}."
-NO_DECAY = "λ is 0, so nothing pulls: the training loss ends at {without.last.train_loss}, the test loss at **{without.last.test_loss}**, and ‖w‖ at {without.last.weight_norm}; the true weights have {setting.true_norm}."
-GROWS = "**With decay the run diverges.** The learning rate {setting.lr} is above **{bound}**, which is 2 divided by the largest curvature of loss and penalty: each step overshoots the minimum by more than it was away."
-STOPPED = (
+FREE = N_(
+    "{setting.n_train:|sample says|samples say} nothing about **{setting.free}** of the {setting.inputs} directions of w. "
+)
+ALONE = N_(
+    "There decay acts alone, and {within.last.epoch:|step leaves|steps leave} (1 − lr·λ)^{within.last.epoch} = {left} of what was drawn. "
+)
+ENDS = N_(
+    "With {method} = {lambd} the test loss ends at **{within.last.test_loss}**, without decay at **{without.last.test_loss}**; the training loss at {within.last.train_loss} and {without.last.train_loss}. ‖w‖ ends at {within.last.weight_norm} and {without.last.weight_norm}; the true weights have {setting.true_norm}."
+)
+NO_DECAY = N_(
+    "λ is 0, so nothing pulls: the training loss ends at {without.last.train_loss}, the test loss at **{without.last.test_loss}**, and ‖w‖ at {without.last.weight_norm}; the true weights have {setting.true_norm}."
+)
+GROWS = N_(
+    "**With decay the run diverges.** The learning rate {setting.lr} is above **{bound}**, which is 2 divided by the largest curvature of loss and penalty: each step overshoots the minimum by more than it was away."
+)
+STOPPED = N_(
     " The run was stopped after step {within.last.epoch}: the next loss would be more than a million times the first."
 )
-GROWS_WITHOUT = "**Without decay the run diverges:** for the loss alone the bound is **{bound_without}**."
-STOPPED_WITHOUT = " It was stopped after step {without.last.epoch}."
-UNFINISHED = "These runs are not at their end. Endless steps would lead to a test loss of **{minimum.test}** with decay, and **{minimum_without.test}** without."
-UNFINISHED_WITHOUT = (
+GROWS_WITHOUT = N_("**Without decay the run diverges:** for the loss alone the bound is **{bound_without}**.")
+STOPPED_WITHOUT = N_(" It was stopped after step {without.last.epoch}.")
+UNFINISHED = N_(
+    "These runs are not at their end. Endless steps would lead to a test loss of **{minimum.test}** with decay, and **{minimum_without.test}** without."
+)
+UNFINISHED_WITHOUT = N_(
     "This run is not at its end. Endless steps would lead to a test loss of **{minimum_without.test}**."
 )
 
@@ -144,7 +156,9 @@ def questions(lambd: float, setting: Setting) -> list[Draw]:
 
     def shrink(draw: random.Random) -> Question:
         steps, lr = draw.choice((2, 3, 10)), draw.choice((0.01, 0.02, 0.05))
-        ask = "The loss has no gradient. By what do {steps:|step|steps} of SGD with lr = {lr} and weight_decay = {lambd} multiply each weight?"
+        ask = _(
+            "The loss has no gradient. By what do {steps:|step|steps} of SGD with lr = {lr} and weight_decay = {lambd} multiply each weight?"
+        )
         return Question(
             say(ask, {"steps": steps, "lr": lr, "lambd": lambd}), f"{runs.shrunk(lr, lambd, steps):.4g}",
             "w − lr·λ·w = (1 − lr·λ)·w in each step: hence the name.", tolerance=0.002,
@@ -203,7 +217,7 @@ def take(run: Run) -> TakeAway:
         seed=at.seed, inputs=at.inputs, lambd=run.lambd, lr=at.lr, epochs=epochs, optimiser=run.method.split(",")[0]
     )
     script = Script(
-        title="Weight decay: few samples, many features",
+        title=_("Weight decay: few samples, many features"),
         inputs={},
         functions=(make_regression, regression_run),
         calls=(

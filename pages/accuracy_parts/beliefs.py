@@ -9,6 +9,7 @@ from core.experiments import accuracy as runs
 from core.experiments.accuracy import CLASSES, Run
 from core.ui.frame import Pitfall
 from core.ui.predict import Draw, Question
+from core.words import _
 
 
 def pitfalls(run: Run) -> list[Pitfall]:
@@ -36,40 +37,46 @@ def pitfalls(run: Run) -> list[Pitfall]:
 
 def first_alone(run: Run, says: Callable[[Any], str]) -> Callable[[Any], str]:
     """What to say first where the page counts more than the tutorial does."""
-    return says if run.topk == 1 else lambda found: "The tutorial counts the best class alone, k = 1. " + says(found)
+    return says if run.topk == 1 else lambda found: _("The tutorial counts the best class alone, k = 1. ") + says(found)
 
 
 def says_stale(found: runs.Stale) -> str:
     """What the tutorial's loop gives; with one batch it is right."""
     if found.batches == 1:
-        return (
+        return _(
             "There is one batch only, and `y_hat` was made from it: the function says {tutorial:.4g}, which is right. "
             "Choose a smaller batch size, and there are batches that `y_hat` does not belong to."
         )
-    says = "`y_hat`, the scores, come from outside and stay those of the first batch; the loop never uses `X`. "
+    says = _("`y_hat`, the scores, come from outside and stay those of the first batch; the loop never uses `X`. ")
     if found.full == 1:
-        says += "For the first batch that is right, {tutorial:.4g}. "
+        says += _("For the first batch that is right, {tutorial:.4g}. ")
     else:
-        says += "Over the {full} batches of the first one's size it says **{tutorial:.4g}**; with scores for each of "
-        says += "them it is **{right:.4g}**" + (", the same by chance. " if found.tutorial == found.right else ". ")
-    return says + ("At the smaller last batch torch refuses: “{refusal}”." if found.refusal else "")
+        says += _(
+            "Over the {full} batches of the first one's size it says **{tutorial:.4g}**; with scores for each of "
+        )
+        says += _("them it is **{right:.4g}**") + (
+            _(", the same by chance. ") if found.tutorial == found.right else ". "
+        )
+    return says + (_("At the smaller last batch torch refuses: “{refusal}”.") if found.refusal else "")
 
 
 def says_divided(found: runs.Divided) -> str:
     """That the line divides twice; where nothing is right, 0 stays 0."""
-    first = "For the first batch it returns **{tutorial}** instead of **{right}**: too small by the batch size, {size}."
+    first = _(
+        "For the first batch it returns **{tutorial}** instead of **{right}**: too small by the batch size, {size}."
+    )
     return (
-        "`.mean()` has divided by the number of samples already, and `acc_sum / n` does so again. "
-        + (first if found.right else "In the first batch nothing is right, and 0 stays 0.")
-        + " Perfect predictions would score {perfect} = 1/{size}."
+        _("`.mean()` has divided by the number of samples already, and `acc_sum / n` does so again. ")
+        + (first if found.right else _("In the first batch nothing is right, and 0 stays 0."))
+        + _(" Perfect predictions would score {perfect} = 1/{size}.")
     )
 
 
 def says_by_last(found: runs.ByLast) -> str:
     """What the division by the last batch's size would give."""
     if found.batches == 1:
-        return "With one batch it is so: {right} right of its {last}. With a smaller batch size there are several."
-    return (
+        return _("With one batch it is so: {right} right of its {last}. With a smaller batch size there are several.")
+    return _(
         "The comment says so, the code does not: `n` grows over all batches. {right} right by the {last} samples of the "
         "last batch would be **{by_last:.4g}**; by all {samples} it is **{accuracy:.4g}**."
     )
@@ -79,40 +86,44 @@ def says_uneven(found: runs.Uneven) -> str:
     """The two numbers on screen, and at their farthest."""
     shown = found.shown
     if shown.first == shown.last:
-        says = "On screen all batches have {shown.first} images, and both are {shown.whole:.6g}."
+        says = _("On screen all batches have {shown.first} images, and both are {shown.whole:.6g}.")
     elif shown.same:
-        says = "On screen both happen to be {shown.whole:.6g}."
+        says = _("On screen both happen to be {shown.whole:.6g}.")
     else:
-        says = "On screen the mean is **{shown.mean:.6g}**, right over all **{shown.whole:.6g}**: the last batch has "
-        says += "{shown.last:|image|images} instead of {shown.first}, and each of them weighs more in the mean."
+        says = _(
+            "On screen the mean is **{shown.mean:.6g}**, right over all **{shown.whole:.6g}**: the last batch has "
+        )
+        says += _("{shown.last:|image|images} instead of {shown.first}, and each of them weighs more in the mean.")
     if found.left_over is None:
-        return says + " All images are right, or none is, and so every mean says the same."
-    return (
-        says + " At its worst one image is left over for the last batch, and that one is wrong: the mean is "
+        return says + _(" All images are right, or none is, and so every mean says the same.")
+    return says + _(
+        " At its worst one image is left over for the last batch, and that one is wrong: the mean is "
         "**{left_over.mean:.4g}**, right over all {left_over.whole:.4g}."
     )
 
 
 def says_softened(found: runs.Softened) -> str:
     """That softmax keeps the order, and when it loses it."""
-    says = "Softmax keeps the order of the scores: **{differ} of {samples}** predictions differ without it"
-    says += " (two scores so close that their probabilities are rounded to one). " if found.differ else ". "
+    says = _("Softmax keeps the order of the scores: **{differ} of {samples}** predictions differ without it")
+    says += _(" (two scores so close that their probabilities are rounded to one). ") if found.differ else ". "
     if not found.zeros:
-        return says + "Even with scores {larger} times as large no probability is rounded to 0 here."
-    says += (
+        return says + _("Even with scores {larger} times as large no probability is rounded to 0 here.")
+    says += _(
         "It can only do harm: with scores {larger} times as large, {zeros} of {cells} probabilities are rounded to 0, "
     )
-    says += "and among zeros there is no order, which the k best need"
-    return says + ("; {ties:|row has|rows have} not even a single largest." if found.ties else ".")
+    says += _("and among zeros there is no order, which the k best need")
+    return says + (_("; {ties:|row has|rows have} not even a single largest.") if found.ties else ".")
 
 
 def says_stepped(found: runs.Stepped) -> str:
     """What a small step changes."""
-    says = "`argmax` has no gradient: the accuracy's `requires_grad` is **{accuracy_has_gradient}**, the loss's "
-    says += "{loss_has_gradient}. One step with lr = {lr} down the loss's gradient changes the loss by **{loss}** and "
-    says += "the accuracy by **{accuracy}**. "
-    return says + ("{flipped:|prediction|predictions} changed." if found.flipped else "No prediction changed: the "
-                   "accuracy is a staircase, flat almost everywhere, and tells no step where to go.")  # fmt: skip
+    says = _("`argmax` has no gradient: the accuracy's `requires_grad` is **{accuracy_has_gradient}**, the loss's ")
+    says += _(
+        "{loss_has_gradient}. One step with lr = {lr} down the loss's gradient changes the loss by **{loss}** and "
+    )
+    says += _("the accuracy by **{accuracy}**. ")
+    return says + (_("{flipped:|prediction|predictions} changed.") if found.flipped else _("No prediction changed: the "
+                   "accuracy is a staircase, flat almost everywhere, and tells no step where to go."))  # fmt: skip
 
 
 def questions(run: Run) -> list[Draw]:
@@ -126,7 +137,7 @@ def questions(run: Run) -> list[Draw]:
             f"{row[c] / sum(row):.4g}", f"{row[c]} of {sum(row)}.", tolerance=0.002, covers=("confusion",),
         )  # fmt: skip
 
-    def tied(_: random.Random) -> Question:
+    def tied(_draw: random.Random) -> Question:
         found = runs.equal_scores(run)
         return Question(
             f"A model gives all ten classes the same score, whatever it sees. {found.zeros} of these {found.samples} "

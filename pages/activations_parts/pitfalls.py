@@ -5,6 +5,7 @@ from functools import partial
 from core.experiments import activations as runs
 from core.experiments.activations import Run
 from core.ui.frame import Pitfall
+from core.words import N_
 
 
 def pitfalls(run: Run, seed: int) -> list[Pitfall]:
@@ -26,14 +27,20 @@ def pitfalls(run: Run, seed: int) -> list[Pitfall]:
     ]  # fmt: skip
 
 
-LINEAR = "Three layers are one: `x·A·B·C` and `x·(A·B·C)` differ by **{difference:.1e}** of the largest output, which is rounding. Their {weights} weights do what {one} would. "
-BENT = "With {f} between the layers the outputs are others, by up to **{between}** times the largest: only now is it a deep network."
-STILL_LINEAR = "And with {f} between them still: its slope is 1 on both sides of 0, so that it changes nothing."
-OVERWRITTEN = "The input is gone: **{overwritten}** of {cells:|number|numbers} on screen would be overwritten. "
-KEPT = (
+LINEAR = N_(
+    "Three layers are one: `x·A·B·C` and `x·(A·B·C)` differ by **{difference:.1e}** of the largest output, which is rounding. Their {weights} weights do what {one} would. "
+)
+BENT = N_(
+    "With {f} between the layers the outputs are others, by up to **{between}** times the largest: only now is it a deep network."
+)
+STILL_LINEAR = N_("And with {f} between them still: its slope is 1 on both sides of 0, so that it changes nothing.")
+OVERWRITTEN = N_("The input is gone: **{overwritten}** of {cells:|number|numbers} on screen would be overwritten. ")
+KEPT = N_(
     "The input is overwritten; yours would survive, since **{overwritten}** of {cells:|number is|numbers are} below 0. "
 )
-REFUSED = "And autograd may refuse. After `exp`, which needs its own output for backward, torch says: “{after_exp}”. On a tensor that requires grad itself it says: “{on_leaf}”."
+REFUSED = N_(
+    "And autograd may refuse. After `exp`, which needs its own output for backward, torch says: “{after_exp}”. On a tensor that requires grad itself it says: “{on_leaf}”."
+)
 
 
 def says_of_revival(facts: runs.Revival) -> str:
@@ -41,9 +48,15 @@ def says_of_revival(facts: runs.Revival) -> str:
     return BY_ITSELF + (BACK if facts.second_back else NONE_BACK)
 
 
-BY_ITSELF = "Two relu layers, trained by plain SGD for {steps} steps. A dead unit's own weights get a gradient of {own_gradient}, so no step moves them. In the **first** layer that is the end: its inputs are the data, which stay, and {first_back} of {first:|dead unit|dead units} came back. "
-BACK = "In the **second** layer **{second_back}** of {second:|dead unit|dead units} came back: the layer below has learned, so that their inputs moved."
-NONE_BACK = "In the **second** layer units can come back, since the layer below learns and their inputs move; with this seed {second_back} of {second:|dead unit|dead units} did. Try another seed."
+BY_ITSELF = N_(
+    "Two relu layers, trained by plain SGD for {steps} steps. A dead unit's own weights get a gradient of {own_gradient}, so no step moves them. In the **first** layer that is the end: its inputs are the data, which stay, and {first_back} of {first:|dead unit|dead units} came back. "
+)
+BACK = N_(
+    "In the **second** layer **{second_back}** of {second:|dead unit|dead units} came back: the layer below has learned, so that their inputs moved."
+)
+NONE_BACK = N_(
+    "In the **second** layer units can come back, since the layer below learns and their inputs move; with this seed {second_back} of {second:|dead unit|dead units} did. Try another seed."
+)
 
 
 def says_of_saturation(facts: runs.Saturation) -> str:
@@ -51,6 +64,8 @@ def says_of_saturation(facts: runs.Saturation) -> str:
     return AT_BEST + (HERE if facts.numbers else "") + IN_A_ROW
 
 
-AT_BEST = "The slope is **{largest}** at 0, where it is largest: a quarter of the gradient, and no more. "
-HERE = "For the finite numbers on screen it is **{here}** on average. "
-IN_A_ROW = "{layers} sigmoids in a row multiply {layers} slopes, so at most {largest}^{layers} = {bound} of a gradient arrive. Really it is **{most}** at most: a sigmoid's output is never 0, so the next one cannot be at its best, too. Through {layers} tanhs up to {tanh} arrive, through {layers} relus up to {relu}."
+AT_BEST = N_("The slope is **{largest}** at 0, where it is largest: a quarter of the gradient, and no more. ")
+HERE = N_("For the finite numbers on screen it is **{here}** on average. ")
+IN_A_ROW = N_(
+    "{layers} sigmoids in a row multiply {layers} slopes, so at most {largest}^{layers} = {bound} of a gradient arrive. Really it is **{most}** at most: a sigmoid's output is never 0, so the next one cannot be at its best, too. Through {layers} tanhs up to {tanh} arrive, through {layers} relus up to {relu}."
+)

@@ -9,7 +9,7 @@ from core.experiments.activations import Activation
 from core.experiments.depth import through_depth
 from core.figures import activations as draw
 from core.ui import board, controls
-from core.words import say
+from core.words import _, say
 
 NARROW, WIDE = 112, 150  # pixels of a control
 
@@ -26,8 +26,10 @@ def depth(f: Activation, seed: int) -> None:
             "against", "Against", others, "relu" if f.name == "leaky_relu" else "leaky_relu", width=WIDE
         )
     st.markdown(
-        "A network whose weights are freshly drawn: 64 units a layer, 256 samples. A unit is **dead** where its output "
-        "is 0 for every sample; through relu its weights get no gradient then. Read the three curves from left to right:"
+        _(
+            "A network whose weights are freshly drawn: 64 units a layer, 256 samples. A unit is **dead** where its output "
+            "is 0 for every sample; through relu its weights get no gradient then. Read the three curves from left to right:"
+        )
     )
     networks = {
         each.name: through_depth(each, layers, gain=gain, bias=bias, seed=seed) for each in (f, Activation(against))
@@ -41,7 +43,9 @@ def depth(f: Activation, seed: int) -> None:
         for name, of in networks.items():
             zero = [k for k, layer in enumerate(of, 1) if getattr(layer, measure.key) == 0]
             if measure.log and zero:
-                says = "*{title}*: {name} is exactly 0 in {layers:|layer|layers} ({where}). A logarithmic axis has no place for 0, so these points are missing."
+                says = _(
+                    "*{title}*: {name} is exactly 0 in {layers:|layer|layers} ({where}). A logarithmic axis has no place for 0, so these points are missing."
+                )
                 st.caption(say(says, {"title": measure.title, "name": name, "layers": len(zero), "where": spans(zero)}))
     first, last, other = networks[f.name][0], networks[f.name][-1], networks[against][-1]
     st.markdown(say(
@@ -61,14 +65,14 @@ def spans(numbers: Sequence[int]) -> str:
 def at_zero(f: Activation) -> None:
     """Values and slopes at exactly 0, ours, torch's and the tutorial's."""
     found = runs.at_zero(f)
-    names = {each.name: f"`{each.name}`" for each in found} | {"relu_textbook": "the tutorial's relu"}
+    names = {each.name: f"`{each.name}`" for each in found} | {"relu_textbook": _("the tutorial's relu")}
     corners = [names[each.name] for each in found if each.corner]
     st.markdown(say(
         "Where the slope right before 0 is another than right after it, the curve has a corner, and every number between "
         "the two would do as the slope there. Corners have {corners}: compare which one each of them takes. "
         "All others are smooth at 0, and only one slope is right.", {"corners": corners},
     ))  # fmt: skip
-    head = (
+    head = _(
         "| | value at 0 | slope, manual | slope, torch | right before 0 | right after 0 |\n|:--|--:|--:|--:|--:|--:|\n"
     )
     row = "| {label} | {value} | **{slope}** | {by_torch} | {left} | {right} |"

@@ -13,17 +13,19 @@ from core.tensors.script import Script
 from core.ui import walk
 from core.ui.predict import Draw, Question
 from core.ui.take_away import TakeAway
-from core.words import listed, spelled
+from core.words import N_, _, listed, spelled
 
 COVERS = ("ways",)  # the table answers most questions
-ARRIVES = ("a.grad gets numbers", "a.grad stays None, no error", "an error")
-OUTCOMES = {"right": "a right gradient", "wrong": "a wrong gradient", "refused": "an error from backward", "not made": "an error making b"}  # fmt: skip
+ARRIVES = (N_("a.grad gets numbers"), N_("a.grad stays None, no error"), N_("an error"))
+OUTCOMES = {"right": N_("a right gradient"), "wrong": N_("a wrong gradient"), "refused": N_("an error from backward"), "not made": N_("an error making b")}  # fmt: skip
 
 
 def show_walk(a: Any) -> None:
     """Three writes, one line after another."""
     if len(a) < 2:
-        st.caption("`a[1:]` of a single number is empty, and nothing can be written to it: the walk takes the example.")
+        st.caption(
+            _("`a[1:]` of a single number is empty, and nothing can be written to it: the walk takes the example.")
+        )
         a = memory.EXAMPLE
     panels = ("a", "name", "view", "clone")
     scale = colour.signed(a, a.new_tensor([30.0]))
@@ -38,7 +40,7 @@ def questions(chosen: Way) -> list[Draw]:
         a, value = memory.EXAMPLE * draw.randint(2, 9), draw.randint(-9, -1)
         way = draw.choice(others)
         seen = memory.try_out(way, a, False, "b", 0, value)
-        shares = "lies in the memory of a" if seen.first is not None else "has memory of its own"
+        shares = _("lies in the memory of a") if seen.first is not None else _("has memory of its own")
         return Question(
             f"a is {spelled(a)} and requires no gradient. After `b = {way.code}` and `b[0] = {value}`, what is a?",
             spelled(seen.a.after), f"b {shares}.", tolerance=0, covers=COVERS,

@@ -5,26 +5,31 @@ from typing import Any
 
 from core.experiments import memory
 from core.ui.frame import Pitfall
+from core.words import N_, _
 
-ADDRESSES = """`a.view(2, 3).data_ptr() == a.data_ptr()` is **{same_address}**: this view begins at the very address of a. `a[2:]` begins {offset} bytes further
+ADDRESSES = N_("""`a.view(2, 3).data_ptr() == a.data_ptr()` is **{same_address}**: this view begins at the very address of a. `a[2:]` begins {offset} bytes further
 on in the same storage ({same_storage}). What differs is the Python object: `a.view(2, 3) is a` is **{same_object}**. So ask the storage who shares
-memory, not `id()`, and not the first address alone."""
-ASSIGNED = """`b is a` is **{same}**: one tensor with two names. After the write to b[0], a is **{after}**. `a.view(-1)` is a second tensor (`is a`:
-{view_same}), but in the same memory ({view_shares})."""
-FROM_NUMPY = """The same number is written to the tensor, and the array then holds: after `torch.tensor(array)` **{tensor}**, after
+memory, not `id()`, and not the first address alone.""")
+ASSIGNED = N_("""`b is a` is **{same}**: one tensor with two names. After the write to b[0], a is **{after}**. `a.view(-1)` is a second tensor (`is a`:
+{view_same}), but in the same memory ({view_shares}).""")
+FROM_NUMPY = N_("""The same number is written to the tensor, and the array then holds: after `torch.tensor(array)` **{tensor}**, after
 `torch.as_tensor(array)` **{as_tensor}**, after `torch.from_numpy(array)` **{from_numpy}**. The first copies; the other two lie in the
-array's own memory."""
-PIECES = """After a write to `a[:1]`, a is **{by_slice}**; after the same write to `a[[0]]`, a is **{by_list}**. A slice is a start and a step
-through the same memory. A list of indices may name any cells in any order, so what it picks is copied."""
-CLONED = """A gradient goes back through `a.clone()` by {grad_fn} and arrives: `a.grad` is **{gradient}**. Through `a.detach().clone()` none can: “{error}”
-Detach first, so that nothing is recorded for the copy."""
+array's own memory.""")
+PIECES = N_("""After a write to `a[:1]`, a is **{by_slice}**; after the same write to `a[[0]]`, a is **{by_list}**. A slice is a start and a step
+through the same memory. A list of indices may name any cells in any order, so what it picks is copied.""")
+CLONED = N_("""A gradient goes back through `a.clone()` by {grad_fn} and arrives: `a.grad` is **{gradient}**. Through `a.detach().clone()` none can: “{error}”
+Detach first, so that nothing is recorded for the copy.""")
 
 
 def data(found: memory.DetachOrData) -> str:
     """What backward makes of a write by way of each."""
     if found.data.outcome != "wrong":
-        return "Here exp of every number is 0, so that writing zeros changes nothing: give the page larger numbers to see the difference."
-    return "Both lie in the memory of a. After `a = x.exp()` and zeros written by way of `a.detach()`, backward is **{detach.outcome}**: “{error}” By way of `a.data` it is **{data.outcome}**, and nothing says so: x.grad = **{gradient}**, where {expected} is right."
+        return _(
+            "Here exp of every number is 0, so that writing zeros changes nothing: give the page larger numbers to see the difference."
+        )
+    return _(
+        "Both lie in the memory of a. After `a = x.exp()` and zeros written by way of `a.detach()`, backward is **{detach.outcome}**: “{error}” By way of `a.data` it is **{data.outcome}**, and nothing says so: x.grad = **{gradient}**, where {expected} is right."
+    )
 
 
 def pitfalls(a: Any, value: float) -> list[Pitfall]:

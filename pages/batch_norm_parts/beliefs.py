@@ -4,9 +4,11 @@ from functools import partial
 
 from core.experiments import batch_norm as runs
 from core.ui.frame import Pitfall
-from core.words import listed
+from core.words import N_, _, listed
 
-REFUSED = "torch refuses to train on this input: `{refusal}`. Give each channel more than one number, and look again."
+REFUSED = N_(
+    "torch refuses to train on this input: `{refusal}`. Give each channel more than one number, and look again."
+)
 
 
 def turned(found: runs.Momentum) -> str:
@@ -14,8 +16,12 @@ def turned(found: runs.Momentum) -> str:
     if found.refusal:
         return REFUSED
     if found.tutorials == found.same:
-        return "Channel 0 of this batch has the mean 0, from which nothing can be told: all three make running_mean **{same}** of it. Choose another input."
-    return "One batch comes to a running_mean of 0. In channel 0 the tutorial's momentum of 0.9 makes it **{tutorials}**, torch's 0.9 makes it **{same}**, torch's 0.1 **{other}**. The tutorial's momentum is the share of the old value that stays, torch's is the share of the new one: 1 minus the other."
+        return _(
+            "Channel 0 of this batch has the mean 0, from which nothing can be told: all three make running_mean **{same}** of it. Choose another input."
+        )
+    return _(
+        "One batch comes to a running_mean of 0. In channel 0 the tutorial's momentum of 0.9 makes it **{tutorials}**, torch's 0.9 makes it **{same}**, torch's 0.1 **{other}**. The tutorial's momentum is the share of the old value that stays, torch's is the share of the new one: 1 minus the other."
+    )
 
 
 def biased(found: runs.Biased) -> str:
@@ -23,49 +29,61 @@ def biased(found: runs.Biased) -> str:
     if found.refusal:
         return REFUSED
     if not found.torchs > 0:
-        return "Here all numbers of channel 0 are equal or not finite, and both store **{torchs}**. Choose an input that varies."
-    return "Let a batch replace the old statistics altogether. For channel 0 the tutorial stores **{tutorials}**, the mean square over n = {n}, and torch **{torchs}**, the same sum over n − 1. What standardises the batch itself is the one over n, in both."
+        return _(
+            "Here all numbers of channel 0 are equal or not finite, and both store **{torchs}**. Choose an input that varies."
+        )
+    return _(
+        "Let a batch replace the old statistics altogether. For channel 0 the tutorial stores **{tutorials}**, the mean square over n = {n}, and torch **{torchs}**, the same sum over n − 1. What standardises the batch itself is the one over n, in both."
+    )
 
 
-CHANNELS = "The code averages over every dimension but dimension 1: of this input, of shape {shape}, it makes means of shape **{means}**. So dimension 1 holds the channels, and its X is (N, C, H, W) or (N, C). If dimension 0 held them, `x.mean(dim=0)`, of shape {over_dim_0}, would mix them up."
+CHANNELS = N_(
+    "The code averages over every dimension but dimension 1: of this input, of shape {shape}, it makes means of shape **{means}**. So dimension 1 holds the channels, and its X is (N, C, H, W) or (N, C). If dimension 0 held them, `x.mean(dim=0)`, of shape {over_dim_0}, would mix them up."
+)
 
 
 def of_parts(found: runs.MeanOfMeans) -> str:
     """Where parts are of unequal size."""
     if len(found.sizes) == 1 or len(set(found.sizes)) == 1:
-        one = "one part" if len(found.sizes) == 1 else f"parts of {listed(found.sizes)} numbers"
+        one = _("one part") if len(found.sizes) == 1 else f"parts of {listed(found.sizes)} numbers"
         return f"It is where all parts have one size, as here: channel 0 comes in {one}, and both ways give **{{mean}}**. Give the input a third sample, and look again."
     return (
         f"A loader may deliver this batch in parts: channel 0 in parts of {listed(found.sizes)} numbers, whose means are {listed(found.parts)}. "
-        + "The mean of these means is **{mean_of_means}**, the mean of all the numbers **{mean}**. The two are the same only where all parts have one size, as height and width have in the tutorial's code."
+        + _(
+            "The mean of these means is **{mean_of_means}**, the mean of all the numbers **{mean}**. The two are the same only where all parts have one size, as height and width have in the tutorial's code."
+        )
     )
 
 
 def alone(found: runs.OneSample) -> str:
     """One sample, and one number a channel."""
     whole = (
-        "The first sample alone is refused: `{whole}`. "
+        _("The first sample alone is refused: `{whole}`. ")
         if found.whole
-        else "The first sample alone is taken, since a channel of it has {each} numbers. "
+        else _("The first sample alone is taken, since a channel of it has {each} numbers. ")
     )
-    single = "" if found.whole and found.each == 1 else "With one number a channel torch says `{refusal}`. "
+    single = "" if found.whole and found.each == 1 else _("With one number a channel torch says `{refusal}`. ")
     return (
         whole
         + single
-        + "The number would be its own mean: the tutorial's version, which does not refuse, makes {tutorials} of it whatever it was."
+        + _(
+            "The number would be its own mean: the tutorial's version, which does not refuse, makes {tutorials} of it whatever it was."
+        )
     )
 
 
 def forgotten(found: runs.Forgotten) -> str:
     """What training instead of evaluation does."""
     if found.refusal:
-        return "Here it costs an error: `{refusal}`. In evaluation one number a channel would do."
+        return _("Here it costs an error: `{refusal}`. In evaluation one number a channel would do.")
     if not found.differ:
-        return "Here all **{cells}** outputs are the same in training and in evaluation, but running_mean[0] goes from {before} to **{trained}** (momentum 0.1); in evaluation it stays at **{evaluated}**."
+        return _(
+            "Here all **{cells}** outputs are the same in training and in evaluation, but running_mean[0] goes from {before} to **{trained}** (momentum 0.1); in evaluation it stays at **{evaluated}**."
+        )
     by = (
-        "; but here the first sample comes out of evaluation as something else by itself, too"
+        _("; but here the first sample comes out of evaluation as something else by itself, too")
         if found.alone_differs
-        else ", whereas in evaluation the first sample comes out the same by itself"
+        else _(", whereas in evaluation the first sample comes out the same by itself")
     )
     return f"Without `eval()` **{{differ}}** of {{cells:|output|outputs}} differ, by up to {{largest}}, and running_mean[0] goes from {{before}} to **{{trained}}** (momentum 0.1); in evaluation it stays at **{{evaluated}}**. In training a sample's output depends on the others of its batch{by}."
 

@@ -5,14 +5,15 @@ from typing import Any
 
 from core.experiments import buffers as runs
 from core.ui.frame import Pitfall
+from core.words import N_, _
 
 
 def registered(found: runs.Registered) -> str:
     """4.2: no parameter, and not constant."""
     listed = (
-        "`buffers()` lists it and `parameters()` does not"
+        _("`buffers()` lists it and `parameters()` does not")
         if found.in_buffers and not found.in_parameters
-        else "`parameters()` lists it"
+        else _("`parameters()` lists it")
     )
     return f"It moves with the model, and the step of the optimiser leaves it as it is; but it is no parameter: {listed}. Nor need it be constant. Batch norm's buffers are {{names}}; one forward pass over the rows (1, 10) and (3, 30) takes running_mean from {{before}} to **{{after}}**, without an optimiser."
 
@@ -20,19 +21,25 @@ def registered(found: runs.Registered) -> str:
 def handed(found: runs.Handed) -> str:
     """4.3: what protects a buffer."""
     if found.handed == found.before:
-        return "With these settings no step changes anything: lr is {lr}, and the gradient is the input x. Give both a value other than 0, and look again."
-    return "Both buffers here require a gradient. Where SGD gets `module.parameters()`, the buffer stays **{usual}**. Where it gets `[*module.parameters(), module.buffer]`, one step makes it **{handed}**. An optimiser changes whatever it is handed: that `parameters()` leaves buffers out is all that protects them. Nor is every buffer saved: one with `persistent=False` is not."
+        return _(
+            "With these settings no step changes anything: lr is {lr}, and the gradient is the input x. Give both a value other than 0, and look again."
+        )
+    return _(
+        "Both buffers here require a gradient. Where SGD gets `module.parameters()`, the buffer stays **{usual}**. Where it gets `[*module.parameters(), module.buffer]`, one step makes it **{handed}**. An optimiser changes whatever it is handed: that `parameters()` leaves buffers out is all that protects them. Nor is every buffer saved: one with `persistent=False` is not."
+    )
 
 
-GRADIENTS = "A tensor has a gradient where it requires one, whatever it is registered as. The gradient of the buffer as it is usually made is **{default}**, that of a buffer made of `torch.ones(3, requires_grad=True)` **{asked}**, that of the parameter **{weight}**: `nn.Parameter` sets requires_grad to True, `register_buffer` leaves it as it finds it."
+GRADIENTS = N_(
+    "A tensor has a gradient where it requires one, whatever it is registered as. The gradient of the buffer as it is usually made is **{default}**, that of a buffer made of `torch.ones(3, requires_grad=True)` **{asked}**, that of the parameter **{weight}**: `nn.Parameter` sets requires_grad to True, `register_buffer` leaves it as it finds it."
+)
 
 
 def frozen(found: runs.Frozen) -> str:
     """4.6: three differences."""
     alike = (
-        "In the table the two agree: saved, moved, not updated."
+        _("In the table the two agree: saved, moved, not updated.")
         if found.alike
-        else "In the table the two do not agree."
+        else _("In the table the two do not agree.")
     )
     return f"{alike} But the frozen one is still a parameter: it adds **{{counted}}** to the numbers that `parameters()` counts, and `module.requires_grad_(True)` asks all parameters for a gradient: then `requires_grad` of the frozen one is **{{frozen_thaws}}**, of the buffer **{{buffer_thaws}}**. And a weight of 1s that was frozen while its `.grad` held zeros, not None, goes on shrinking: after a step with weight decay it is **{{decayed}}**."
 
@@ -45,21 +52,25 @@ def left_out(found: runs.LeftOut) -> str:
 
 def assigned(found: runs.Assigned) -> str:
     """What is registered is the name."""
-    still = "still lists" if found.in_buffers else "no longer lists"
+    still = _("still lists") if found.in_buffers else _("no longer lists")
     return f"After `self.buffer = self.buffer + 1`, `buffers()` {still} it, with **{{values}}**: what is registered is the name. A plain tensor under a parameter's name is refused: `{{refusal}}`."
 
 
-LISTS = "The module has **{plain}** parameters. With one more in `self.extra = [nn.Parameter(…)]`, `parameters()` gives **{in_list}**; with `nn.ParameterList` in place of the list, **{in_parameter_list}**. What is not registered is neither trained, saved nor moved; for modules there is `nn.ModuleList`."
+LISTS = N_(
+    "The module has **{plain}** parameters. With one more in `self.extra = [nn.Parameter(…)]`, `parameters()` gives **{in_list}**; with `nn.ParameterList` in place of the list, **{in_parameter_list}**. What is not registered is neither trained, saved nor moved; for modules there is `nn.ModuleList`."
+)
 
 
 def converted(found: runs.Converted) -> str:
     """Parameters keep their identity, buffers do not."""
-    goes = "makes {after} of {before}" if found.before != found.after else "leaves it at {after}, since lr or x is 0"
+    goes = (
+        _("makes {after} of {before}") if found.before != found.after else _("leaves it at {after}, since lr or x is 0")
+    )
     weight, buffer = (
-        "the **same** object as before" if same else "**another** object"
+        _("the **same** object as before") if same else "**another** object"
         for same in (found.same_weight, found.same_buffer)
     )
-    stale = "" if found.same_buffer else ", so that whoever held the old buffer holds a stale copy"
+    stale = "" if found.same_buffer else _(", so that whoever held the old buffer holds a stale copy")
     return f"Half true. After `.to(torch.float64)`, `module.weight` is {weight}, and a step of an optimiser made before {goes}. But `module.buffer` is {buffer}{stale}."
 
 

@@ -8,6 +8,7 @@ from core.experiments import buffers as runs
 from core.figures.buffers import FACTS, yes
 from core.ui.frame import Try
 from core.ui.predict import Draw, Question
+from core.words import _
 from core.words.numbers import number
 
 TRIES = (
@@ -31,8 +32,8 @@ def questions(found: Sequence[runs.Role], chosen: str, x: Any, lr: float) -> lis
     others = [role for role in found if role.name != chosen]
 
     def fact(draw: random.Random) -> Question:
-        role, (name, (_, asked)) = draw.choice(others), draw.choice(list(FACTS.items()))
-        held = ", ".join(each.name for each in found if getattr(each, name)) or "none of the five"
+        role, (name, (_kind, asked)) = draw.choice(others), draw.choice(list(FACTS.items()))
+        held = ", ".join(each.name for each in found if getattr(each, name)) or _("none of the five")
         return Question(
             f"With the settings on screen: is `{role.name}` (`{role.kind}`) {asked}?", yes(getattr(role, name)),
             f"{asked.capitalize()}: {held}.", ("yes", "no"), covers=("roles",),

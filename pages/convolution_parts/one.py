@@ -16,14 +16,14 @@ from core.topics import Topic
 from core.ui import board, check, controls, frame, take_away, tensor_input, walk
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
-from core.words import listed
+from core.words import N_, _, listed
 from core.words.numbers import number
 from pages.convolution_parts.shared import NARROW, pin, refuse, rows, say_dtype, tolerance
 
 LIMITS = Limits(ranks=(1, 2), max_side=24, max_elements=96, allow_nonfinite=True)
 OWN = Limits(ranks=(1,), max_side=7, max_elements=7, allow_nonfinite=True)
 ROWS_HEIGHT = 230  # pixels for the rows of signal, kernel and output, which stand below each other
-KERNELS = {"difference": "last − first", "average": "average", "counting": "0, 1, 2, …", "own": "my own"}
+KERNELS = {"difference": "last − first", "average": "average", "counting": "0, 1, 2, …", "own": N_("my own")}
 
 
 def part(topic: Topic, main: Any) -> None:
@@ -33,7 +33,7 @@ def part(topic: Topic, main: Any) -> None:
     x, w, y, b = signals.equation(run)
     if found:
         board.show(x, "⋆", w, links=signals.links(run), height=180)
-        refuse(found, "stride 1 and padding 'same'")
+        refuse(found, _("stride 1 and padding 'same'"))
     else:
         board.show(
             x, board.BREAK, "⋆", w, *(("+", b) if b else ()), board.BREAK, "=", y, links=signals.links(run), spelled=signals.sentences(run),
@@ -42,7 +42,9 @@ def part(topic: Topic, main: Any) -> None:
         say_dtype(given, run.x.dtype)
         check.show(operator, run.call)
         st.markdown(
-            "A signal is an image of one row, and `conv1d` is `conv2d` on it: the same kernel slides, but along one axis only."
+            _(
+                "A signal is an image of one row, and `conv1d` is `conv2d` on it: the same kernel slides, but along one axis only."
+            )
         )
     frame.below(
         topic, operator=operator, pitfalls=pitfalls(run), questions=questions(run), tries=TRIES, walk=lambda: show_walk(run),
@@ -94,7 +96,7 @@ def show_walk(run: Run) -> None:
     padded = small.steps.padded[0][list(small.read_channels(0))]
     bias = padded.new_tensor(0) if small.bias is None else small.bias[0]
     st.caption(
-        "The walk is over the image of one row that the signal is to `conv2d`, and over its first output channel."
+        _("The walk is over the image of one row that the signal is to `conv2d`, and over its first output channel.")
     )
     scales = {
         "padded": colour.signed(padded),
@@ -125,35 +127,41 @@ def pitfalls(run: Run) -> list[Pitfall]:
 def channels_sentence(facts: runs.LastChannels) -> str:
     """Whether torch refuses the transposed signal."""
     if facts.says:
-        return "`conv1d` wants the channels first: (channels, length). This signal, transposed to ({length}, {channels}), is refused: “{says}”."
-    return "This signal has as many channels as places, {channels}, and so torch takes it transposed without a word: **{differ} of {outputs}** outputs are others then."
+        return _(
+            "`conv1d` wants the channels first: (channels, length). This signal, transposed to ({length}, {channels}), is refused: “{says}”."
+        )
+    return _(
+        "This signal has as many channels as places, {channels}, and so torch takes it transposed without a word: **{differ} of {outputs}** outputs are others then."
+    )
 
 
 def causal_sentence(facts: runs.Causal) -> str:
     """How far ahead an output looks."""
     if not facts.ahead:
-        return "With this kernel it is so: it reads {back:|place|places} before its own and none after it."
+        return _("With this kernel it is so: it reads {back:|place|places} before its own and none after it.")
     return (
-        "With a kernel of {kernel} and dilation {dilation}, each output reads {back:|place|places} before its own and **{ahead} after it**: a model that is to predict the next number would see it. "
-        "A causal convolution sets its whole padding, {zeros:|zero|zeros}, in front, `F.pad(x, ({zeros}, 0))`, and pads no more: the gradient then reaches {ahead_then:|place|places} ahead."
+        _("With a kernel of {kernel} and dilation {dilation}, each output reads {back:|place|places} before its own and **{ahead} after it**: a model that is to predict the next number would see it. "
+        "A causal convolution sets its whole padding, {zeros:|zero|zeros}, in front, `F.pad(x, ({zeros}, 0))`, and pads no more: the gradient then reaches {ahead_then:|place|places} ahead.")
     )  # fmt: skip
 
 
 def half_sentence(facts: runs.HalfPadding) -> str:
     """What half a kernel of padding makes of the length."""
-    here = "the length is kept"
+    here = _("the length is kept")
     if facts.outputs != facts.length:
         why = (
-            "there is no half of a zero: `padding='same'` sets one more behind than in front"
+            _("there is no half of a zero: `padding='same'` sets one more behind than in front")
             if facts.needed % 1
-            else "the dilation stretches the kernel"
+            else _("the dilation stretches the kernel")
         )
-        here = "keeping the length would take {needed} on each side, and " + why
-    after = "keeps it" if facts.next_outputs == facts.length else "gives **{next_outputs}**"
+        here = _("keeping the length would take {needed} on each side, and ") + why
+    after = _("keeps it") if facts.next_outputs == facts.length else "gives **{next_outputs}**"
     return (
-        "A signal of {length} under a kernel of {kernel} with dilation {dilation} and padding {padding} gives **{outputs}**: "
+        _(
+            "A signal of {length} under a kernel of {kernel} with dilation {dilation} and padding {padding} gives **{outputs}**: "
+        )
         + here
-        + ". A kernel one larger, with half of that as its padding, "
+        + _(". A kernel one larger, with half of that as its padding, ")
         + after
         + "."
     )
@@ -185,7 +193,7 @@ def ask_value(run: Run, draw: Random) -> Question:
     bias = "" if q.bias is None else f", bias {number(q.bias)}"
     return Question(
         f"Output {q.at[1]} of channel {q.at[0]}: window {rows(q.window)} under kernel {rows(q.kernel)}{bias}. What is its value?",
-        f"{q.value:.6g}", "Each number times the weight above which it stands, all added" + (", and the bias." if bias else "."), tolerance=tolerance(q.value), covers=("y",),
+        f"{q.value:.6g}", _("Each number times the weight above which it stands, all added") + (_(", and the bias.") if bias else "."), tolerance=tolerance(q.value), covers=("y",),
     )  # fmt: skip
 
 

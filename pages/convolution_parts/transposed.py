@@ -16,14 +16,14 @@ from core.topics import Topic
 from core.ui import board, check, controls, frame, take_away, tensor_input, walk
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
-from core.words import counted, listed
+from core.words import N_, _, counted, listed
 from core.words.numbers import number
 from pages.convolution_parts.shared import NARROW, REFUSED_HEIGHT, height, pin, refuse, say_dtype, tolerance
 
 LIMITS = Limits(ranks=(2, 3), max_side=7, max_elements=147, allow_nonfinite=True)
 OWN = Limits(ranks=(2,), max_side=5, max_elements=25, allow_nonfinite=True)
 KEYS = {"stride": "stride_t", "padding": "padding_t"}  # their defaults and limits are not conv2d's
-KERNELS = {"ones": "ones", "counting": "1, 2, 3, …", "random": "random", "own": "my own"}
+KERNELS = {"ones": "ones", "counting": "1, 2, 3, …", "random": "random", "own": N_("my own")}
 
 
 def part(topic: Topic, main: Any) -> None:
@@ -33,7 +33,7 @@ def part(topic: Topic, main: Any) -> None:
     x, w, *b, y = transposed.equation(run)
     if found:
         board.show(x, "⋆ᵀ", w, links=transposed.links(run), height=REFUSED_HEIGHT)
-        refuse(found, "padding 0 and output_padding 0", KEYS)
+        refuse(found, _("padding 0 and output_padding 0"), KEYS)
     else:
         board.show(
             x, "⋆ᵀ", w, *(("+", b[0]) if b else ()), "=", y, links=transposed.links(run), spelled=transposed.sentences(run), height=height(),
@@ -92,7 +92,7 @@ def choose(main: Any) -> tuple[Run, object, Refusal | None, Any]:
 
 def size_line(run: Run) -> str:
     """The output's rows by the formula."""
-    s, (k, _), d = run.settings, run.windows.kernel_size, run.settings["dilation"]
+    s, (k, _width), d = run.settings, run.windows.kernel_size, run.settings["dilation"]
     rows, outputs = run.x.shape[1], run.output.shape[1]
     return (
         rf"**Output rows** &ensp;$(H - 1)\,s - 2p + d(k - 1) + 1 + \text{{output\_padding}} = ({rows} - 1) \cdot {s['stride']} - 2 \cdot {s['padding']} + {d} \cdot ({k} - 1) + 1 "
@@ -116,7 +116,7 @@ def show_matrix(run: Run) -> None:
 
 def show_walk(run: Run) -> None:
     """The textbook, each input cell in turn."""
-    st.caption("The textbook knows no stride and no padding: it lays the kernel down one cell on at a time.")
+    st.caption(_("The textbook knows no stride and no padding: it lays the kernel down one cell on at a time."))
     X, K = run.x[0], run.weight[0, 0]
     steps = slide.trans_conv_walk(X, K)
     walk.show(
@@ -146,12 +146,16 @@ def pitfalls(run: Run) -> list[Pitfall]:
 def undone_sentence(facts: runs.Undone) -> str:
     """What comes back of the numbers."""
     back = (
-        "but **{differ} of {cells}** numbers are others. The first was {first} and is {first_back} now."
+        _("but **{differ} of {cells}** numbers are others. The first was {first} and is {first_back} now.")
         if facts.differ
-        else "and here the numbers happen to be the same, too. Choose another input and another kernel to see that they need not be."
+        else _(
+            "and here the numbers happen to be the same, too. Choose another input and another kernel to see that they need not be."
+        )
     )
     return (
-        "Its other name, deconvolution, promises that. Here an input of {input} goes through `conv2d`, which makes {middle} of it, and back through `conv_transpose2d`: the **shape** is {back} again, "
+        _(
+            "Its other name, deconvolution, promises that. Here an input of {input} goes through `conv2d`, which makes {middle} of it, and back through `conv_transpose2d`: the **shape** is {back} again, "
+        )
         + back
     )
 
@@ -160,16 +164,20 @@ def padding_sentence(facts: runs.Padded) -> str:
     """The output's size under each padding."""
     sizes = listed([f"with padding {p} **{times(size)}**" for p, size in facts.sizes])
     return (
-        "The padding is that of the convolution which this one transposes, so here it is cut off on all sides. Of an input of "
-        + times(facts.input) + " the output is, " + sizes + "."
+        _("The padding is that of the convolution which this one transposes, so here it is cut off on all sides. Of an input of ")
+        + times(facts.input) + _(" the output is, ") + sizes + "."
     )  # fmt: skip
 
 
 def extra_sentence(facts: runs.Extra) -> str:
     """What output_padding adds, and what for."""
-    what = "real sums, which the padding had cut off" if facts.sums else "zeros, for no input reaches it with padding 0"
+    what = (
+        _("real sums, which the padding had cut off")
+        if facts.sums
+        else _("zeros, for no input reaches it with padding 0")
+    )
     return (
-        "With stride {stride} and padding {padding}, `output_padding=1` makes {rows_with} rows instead of {rows}, for it adds at the end only. The new row holds " + what + ": {row}. It is there because the convolution, rounding down, "
+        _("With stride {stride} and padding {padding}, `output_padding=1` makes {rows_with} rows instead of {rows}, for it adds at the end only. The new row holds ") + what + ": {row}. It is there because the convolution, rounding down, "
         f"makes one size of several ({listed(facts.sources)} rows here), and going back somebody must say which."
     )  # fmt: skip
 
@@ -177,13 +185,15 @@ def extra_sentence(facts: runs.Extra) -> str:
 def overlap_sentence(facts: runs.Overlap) -> str:
     """How many inputs reach an output, and whether that makes a checkerboard."""
     if len(facts.inner) == 1:
-        border = "" if facts.fewest >= facts.inner[0] else " At the border there are as few as {fewest}."
-        reach = counted(facts.inner[0], "input reaches", "inputs reach")
+        border = "" if facts.fewest >= facts.inner[0] else _(" At the border there are as few as {fewest}.")
+        reach = counted(facts.inner[0], _("input reaches"), _("inputs reach"))
         return (
             f"Away from the border it is so here: {reach} each output, for the kernel {{kernel}} is a multiple of the stride {{stride}}."
             + border
         )
-    return "With a kernel of {kernel} and stride {stride}, an output away from the border is reached, in turn, by {inner} inputs: an even input comes out as a **checkerboard**. Without dilation, a kernel that is a multiple of the stride has none."
+    return _(
+        "With a kernel of {kernel} and stride {stride}, an output away from the border is reached, in turn, by {inner} inputs: an even input comes out as a **checkerboard**. Without dilation, a kernel that is a multiple of the stride has none."
+    )
 
 
 # ---- questions, and what to try --------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from core.figures.montage import Index
 from core.tensors.limits import Limits, times
 from core.topics import Topic
 from core.ui import board, check, controls, frame, link, state, take_away, tensor_input, walk
+from core.words import N_, _
 from pages.convolution_parts import two_below
 from pages.convolution_parts.shared import (
     HEIGHT,
@@ -29,11 +30,11 @@ LIMITS = Limits(ranks=(2, 3), max_side=96, max_elements=5832, allow_nonfinite=Tr
 GREY = Limits(ranks=(2,), max_side=96, max_elements=9216, allow_nonfinite=True)
 OWN = Limits(ranks=(2,), max_side=7, max_elements=49, allow_nonfinite=True)
 LARGEST_KERNEL = 7
-KERNELS = {"counting": "0, 1, 2, …", "random": "random", **{k: k for k in runs.BUILT_IN[2:]}, "own": "my own"}
+KERNELS = {"counting": "0, 1, 2, …", "random": "random", **{k: k for k in runs.BUILT_IN[2:]}, "own": N_("my own")}
 WALKS = {
-    "window": "the window, these settings",
-    "corr2d": "corr2d, the textbook",
-    "manual": "conv2d, the manual version",
+    "window": N_("the window, these settings"),
+    "corr2d": N_("corr2d, the textbook"),
+    "manual": N_("conv2d, the manual version"),
 }
 Pinned = tuple[str, Index]
 
@@ -45,7 +46,7 @@ def part(topic: Topic, main: Any) -> None:
         board.show(
             *windows.inputs_alone(run, room()[0], REFUSED_HEIGHT), links=windows.links(run), height=REFUSED_HEIGHT
         )
-        refuse(found, "stride 1 and padding 'same'")
+        refuse(found, _("stride 1 and padding 'same'"))
     else:
         show_board(run, channel, pinned)
         say_dtype(given, run.x.dtype)
@@ -166,10 +167,12 @@ def show_board(run: Run, channel: int, pinned: Pinned) -> None:
         spelled=windows.sentences(run), height=height(), picks={name: partial(pin, name) for name in ("x", "w", "b", "y")}, pinned=pinned,
     )  # fmt: skip
     if len(set(run.names)) > 1:
-        st.caption("The kernels: " + ", ".join(f"channel {o} has {name}" for o, name in enumerate(run.names)) + ".")
+        st.caption(_("The kernels: ") + ", ".join(f"channel {o} has {name}" for o, name in enumerate(run.names)) + ".")
     if run.as_image:
         st.caption(
-            "In grey, black is 0. In colours, orange is above 0 and blue below; the largest 2 % of the numbers share the last shade."
+            _(
+                "In grey, black is 0. In colours, orange is above 0 and blue below; the largest 2 % of the numbers share the last shade."
+            )
         )
 
 
@@ -179,7 +182,7 @@ def show_columns(run: Run, o: int, pinned: Pinned) -> None:
     st.markdown(
         f"A convolution is a matrix product in disguise. Each window, laid out as a column, makes a matrix of **{rows} × {length:,}**: {rows * length:,} numbers, "
         f"copied from {run.steps.padded[0][list(run.read_channels(o))].numel():,} in the padded input. The kernel, laid out as a row, times this matrix gives all {length:,} "
-        f"outputs of channel {o} at once" + (", before the bias is added." if run.bias is not None else ".")
+        f"outputs of channel {o} at once" + (_(", before the bias is added.") if run.bias is not None else ".")
     )
     at = windows.shown_columns(run, runs.flat_output(run, pinned[1]) if pinned[0] == "y" else 0)
     if length > len(at) or rows > windows.MOST_ROWS:

@@ -10,7 +10,7 @@ from core.tensors.limits import times
 from core.ui import board
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
-from core.words import listed
+from core.words import _, listed
 from core.words.numbers import number
 from pages.convolution_parts.shared import rows, tolerance
 
@@ -33,30 +33,38 @@ def pitfalls(run: Run, o: int) -> list[Pitfall]:
 
 def textbook_sentence(facts: runs.Textbook) -> str:
     """What the tutorial's function does to digits, and to the graph."""
-    off = "its outputs are off by up to {apart}. " if facts.apart else "here the rounding happens to change nothing. "
+    off = (
+        _("its outputs are off by up to {apart}. ")
+        if facts.apart
+        else _("here the rounding happens to change nothing. ")
+    )
     slow = (
-        ", and each of them is a step of its backward"
+        _(", and each of them is a step of its backward")
         if facts.nodes > facts.our_nodes
-        else ": with so few outputs the loop costs nothing yet"
+        else _(": with so few outputs the loop costs nothing yet")
     )
     return (
-        "Given float64 numbers (part of the input, {shape}, plus 0.1), `corr2d` answers in **{dtype}**, torch and the manual version in **{ours}**: " + off
-        + "For {outputs:|output|outputs} its loop records **{nodes}** graph nodes, the manual version {our_nodes} and torch {torchs_nodes}" + slow + "."
+        _("Given float64 numbers (part of the input, {shape}, plus 0.1), `corr2d` answers in **{dtype}**, torch and the manual version in **{ours}**: ") + off
+        + _("For {outputs:|output|outputs} its loop records **{nodes}** graph nodes, the manual version {our_nodes} and torch {torchs_nodes}") + slow + "."
     )  # fmt: skip
 
 
 def flip_sentence(facts: runs.Flip) -> str:
     """What the turn of the kernel changes."""
     here = (
-        "This kernel is the same after the turn, and so the two agree everywhere."
+        _("This kernel is the same after the turn, and so the two agree everywhere.")
         if facts.symmetric
-        else "This kernel is another one after the turn: **{differ} of {outputs}** outputs differ, by **{largest}** at most."
+        else _(
+            "This kernel is another one after the turn: **{differ} of {outputs}** outputs differ, by **{largest}** at most."
+        )
         if facts.differ
-        else "This kernel is another one after the turn, and yet none of the {outputs:|output|outputs} shows it on this input."
+        else _(
+            "This kernel is another one after the turn, and yet none of the {outputs:|output|outputs} shows it on this input."
+        )
     )
     return (
-        "Mathematics turns the kernel by 180° before it slides. `conv2d` does not: what it computes is the cross-correlation ⋆, and the tutorial's function is rightly called `corr2d`. "
-        + here + " A network loses nothing by that, for it learns the turned kernel just as well."
+        _("Mathematics turns the kernel by 180° before it slides. `conv2d` does not: what it computes is the cross-correlation ⋆, and the tutorial's function is rightly called `corr2d`. ")
+        + here + _(" A network loses nothing by that, for it learns the turned kernel just as well.")
     )  # fmt: skip
 
 
@@ -82,10 +90,10 @@ def show_flip(run: Run, facts: runs.Flip) -> None:
 
 def channels_sentence(facts: runs.Channels) -> str:
     """What several kernels of one output channel give."""
-    second = " (the input, and the input mirrored)" if facts.mirrored else ""
+    second = _(" (the input, and the input mirrored)") if facts.mirrored else ""
     sums = " + ".join(windows.factor(value) for value in facts.parts)
     return (
-        "With {channels} channels in" + second + " and 2 out, the weight is **{weight}**: each output channel has {channels} kernels, one for each input channel, and adds up what they give. "
+        _("With {channels} channels in") + second + " and 2 out, the weight is **{weight}**: each output channel has {channels} kernels, one for each input channel, and adds up what they give. "
         f"The first output is {sums} = **{{whole}}**; the first kernel alone would be wrong in {{differ}} of {{outputs}} cells."
     )  # fmt: skip
 
@@ -93,12 +101,14 @@ def channels_sentence(facts: runs.Channels) -> str:
 def same_sentence(facts: runs.SameWithStride) -> str:
     """What torch says, and whether half a kernel of padding gives what was hoped for."""
     hope = (
-        "just the half, rounded up"
+        _("just the half, rounded up")
         if facts.outputs == facts.halved
-        else "not the half rounded up, which is {halved}: an even kernel has no middle"
+        else _("not the half rounded up, which is {halved}: an even kernel has no middle")
     )
     return (
-        "With stride 2, torch refuses: “{says}”. Say the number instead: `padding={padding}`, half the kernel, makes **{outputs:|row|rows}** of {rows}, "
+        _(
+            "With stride 2, torch refuses: “{says}”. Say the number instead: `padding={padding}`, half the kernel, makes **{outputs:|row|rows}** of {rows}, "
+        )
         + hope
         + "."
     )
@@ -135,7 +145,7 @@ def questions(run: Run) -> list[Draw]:
 def ask_shape(run: Run, draw: Random) -> Question:
     """The output's shape for a drawn kernel, stride, padding and dilation."""
     q = runs.drawn_shape(run, draw)
-    (outputs, _, k, _), height = q.weight, q.input[1]
+    (outputs, _groups, k, _width), height = q.weight, q.input[1]
     return Question(
         f"The input {times(q.input)} meets a weight {times(q.weight)} with stride {q.stride}, padding {q.padding}, dilation {q.dilation}. What is the output's shape?",
         ", ".join(map(str, q.output)),

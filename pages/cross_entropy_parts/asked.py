@@ -5,6 +5,7 @@ import random
 from core.experiments import binary_cross_entropy, segmentation
 from core.experiments import cross_entropy as runs
 from core.ui.predict import Question
+from core.words import _
 
 # ---- one of C classes ------------------------------------------------------------------------------------------------
 
@@ -21,7 +22,7 @@ def cost(draw: random.Random) -> Question:
 def slope(draw: random.Random) -> Question:
     """(softmax − target) / N."""
     found, hit = runs.prediction(draw.randint(2, 95) / 100, draw.randint(2, 8)), draw.random() < 0.5
-    which = "is the sample's target" if hit else "is not the sample's target"
+    which = _("is the sample's target") if hit else _("is not the sample's target")
     return Question(
         f"Softmax gives a class the probability {found.p:g}, and this class {which}. The batch has {found.n} samples. "
         "What is the gradient of the mean loss at this class's logit?",

@@ -14,7 +14,7 @@ from core.ops import losses as ops
 from core.topics import Topic
 from core.ui import board, check, controls, frame, take_away, tensor_input, walk
 from core.ui.frame import Try
-from core.words import say
+from core.words import N_, _, say
 from core.words.numbers import number
 from pages.cross_entropy_parts import asked
 from pages.cross_entropy_parts.believed import pitfalls
@@ -22,19 +22,21 @@ from pages.cross_entropy_parts.shared import REDUCTIONS, cell_pixels, hint, look
 
 NLL, CROSS_ENTROPY = range(2)  # places in the topic's operators
 
-PLAIN = "**Look at the frames in picture 3 first:** a sample costs minus the log of what its target got. Below is the gradient."
-SMOOTHED = (
+PLAIN = N_(
+    "**Look at the frames in picture 3 first:** a sample costs minus the log of what its target got. Below is the gradient."
+)
+SMOOTHED = N_(
     "**Compare picture 3 with the target below it:** every class has a share of the target now, and costs by its share."
 )
-BY_CLASS = "**Point at a loss and follow its sum:** every class's share of the target has that class's own weight."
-NOT_REDUCED = "With `reduction='none'` the losses stay as they are; the gradient is that of their sum."
+BY_CLASS = N_("**Point at a loss and follow its sum:** every class's share of the target has that class's own weight.")
+NOT_REDUCED = N_("With `reduction='none'` the losses stay as they are; the gradient is that of their sum.")
 REDUCED = "loss = {arithmetic} = **{loss}**"
-NOTHING_COUNTS = (
+NOTHING_COUNTS = N_(
     "Every target is ignored: the mean is 0 / 0, which is **{loss}**. The largest slope is {slope}: torch passes nothing on "
     "to samples that are ignored."
 )
-TAKEN = "The pitfalls below take {taken} of these {given} samples: those that count and hold finite numbers."
-NONE_TAKEN = "None of these samples counts and holds finite numbers: the pitfalls below take the page's example."
+TAKEN = N_("The pitfalls below take {taken} of these {given} samples: those that count and hold finite numbers.")
+NONE_TAKEN = N_("None of these samples counts and holds finite numbers: the pitfalls below take the page's example.")
 
 TRIES = (
     Try("Right, unsure, wrong", "x_from=typed&x=[[8., 0., 0.], [0., 0., 0.], [-8., 0., 0.]]&y=0, 0, 0",
@@ -90,10 +92,10 @@ def choose(main: Any, more: Any) -> tuple[runs.Run, Any]:
         logits = runs.logits(tensor_input.tensor("x", "Logits", runs.example(n, c, seed), runs.LIMITS))
         x = logits.x
         places = runs.example_targets(x)
-        y = typed("y", "Targets", runs.TARGETS, ", ".join(map(str, places.tolist())),
-                  "The true class of each sample, from 0 to C − 1. One that is the `ignore_index` is left out.")  # fmt: skip
+        y = typed("y", _("Targets"), runs.TARGETS, ", ".join(map(str, places.tolist())),
+                  _("The true class of each sample, from 0 to C − 1. One that is the `ignore_index` is left out."))  # fmt: skip
         weight = typed("weight", "weight", runs.WEIGHTS, "none; or " + ", ".join(map(str, range(1, x.shape[1] + 1))),
-                       "One number for each class, taken in the dtype of the logits.")  # fmt: skip
+                       _("One number for each class, taken in the dtype of the logits."))  # fmt: skip
         picked = controls.cell("cell", "Picked cell", x.shape)
     with main:
         smoothing = controls.slider("label_smoothing", "label_smoothing", 0.0, 1.0, 0.0, step=0.05, width=narrow())
@@ -108,18 +110,18 @@ def choose(main: Any, more: Any) -> tuple[runs.Run, Any]:
     return runs.run(x, y, weight, ignored, reduction, smoothing), picked
 
 
-COUNT = "There are {samples:|sample|samples} and {targets:|target|targets}: each sample takes one."
-WEIGHTS = "There are {classes:|class|classes} and {weights:|weight|weights}: each class takes one."
-OUTSIDE = "The classes of these logits are 0 to {last}, and {outside} is not the ignored index either."
-DTYPE = "Targets are {dtype} here; torch takes int64 and uint8."
-WITHOUT = " The pictures below go on without {what}."
+COUNT = N_("There are {samples:|sample|samples} and {targets:|target|targets}: each sample takes one.")
+WEIGHTS = N_("There are {classes:|class|classes} and {weights:|weight|weights}: each class takes one.")
+OUTSIDE = N_("The classes of these logits are 0 to {last}, and {outside} is not the ignored index either.")
+DTYPE = N_("Targets are {dtype} here; torch takes int64 and uint8.")
+WITHOUT = N_(" The pictures below go on without {what}.")
 
 
 def refuse(misfit: runs.Misfit, indices: Collection[int]) -> None:
     """What torch says to these targets or weights, why, and what mends it."""
-    why, key, what = DTYPE, "y", "these targets"
+    why, key, what = DTYPE, "y", _("these targets")
     if misfit.of_weights:
-        why, key, what = WEIGHTS, "weight", "these weights"
+        why, key, what = WEIGHTS, "weight", _("these weights")
     elif misfit.targets != misfit.samples:
         why = COUNT
     elif misfit.outside is not None:
@@ -141,13 +143,13 @@ def total(run: runs.Run) -> str:
 
 # ---- the tabs ------------------------------------------------------------------------------------------------------
 
-CONVEX = (
+CONVEX = N_(
     "The loss is convex in the logits: on **{above}** of 200 random segments it lies half-way above the mean of its ends. "
     "There is no lowest point, though: without smoothing it falls on towards 0 as the target's logit grows."
 )
 
 
-OUTSIDE_CURVE = "The logit of this sample's target, {now}, lies outside of the second picture, which shows −8 to 8."
+OUTSIDE_CURVE = N_("The logit of this sample's target, {now}, lies outside of the second picture, which shows −8 to 8.")
 
 
 def curves(run: runs.Run, picked: Any) -> None:
@@ -169,11 +171,11 @@ def ways(topic: Topic, run: runs.Run, samples: runs.Samples) -> None:
 
 
 WALKS = {  # what is walked, its function, what it shows
-    "four": ("the tutorial's four steps", runs.four_steps,
+    "four": (N_("the tutorial's four steps"), runs.four_steps,
              ("input", "target", "probabilities", "logs", "picked", "return")),
-    "hot": ("by one-hot", ops.cross_entropy_by_one_hot, ("input", "target", "log_probabilities", "return")),
-    "nll": ("the tutorial's NLLLoss", ops.nll_loss_textbook, ("log_probabilities", "target", "return")),
-    "manual": ("manual, with your settings", ops.cross_entropy,
+    "hot": (N_("by one-hot"), ops.cross_entropy_by_one_hot, ("input", "target", "log_probabilities", "return")),
+    "nll": (N_("the tutorial's NLLLoss"), ops.nll_loss_textbook, ("log_probabilities", "target", "return")),
+    "manual": (N_("manual, with your settings"), ops.cross_entropy,
                ("x", "label", "log_p", "weights", "losses", "return")),
 }  # fmt: skip
 
@@ -181,7 +183,7 @@ WALKS = {  # what is walked, its function, what it shows
 def walk_through(run: runs.Run, samples: runs.Samples) -> None:
     """The tutorial's four steps, the formula with one-hot, its NLLLoss, or the complete version, line by line."""
     which = controls.choice("walk_of", "Walk through", {key: named for key, (named, *_) in WALKS.items()})
-    _, function, panels = WALKS[which]
+    _name, function, panels = WALKS[which]
     first = samples.log_p if which == "nll" else samples.x
     args, kwargs = (run.call.args, run.call.kwargs) if which == "manual" else ((first, samples.y), {})
     steps = record(function, *args, panels=panels, reads=read_cells, **kwargs)

@@ -16,19 +16,21 @@ from core.ops import binary_losses as ops
 from core.topics import Topic
 from core.ui import board, check, controls, frame, take_away, tensor_input, walk
 from core.ui.frame import Pitfall, Try
-from core.words import say
+from core.words import N_, _, say
 from core.words.numbers import number
 from pages.cross_entropy_parts import asked
 from pages.cross_entropy_parts.shared import REDUCTIONS, cell_pixels, hint, look, narrow, say_conversion, table, typed
 
 BCE, WITH_LOGITS, SOFT_MARGIN = 2, 3, 4  # places in the topic's operators
 
-FIRST = "**Compare pictures 2 and 3:** a yes costs −log p, a no costs −log(1 − p). Below is the gradient at the logits."
-REDUCED = "The mean over all {n:|answer|answers} is **{loss}**."
-SUMMED = "The sum over all {n:|answer|answers} is **{loss}**."
-NOT_REDUCED = "With `reduction='none'` the losses stay as they are; the gradient is that of their sum."
-ROWS = " The probabilities of each row sum to {sums}: every label is a question of its own."
-NOT_FINITE = "Not all of these logits are finite numbers: the pitfalls below take the page's example."
+FIRST = N_(
+    "**Compare pictures 2 and 3:** a yes costs −log p, a no costs −log(1 − p). Below is the gradient at the logits."
+)
+REDUCED = N_("The mean over all {n:|answer|answers} is **{loss}**.")
+SUMMED = N_("The sum over all {n:|answer|answers} is **{loss}**.")
+NOT_REDUCED = N_("With `reduction='none'` the losses stay as they are; the gradient is that of their sum.")
+ROWS = N_(" The probabilities of each row sum to {sums}: every label is a question of its own.")
+NOT_FINITE = N_("Not all of these logits are finite numbers: the pitfalls below take the page's example.")
 
 SURE = Try(
     "Surely wrong", "x_from=typed&x=[[-20.], [0.], [20.]]&y=[[1.], [1.], [1.]]",
@@ -109,8 +111,8 @@ def choose(kind: str, main: Any, more: Any) -> tuple[runs.Run, Any]:
         given = tensor_input.tensor("x", "Logits", example(n, labels, seed), LIMITS)
         logits = runs.logits(given, kind == "labels")
         x, places = logits.x, runs.example_targets(logits.x, seed)
-        y = typed("y", "Targets", runs.TARGETS, str(places.int().tolist()),
-                  "For each logit 1 for yes, 0 for no, or what lies between.")  # fmt: skip
+        y = typed("y", _("Targets"), runs.TARGETS, str(places.int().tolist()),
+                  _("For each logit 1 for yes, 0 for no, or what lies between."))  # fmt: skip
         picked = controls.cell("cell", "Picked cell", x.shape)
     say_conversion(logits)
     y = places if y is None else y.to(x.dtype)
@@ -136,15 +138,15 @@ def ways(topic: Topic, samples: runs.Samples) -> None:
 
 
 WALKS: Mapping[str, tuple[str, Callable[..., Any], tuple[str, ...]]] = {  # what is walked, its function, what it shows
-    "formula": ("the tutorial's formula", ops.binary_cross_entropy_textbook, ("p", "y", "return")),
-    "manual": ("manual, with your settings", ops.binary_cross_entropy_with_logits, ("x", "y", "losses", "return")),
+    "formula": (N_("the tutorial's formula"), ops.binary_cross_entropy_textbook, ("p", "y", "return")),
+    "manual": (N_("manual, with your settings"), ops.binary_cross_entropy_with_logits, ("x", "y", "losses", "return")),
 }
 
 
 def walk_through(run: runs.Run, samples: runs.Samples) -> None:
     """The formula on probabilities, or the complete version on logits, line by line."""
     which = controls.choice("walk_of", "Walk through", {key: named for key, (named, *_) in WALKS.items()})
-    _, function, panels = WALKS[which]
+    _name, function, panels = WALKS[which]
     args, kwargs = (run.call.args, run.call.kwargs) if which == "manual" else ((samples.p, samples.y), {})
     steps = record(function, *args, panels=panels, **kwargs)
     scale = colour.signed(samples.x)
@@ -175,35 +177,44 @@ def pitfalls(kind: str, run: runs.Run, samples: runs.Samples) -> Sequence[Pitfal
 
 def rounded(found: runs.RoundedAnswers) -> str:
     """Where the formula takes the log of 0, and whether it multiplies that by 0."""
-    why = "0 · log 0 is nan" if math.isnan(found.formula) else "log 0 is −∞"
+    why = _("0 · log 0 is nan") if math.isnan(found.formula) else "log 0 is −∞"
     cut = " = 100 · {wrong} / {cells}" if found.certain else ""
     return (
-        "Round the probabilities to 0 and 1, and {wrong} of {cells} differ from their targets. The formula gives "
-        "**{formula}**, since " + why + ". torch cuts the logarithms off at −100 and gives **{cut}**" + cut + ". From "
-        "logits, here times 1000, nothing has to be cut: **{of_logits}**."
+        _(
+            "Round the probabilities to 0 and 1, and {wrong} of {cells} differ from their targets. The formula gives "
+            "**{formula}**, since "
+        )
+        + why
+        + _(". torch cuts the logarithms off at −100 and gives **{cut}**")
+        + cut
+        + _(". From logits, here times 1000, nothing has to be cut: **{of_logits}**.")
     )
 
 
 def mistaken(found: runs.Mistaken) -> str:
     """A refusal, or a number that nobody meant."""
     takes = (
-        "torch refuses these logits: “{refused}”. "
+        _("torch refuses these logits: “{refused}”. ")
         if found.refused
-        else "torch takes these logits, since they all lie between 0 and 1, and gives {of_logits}. "
+        else _("torch takes these logits, since they all lie between 0 and 1, and gives {of_logits}. ")
     )
     return (
-        "It takes probabilities: " + takes + "The other way round nobody complains: "
-        "`binary_cross_entropy_with_logits` of probabilities gives **{twice}**, of the logits {right}."
+        _("It takes probabilities: ")
+        + takes
+        + _(
+            "The other way round nobody complains: "
+            "`binary_cross_entropy_with_logits` of probabilities gives **{twice}**, of the logits {right}."
+        )
     )
 
 
 def weighted(found: runs.WeightedYes) -> str:
     """Where there is a yes to weigh."""
     if not found.yeses:
-        return "Not one of the {cells:|answer|answers} is a yes, so that no `pos_weight` changes the loss, {torchs}."
+        return _("Not one of the {cells:|answer|answers} is a yes, so that no `pos_weight` changes the loss, {torchs}.")
     if math.isclose(found.by_weights, found.torchs, rel_tol=1e-4, abs_tol=1e-7):
-        return "These answers cost {torchs} with `pos_weight={pos_weight}`, whatever the sum is divided by."
-    return (
+        return _("These answers cost {torchs} with `pos_weight={pos_weight}`, whatever the sum is divided by.")
+    return _(
         "With `pos_weight={pos_weight}` the losses sum to {summed}. Divided by the weights that would be "
         "{by_weights}; torch divides by the {cells:|answer|answers} and gives **{torchs}**. Unlike the weights of "
         "classes, `pos_weight` makes the loss, and each step, larger as a whole."
@@ -213,26 +224,26 @@ def weighted(found: runs.WeightedYes) -> str:
 def softmax(found: runs.SoftmaxOnLabels) -> str:
     """What a softmax can say, and whether the samples on screen need more."""
     if found.labels == 1:
-        return (
+        return _(
             "A softmax of a single logit is **{soft}** whatever the logit: it could only say yes. A sigmoid of 5 is "
             "{sigmoid}, and of −5 it is close to 0."
         )
     here = (
-        "Each sample on screen happens to have one label, which a softmax could say. "
+        _("Each sample on screen happens to have one label, which a softmax could say. ")
         if found.one_each
-        else "The samples on screen have {counts} labels, and a softmax can only share 1 among them. "
+        else _("The samples on screen have {counts} labels, and a softmax can only share 1 among them. ")
     )
     return here + (
-        "Take a sample with all {labels} labels, and logits of 5: the sigmoids are {sigmoid} each and cost "
-        "**{sigmoid_loss}**; the softmax is {soft} each and costs **{soft_loss}**, however large the logits are."
+        _("Take a sample with all {labels} labels, and logits of 5: the sigmoids are {sigmoid} each and cost "
+        "**{sigmoid_loss}**; the softmax is {soft} each and costs **{soft_loss}**, however large the logits are.")
     )  # fmt: skip
 
 
 def mean(found: runs.MeanOverLabels) -> str:
     """Over the samples and their labels."""
     if found.labels == 1:
-        return "With one label for each sample it is: {summed} / {samples} = **{torchs}**."
-    return (
+        return _("With one label for each sample it is: {summed} / {samples} = **{torchs}**.")
+    return _(
         "The losses sum to {summed}. Divided by {samples:|sample|samples} that would be {over_samples}; torch "
         "divides by all {cells} answers: **{torchs}**."
     )

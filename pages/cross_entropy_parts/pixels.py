@@ -12,14 +12,16 @@ from core.figures import losses as draw
 from core.topics import Topic
 from core.ui import board, check, controls, frame, link, take_away
 from core.ui.frame import Pitfall, Try
-from core.words import say
+from core.words import N_, _, say
 from pages.cross_entropy_parts import asked
 from pages.cross_entropy_parts.shared import hint, look, narrow
 
 CROSS_ENTROPY = 1  # its place in the topic's operators
 
-FIRST = "**Point at a pixel:** its three logits lie in dimension 1, and it costs minus the log of what its target got."
-MEAN = (
+FIRST = N_(
+    "**Point at a pixel:** its three logits lie in dimension 1, and it costs minus the log of what its target got."
+)
+MEAN = N_(
     "The logits have shape {logits}, the targets {targets}. The mean over {counted:|pixel|pixels} is **{loss:.5g}**; as a "
     "list of samples, `x.permute(0, 2, 3, 1).reshape(-1, 3)`, it is **{of_list:.5g}**."
 )
@@ -75,7 +77,7 @@ def pitfalls(run: runs.Run) -> Sequence[Pitfall]:
     )  # fmt: skip
 
 
-CHANNELS = (
+CHANNELS = N_(
     "With logits of shape {shape} and targets of shape {targets} torch refuses: “{refused}”. Move the classes to dimension "
     "1, to {moved}, and the loss of all pixels is **{loss}**."
 )
@@ -83,20 +85,22 @@ CHANNELS = (
 
 def pixel_list(found: runs.PixelList) -> str:
     """Rows of several pixels, where that changes the loss."""
-    rows = "Without `permute`, {mixed} of the {rows} rows hold the logits of several pixels. "
+    rows = _("Without `permute`, {mixed} of the {rows} rows hold the logits of several pixels. ")
     if math.isclose(found.permuted, found.reshaped, rel_tol=1e-6):
-        return rows + "All these logits are equal, so that the loss is {permuted} all the same."
+        return rows + _("All these logits are equal, so that the loss is {permuted} all the same.")
     return rows + (
-        "torch does not complain: the loss of all pixels is **{reshaped}**. After `permute(0, 2, 3, 1)` it is "
-        "{permuted}, as for the image itself, {image}."
+        _("torch does not complain: the loss of all pixels is **{reshaped}**. After `permute(0, 2, 3, 1)` it is "
+        "{permuted}, as for the image itself, {image}.")
     )  # fmt: skip
 
 
 def classes_alike(found: runs.MeanOfClasses) -> str:
     """The frequent class decides, where the classes cost differently."""
     if math.isclose(found.over_pixels, found.over_classes, rel_tol=1e-6):
-        return "Here every class costs {over_pixels}, so that the mean is the same. It is over the pixels all the same."
-    return (
+        return _(
+            "Here every class costs {over_pixels}, so that the mean is the same. It is over the pixels all the same."
+        )
+    return _(
         "The classes have {counts} pixels and cost {costs}. The mean over all pixels is **{over_pixels}**, the mean of "
         "the classes' own means {over_classes}: a class counts by its number of pixels. `weight` can change that."
     )

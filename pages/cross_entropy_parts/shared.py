@@ -8,13 +8,15 @@ import streamlit as st
 from core.experiments.cross_entropy import Logits, Way
 from core.tensors.limits import Limits, TensorInputError
 from core.ui import board, controls, link, tensor_input
-from core.words import say
+from core.words import N_, _, say
 from core.words.numbers import number
 
 REDUCTIONS = ("mean", "sum", "none")
 
-CONVERTED = "These logits are {dtype}, for which torch has no such loss: “{refused}”. The page takes them as float32."
-RESHAPED = "A vector of shape {given} is shown, and computed, as a matrix of shape {shape}."
+CONVERTED = N_(
+    "These logits are {dtype}, for which torch has no such loss: “{refused}”. The page takes them as float32."
+)
+RESHAPED = N_("A vector of shape {given} is shown, and computed, as a matrix of shape {shape}.")
 
 
 def narrow() -> int:
@@ -63,5 +65,5 @@ def table(ways: Sequence[Way]) -> str:
     rows = [
         f"| `{way.name}` | {way.loss:.7g} | {number(way.apart, 2)} | {number(way.gradient_apart, 2)} |" for way in ways
     ]
-    head = ["| Way | Loss | Difference | Difference of gradients |", "|:--|--:|--:|--:|"]
-    return "Without weights, smoothing or ignored targets, and with the mean:\n\n" + "\n".join(head + rows)
+    head = [_("| Way | Loss | Difference | Difference of gradients |"), "|:--|--:|--:|--:|"]
+    return _("Without weights, smoothing or ignored targets, and with the mean:\n\n") + "\n".join(head + rows)

@@ -10,7 +10,7 @@ from core.experiments.mlp_lesson import Seen
 from core.ui.frame import Pitfall
 from core.ui.predict import Draw, Question
 from core.ui.training import Setup
-from core.words import counted, spelled
+from core.words import _, counted, spelled
 
 HIDDENS = (16, 64, mlp.HIDDEN)
 
@@ -42,28 +42,30 @@ def pitfalls(seen: Seen, seed: int, lr: float) -> list[Pitfall]:
 
 def says_small(found: runs.SmallStart) -> str:
     """The two starts in numbers, and which of them is ahead after a few steps."""
-    says = (
+    says = _(
         "On real digits X·W1 + b spreads by **{small.pre}** (standard deviation) and the logits by **{small.logits}**; "
     )
-    says += "from Kaiming's start they spread by {kaiming.pre} and {kaiming.logits}. The gradient of W1 has norm "
-    says += (
+    says += _("from Kaiming's start they spread by {kaiming.pre} and {kaiming.logits}. The gradient of W1 has norm ")
+    says += _(
         "**{small.gradient1}** against {kaiming.gradient1}. Kaiming's scale is √(2/784) = {scale1} for the first layer "
     )
-    says += "and √(2/256) = {scale2} for the second: 0.01 is too small for both. "
-    after = "After {steps} steps with lr = {lr} the loss is **{after_small}** from 0.01 and **{after_kaiming}** from "
+    says += _("and √(2/256) = {scale2} for the second: 0.01 is too small for both. ")
+    after = _(
+        "After {steps} steps with lr = {lr} the loss is **{after_small}** from 0.01 and **{after_kaiming}** from "
+    )
     after += "Kaiming's start"
     if found.after_kaiming < found.after_small:
-        return says + after + ": it learns from both, and later from the small one."
-    return says + after + ": so few steps with this learning rate do not part them yet."
+        return says + after + _(": it learns from both, and later from the small one.")
+    return says + after + _(": so few steps with this learning rate do not part them yet.")
 
 
 def says_accumulated(found: runs.Accumulated) -> str:
     """What a second backward leaves in `.grad`."""
     if found.once != found.once:
-        return "This network has diverged: its gradient is {once}, and after another `backward()` it is {twice}."
+        return _("This network has diverged: its gradient is {once}, and after another `backward()` it is {twice}.")
     if not found.once:
-        return "This network's gradient is 0 for the batch, and 0 + 0 shows nothing. Choose another start."
-    return (
+        return _("This network's gradient is 0 for the batch, and 0 + 0 shows nothing. Choose another start.")
+    return _(
         "Called twice on the same batch, the gradients have norm {once:.4g}, then **{twice:.4g}**: autograd adds to what is "
         "in `.grad` already. The tutorial's network needs a `zero_()` of each gradient before each `backward()`; "
         "`optimizer.zero_grad()` does it in `torch.optim`. By hand nothing is left over: `backward` returns new tensors."
@@ -80,7 +82,7 @@ def questions(seen: Seen, setup: Setup, batches: Sequence[int]) -> list[Draw]:
             f"784·{hidden} + {hidden} + {hidden}·10 + 10.", tolerance=0,
         )  # fmt: skip
 
-    def guessing(_: random.Random) -> Question:
+    def guessing(_draw: random.Random) -> Question:
         start = runs.facts_of_start(setup.seed, "normal 0.01").loss
         return Question(
             "A network gives each of the ten classes the same probability. What is its cross entropy?",

@@ -11,7 +11,7 @@ from core.figures import mlp as draw
 from core.figures.walk import record
 from core.ui import board, controls, link, training, walk
 from core.ui.training import Setup
-from core.words import say, spelled
+from core.words import _, say, spelled
 
 
 def first_layer(seen: Seen) -> None:
@@ -55,8 +55,8 @@ def backward(seen: Seen) -> None:
 def says_through(found: runs.Through) -> str:
     """The way of the gradient through the picked unit."""
     if found.total != found.total:
-        return "This network has diverged: its logits are NaN, and so is every gradient."
-    return (
+        return _("This network has diverged: its logits are NaN, and so is every gradient.")
+    return _(
         "Start at the top: the gradient of a class's logit is its probability, and one less for the true class. What the "
         "true class is to gain, the others are to lose: their sum is {total}, and is 0 but for rounding. Unit {unit} "
         "receives {arrived}, and **{passed}** passes its ReLU; times each pixel that is the gradient of the pixel's weight. "
@@ -66,7 +66,7 @@ def says_through(found: runs.Through) -> str:
 
 def starts(setup: Setup) -> None:
     """What each start gives on the first batch, and the trainings of this session beside each other."""
-    head = ("start", "std W1", "std W2", "std x·W1 + b", "std logits", "loss", "‖∇W1‖", "‖∇W2‖")
+    head = ("start", "std W1", "std W2", "std x·W1 + b", _("std logits"), "loss", "‖∇W1‖", "‖∇W2‖")
     row = "{W1} | {W2} | {pre} | {logits} | {loss} | {gradient1} | {gradient2} |"
     lines = ["| " + " | ".join(head) + " |", "|:--|" + "--:|" * (len(head) - 1)]
     lines += [f"| {name} | " + say(row, runs.facts_of_start(setup.seed, name)) for name in runs.SCHEMES]
@@ -79,7 +79,7 @@ def starts(setup: Setup) -> None:
     if found:
         board.show(draw.trainings(found), name="starts")
     else:
-        st.info("Train with one start, then with another: their curves are laid over each other here.")
+        st.info(_("Train with one start, then with another: their curves are laid over each other here."))
 
 
 def mistakes(net: Parameters) -> None:
@@ -87,8 +87,8 @@ def mistakes(net: Parameters) -> None:
     found, of = runs.mistakes(net), mlp.digits(1)
     st.markdown(
         say(
-            "The network on screen takes **{count} of {samples}** test images for another class. "
-            + ("The first {shown} of them; a click looks at one above:" if found.count else ""),
+            _("The network on screen takes **{count} of {samples}** test images for another class. ")
+            + (_("The first {shown} of them; a click looks at one above:") if found.count else ""),
             found, shown=min(found.count, draw.SHOWN),
         )
     )  # fmt: skip
@@ -106,7 +106,7 @@ def look_at(image: str) -> None:
 def small_walk(seed: int) -> None:
     """`backward`, line by line, on a network small enough to read."""
     st.caption(
-        "`backward`, the function that trains above, on 3 samples and a network of 4 inputs, 5 units, 3 classes."
+        _("`backward`, the function that trains above, on 3 samples and a network of 4 inputs, 5 units, 3 classes.")
     )
     net, X, y = runs.small_network(seed)
     forward = mlp.forward(net, X)

@@ -8,13 +8,14 @@ from core.tensors.digits import SIDE
 from core.tensors.script import Script
 from core.ui.take_away import TakeAway
 from core.ui.training import Setup
+from core.words import _
 
 
 def of_start(seen: Seen, setup: Setup) -> TakeAway:
     """Before the training: the start is drawn anew, says what is on screen of the image, and takes its first step."""
     found = runs.first_step(setup.seed, setup.scheme, setup.samples, setup.settings)
     script = Script(
-        title="An MLP by hand: its start, what it says of an image, and the first step of its training",
+        title=_("An MLP by hand: its start, what it says of an image, and the first step of its training"),
         inputs={"image": seen.image, "images": grey(found.X.view(-1, SIDE, SIDE)), "labels": found.y},
         functions=(mlp.initial_parameters, mlp.forward, mlp.cross_entropy_loss, mlp.backward, mlp.sgd_step),
         calls=(

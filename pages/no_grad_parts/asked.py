@@ -12,7 +12,7 @@ from core.tensors.script import Script
 from core.ui import walk
 from core.ui.predict import Draw, Question
 from core.ui.take_away import TakeAway
-from core.words import listed, say, spelled
+from core.words import _, listed, say, spelled
 
 
 def show_walk(x: Any, w: Any) -> None:
@@ -20,7 +20,7 @@ def show_walk(x: Any, w: Any) -> None:
     lines = source_of(runs.descend).splitlines()
 
     def note(moment: Moment) -> str:
-        return "w changes in place, unrecorded" if "w -=" in lines[moment.line] else ""
+        return _("w changes in place, unrecorded") if "w -=" in lines[moment.line] else ""
 
     panels, scale = ("w", "x", "loss", "gradient"), colour.signed(w, x)
     walk.show(record(runs.descend, w, x, 0.1, panels=panels, note=note), dict.fromkeys(panels, scale), key="walk")
@@ -51,7 +51,7 @@ def nested(draw: random.Random) -> Question:
     """Contexts within contexts."""
     contexts = [draw.choice(list(CALLS)) for _ in range(3)]
     return Question(
-        f"Inside {', in it '.join(f'`with {CALLS[context]}`' for context in contexts)}: is `z = x * w` recorded?",
+        f"Inside {_(', in it ').join(f'`with {CALLS[context]}`' for context in contexts)}: is `z = x * w` recorded?",
         "yes" if runs.recorded_inside(contexts) else "no",
         "The innermost block decides, except that nothing is recorded anywhere inside inference_mode().", ("yes", "no"),
     )  # fmt: skip
@@ -79,11 +79,11 @@ def take(run: Expression, leaves: tuple[str, ...], source: str) -> TakeAway:
     lines = [f"{name}.requires_grad_()" for name in leaves] + source.splitlines()
     last = run.tensors[-1].name if run.tensors else ""
     script = Script(
-        title="An expression under contexts",
+        title=_("An expression under contexts"),
         inputs={"x": run.x, "w": run.w},
         functions=(autograd.graph_of,),
         calls=(
-            "\n    ".join(["try:", *lines]) + '\nexcept RuntimeError as refusal:\n    print("refused:", refusal)',
+            "\n    ".join(["try:", *lines]) + _('\nexcept RuntimeError as refusal:\n    print("refused:", refusal)'),
             "x_grad, w_grad = x.grad, w.grad",
             *((f"for node in graph_of({last}).nodes:\n    print(node.name, node.shape)",) if last else ()),
         ),

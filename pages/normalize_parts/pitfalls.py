@@ -4,7 +4,7 @@ from functools import partial
 
 from core.experiments import normalize as runs
 from core.ui.frame import Pitfall
-from core.words import spelled
+from core.words import N_, _, spelled
 
 
 def of(run: runs.Run) -> tuple[Pitfall, ...]:
@@ -25,15 +25,18 @@ def of(run: runs.Run) -> tuple[Pitfall, ...]:
 def ranges(facts: runs.Ranges) -> str:
     """The range of the output."""
     if not facts.cells:
-        return "Every number of this output is nan. Give it numbers."
+        return _("Every number of this output is nan. Give it numbers.")
     if not (facts.low or facts.high):
-        return "Every number of this output is 0: a zero vector, or one whose norm overflowed. Give it other numbers."
-    said = "The output runs from **{low}** to **{high}**, and {negative} of {cells} numbers are negative. "
+        return _(
+            "Every number of this output is 0: a zero vector, or one whose norm overflowed. Give it other numbers."
+        )
+    said = _("The output runs from **{low}** to **{high}**, and {negative} of {cells} numbers are negative. ")
     if not facts.outside:
-        said += "These happen to lie between 0 and 1. With all signs turned, the output runs from **{turned_low}** to **{turned_high}**. "
-    return (
-        said
-        + "Signs stay: it is the length that becomes 1, not the range. What maps numbers to 0…1 is min-max scaling."
+        said += _(
+            "These happen to lie between 0 and 1. With all signs turned, the output runs from **{turned_low}** to **{turned_high}**. "
+        )
+    return said + _(
+        "Signs stay: it is the length that becomes 1, not the range. What maps numbers to 0…1 is min-max scaling."
     )
 
 
@@ -43,17 +46,16 @@ def powers(facts: tuple[runs.Powers, runs.Powers]) -> str:
     for each in facts:
         part = f"For p = {each.p}, **{each.wrong} of {each.vectors}** vectors get a wrong norm"
         if each.first:
-            part += " (the first of them {} in place of {})".format(*map(spelled, each.first))
+            part += _(" (the first of them {} in place of {})").format(*map(spelled, each.first))
         if not each.wrong:
             part += f"; with all signs turned, {each.turned_wrong} of {each.vectors}"
         said.append(part)
-    return (
-        ". ".join(said)
-        + ". Without the magnitude of each number, negative ones cancel the others in Σxᵖ, and a root of a negative sum is nan: it takes Σ|x|ᵖ."
+    return ". ".join(said) + _(
+        ". Without the magnitude of each number, negative ones cancel the others in Σxᵖ, and a root of a negative sum is nan: it takes Σ|x|ᵖ."
     )
 
 
-INTEGERS = (
+INTEGERS = N_(
     "`F.normalize` refuses it: “{error}”. The tutorial's lines take it, since the root makes floats of it: row 0 is divided by {norm}. But the powers are of integers "
     "before that: for [{base}, 1] and p = 3, Σxᵖ comes out as **{cubes}** in place of {true_cubes}. It has wrapped round."
 )
@@ -61,36 +63,41 @@ INTEGERS = (
 
 def zero_row(facts: runs.ZeroRow) -> str:
     """A zero row in both forms."""
-    said = "In the tutorial's form it does: 0/0 gives {textbook}, and gradient {textbook_slope}. torch divides by max(norm, eps) = {eps}, and gives {torch}, with gradient **{slope}** = 1/eps. "
+    said = _(
+        "In the tutorial's form it does: 0/0 gives {textbook}, and gradient {textbook_slope}. torch divides by max(norm, eps) = {eps}, and gives {torch}, with gradient **{slope}** = 1/eps. "
+    )
     if facts.half_eps == 0:
-        return (
-            said
-            + "In float16 it does in torch, too: eps = {eps} rounds to {half_eps} there, and torch gives {torch_half}. Give a larger eps with half precision."
+        return said + _(
+            "In float16 it does in torch, too: eps = {eps} rounds to {half_eps} there, and torch gives {torch_half}. Give a larger eps with half precision."
         )
-    return said + "With this eps torch gives {torch_half} in float16 as well; the default, 1e−12, rounds to 0 there."
+    return said + _("With this eps torch gives {torch_half} in float16 as well; the default, 1e−12, rounds to 0 there.")
 
 
 def sums(facts: runs.RowSums) -> str:
     """Sums and norms after normalising."""
-    said = "Their sums are {sums}. "
+    said = _("Their sums are {sums}. ")
     if facts.sum_to_1 == facts.vectors:
         said += (
-            "So they do here: with p = 1 and no negative number the sum is the norm. "
+            _("So they do here: with p = 1 and no negative number the sum is the norm. ")
             if facts.p == 1
-            else "So they do here, but only with these numbers. "
+            else _("So they do here, but only with these numbers. ")
         )
-        said += "Turn one sign, and they do not. "
-    said += "Their p-norms are {norms}: **{norm_1} of {vectors}** are 1. "
+        said += _("Turn one sign, and they do not. ")
+    said += _("Their p-norms are {norms}: **{norm_1} of {vectors}** are 1. ")
     if facts.norm_1 < facts.vectors:
-        said += "The others are shorter than eps, or their norm is no finite number, or p is 0, which counts and measures no length. "
-    return said + "Rows that always sum to 1 are what softmax makes."
+        said += _(
+            "The others are shorter than eps, or their norm is no finite number, or p is 0, which counts and measures no length. "
+        )
+    return said + _("Rows that always sum to 1 are what softmax makes.")
 
 
 def other_dim(facts: runs.Dims) -> str:
     """Both dims on the input."""
     if facts.error:
-        return "A vector has one dimension, 0. With dim=1, the default, torch raises IndexError: “{error}”."
-    said = "**{differ} of {cells}** numbers come out differently along dim 0 and along dim 1. "
+        return _("A vector has one dimension, 0. With dim=1, the default, torch raises IndexError: “{error}”.")
+    said = _("**{differ} of {cells}** numbers come out differently along dim 0 and along dim 1. ")
     if not facts.differ:
-        said += "This input gives the same both ways, which few do. "
-    return said + "The default is dim = 1; for images (N, C, H, W) that normalises across the channels of each pixel."
+        said += _("This input gives the same both ways, which few do. ")
+    return said + _(
+        "The default is dim = 1; for images (N, C, H, W) that normalises across the channels of each pixel."
+    )

@@ -18,7 +18,7 @@ from core.ui.board import BREAK
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
 from core.ui.take_away import TakeAway
-from core.words import say, spelled
+from core.words import _, say, spelled
 from pages.packages_parts.lesson import NARROW, below, put
 from pages.packages_parts.workers import show_seeds, show_workers
 
@@ -61,7 +61,7 @@ def load(how: Loading) -> Loaded | None:
             "drop_last off": partial(put, drop_last=False),
         }
         frame.refused(
-            "Every epoch is empty.",
+            _("Every epoch is empty."),
             say(
                 "`drop_last` drops a batch that is not full, and {count:|sample makes|samples make} no full batch of {batch_size}.",
                 how,
@@ -92,7 +92,9 @@ def choose_loader() -> Loading:
 def show_epochs(loaded: Loaded) -> None:
     """The epochs side by side; the picked batch's images; and how often each sample comes."""
     st.markdown(
-        "**Look first** at one number in epoch 0: point at it, and see where the same sample stands in the other pictures."
+        _(
+            "**Look first** at one number in epoch 0: point at it, and see where the same sample stands in the other pictures."
+        )
     )
     shown = st.container()
     cell = controls.cell("batch", "Picked batch: epoch, batch", (len(loaded.epochs), loaded.longest))
@@ -115,10 +117,10 @@ def show_epochs(loaded: Loaded) -> None:
 def say_loading(loaded: Loaded) -> None:
     """What each of the three parts did, and the check of the indices."""
     st.markdown(say(
-        "Three parts work together. The **Dataset** answers two things: its length, {count}, and the item at an index. The **Sampler**, here "
+        _("Three parts work together. The **Dataset** answers two things: its length, {count}, and the item at an index. The **Sampler**, here "
         "`{sampler}`, gives the indices in an order. The **DataLoader** cuts that order into {batches:|batch|batches} an epoch and stacks the "
-        "items of each. Epoch 0 leaves out **{unseen:|sample|samples}**"
-        + (" of {count}; epoch 1 has another sample at {moved:|place|places}." if len(loaded.epochs) > 1 and loaded.longest else " of {count}."), loaded,
+        "items of each. Epoch 0 leaves out **{unseen:|sample|samples}**")
+        + (_(" of {count}; epoch 1 has another sample at {moved:|place|places}.") if len(loaded.epochs) > 1 and loaded.longest else _(" of {count}.")), loaded,
     ))  # fmt: skip
     if loaded.agrees:
         check.say("order of the samples", loaded.agrees)
@@ -155,14 +157,14 @@ def pitfalls(how: Loading) -> list[Pitfall]:
 
 def two_epochs(facts: loading.TwoEpochs) -> str:
     """By what the loaders gave."""
-    goes_on = "One loader, two epochs: {first}, then {second}. "
+    goes_on = _("One loader, two epochs: {first}, then {second}. ")
     goes_on += (
-        "The generator goes on where the first epoch left it."
+        _("The generator goes on where the first epoch left it.")
         if facts.first != facts.second
-        else "Here the two happen to be equal."
+        else _("Here the two happen to be equal.")
     )
     return goes_on + (
-        " What the seed fixes is the whole run: a **new** loader with this seed begins with {again} again."
+        _(" What the seed fixes is the whole run: a **new** loader with this seed begins with {again} again.")
         if facts.first == facts.again
         else ""
     )
@@ -171,26 +173,34 @@ def two_epochs(facts: loading.TwoEpochs) -> str:
 def dropped(facts: loading.Dropped) -> str:
     """By whether there was a rest to drop."""
     if not facts.left:
-        return "{count} samples are a whole number of batches of {batch_size}: here nothing is dropped. Set another batch_size."
+        return _(
+            "{count} samples are a whole number of batches of {batch_size}: here nothing is dropped. Set another batch_size."
+        )
     if facts.left == facts.count:
-        return "{count:|sample is|samples are} less than one batch of {batch_size}: every epoch is empty, and nothing is learnt at all. Set a smaller batch_size."
-    return ("{count} samples in batches of {batch_size}: epoch 0 leaves out {left:|sample|samples}, {first}, and epoch 1 {second}. In training that evens out, since each epoch "
-            "shuffles anew. An evaluation has one epoch, and never counts them.")  # fmt: skip
+        return _(
+            "{count:|sample is|samples are} less than one batch of {batch_size}: every epoch is empty, and nothing is learnt at all. Set a smaller batch_size."
+        )
+    return (_("{count} samples in batches of {batch_size}: epoch 0 leaves out {left:|sample|samples}, {first}, and epoch 1 {second}. In training that evens out, since each epoch "
+            "shuffles anew. An evaluation has one epoch, and never counts them."))  # fmt: skip
 
 
 def mean_of_means(facts: loading.Steps) -> str:
     """By whether all batches are of one size."""
     if facts.batches == 1:
-        return "One batch holds all {samples:|sample|samples} here, so there is one mean only, {of_samples:.4f}. Set a smaller batch_size."
+        return _(
+            "One batch holds all {samples:|sample|samples} here, so there is one mean only, {of_samples:.4f}. Set a smaller batch_size."
+        )
     if len(set(facts.sizes)) == 1:
-        return "Let each sample's label be its loss. In {batches:|batch|batches} of one size, the mean of the batches' means is {of_batches:.4f}, the mean of all samples {of_samples:.4f}. That holds only while the last batch is full."
-    return ("Let each sample's label be its loss. In batches of {sizes}, the mean of the batches' means is **{of_batches:.4f}**, the mean of all samples **{of_samples:.4f}**. The small last batch weighs as much as a "
-            "full one, and its samples too much. Weigh each batch by its size, or sum and divide once.")  # fmt: skip
+        return _(
+            "Let each sample's label be its loss. In {batches:|batch|batches} of one size, the mean of the batches' means is {of_batches:.4f}, the mean of all samples {of_samples:.4f}. That holds only while the last batch is full."
+        )
+    return (_("Let each sample's label be its loss. In batches of {sizes}, the mean of the batches' means is **{of_batches:.4f}**, the mean of all samples **{of_samples:.4f}**. The small last batch weighs as much as a "
+            "full one, and its samples too much. Weigh each batch by its size, or sum and divide once."))  # fmt: skip
 
 
 def set_epoch(facts: loading.Ranks) -> str:
     """By what the sampler gave."""
-    same = "the very same order" if facts.first == facts.second else "another order"
+    same = _("the very same order") if facts.first == facts.second else _("another order")
     return (f"Rank 0 of 2: epoch 0 is {{first}}, epoch 1 is {{second}}, {same}. After `sampler.set_epoch(1)` it is {{third}}. The ranks must agree on the order without speaking to each other, so "
             "the sampler seeds each epoch with seed + epoch, and learns the epoch from nobody but you.")  # fmt: skip
 
@@ -243,7 +253,7 @@ def take_batches(how: Loading) -> TakeAway:
     }[how.sampler]
     common = f"{how.batch_size}, {how.drop_last}, {how.epochs}, {how.seed}"
     script = Script(
-        "Batches of a DataLoader", {"weights": how.weights} if how.sampler == "weighted" else {},
+        _("Batches of a DataLoader"), {"weights": how.weights} if how.sampler == "weighted" else {},
         (loading.epochs_of, loading.epochs_of_torch, loading.flat, loading.shuffled, loading.in_order, loading.put_back, loading.weighted),
         (f"indices = flat(epochs_of(lambda g: {ours}, {common}))",), ("indices",),
         {"indices": f"flat(epochs_of_torch(lambda g: torch.utils.data.{theirs}, {n}, {common}))"},

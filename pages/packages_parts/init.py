@@ -20,24 +20,32 @@ from core.ui import board, check, controls, walk
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Question
 from core.ui.take_away import TakeAway
-from core.words import say, spelled
+from core.words import N_, _, say, spelled
 from pages.packages_parts.lesson import NARROW, below
 
 WEIGHT = Limits(ranks=(2, 3, 4, 5), max_side=1024, max_elements=65_536)
 SCHEMES = {name: name for name in schemes.SCHEMES}
 ACTIVATIONS = {name: name for name in schemes.ACTIVATIONS}
 WHAT_IT_DOES = {  # to the mean square of its input, which is symmetric about 0
-    "linear": "no activation changes it. So the signal keeps its size where fan in · Var(W) is 1, which is Xavier's 2/(fan in + fan out) for a square weight.",
-    "relu": "relu then sets the negative half to 0, which halves it. So the signal keeps its size where fan in · Var(W) is 2: that is Kaiming's scheme. Xavier's makes it 1, and the signal shrinks by √2 a layer.",
-    "tanh": "tanh then makes every number smaller, the large ones most. So it holds a signal that would grow below 1, and lets one that shrinks go on shrinking; at a factor of 1, which is Xavier's, the signal shrinks slowly.",
-    "sigmoid": "sigmoid then moves everything to between 0 and 1, about 1/2. So the activations never vanish. Its slope is at most 1/4, so a layer multiplies the mean square of the gradients by at most a sixteenth of that factor.",
+    "linear": N_(
+        "no activation changes it. So the signal keeps its size where fan in · Var(W) is 1, which is Xavier's 2/(fan in + fan out) for a square weight."
+    ),
+    "relu": N_(
+        "relu then sets the negative half to 0, which halves it. So the signal keeps its size where fan in · Var(W) is 2: that is Kaiming's scheme. Xavier's makes it 1, and the signal shrinks by √2 a layer."
+    ),
+    "tanh": N_(
+        "tanh then makes every number smaller, the large ones most. So it holds a signal that would grow below 1, and lets one that shrinks go on shrinking; at a factor of 1, which is Xavier's, the signal shrinks slowly."
+    ),
+    "sigmoid": N_(
+        "sigmoid then moves everything to between 0 and 1, about 1/2. So the activations never vanish. Its slope is at most 1/4, so a layer multiplies the mean square of the gradients by at most a sixteenth of that factor."
+    ),
 }
 
 
 def init_part(topic: Topic) -> None:
     """Weights, activations and gradients through depth for a scheme, beside another."""
     with controls.main():
-        scheme = controls.choice("scheme", "Scheme", SCHEMES, "kaiming normal")
+        scheme = controls.choice("scheme", "Scheme", SCHEMES, _("kaiming normal"))
         other = controls.choice("other", "Beside it", SCHEMES, "normal 0.01")
         activation = controls.choice("activation", "Activation", ACTIVATIONS, "relu")
         depth = controls.slider("depth", "Depth", 1, DEEPEST, 8, width=NARROW)
@@ -62,7 +70,9 @@ def init_part(topic: Topic) -> None:
 def show_depth(runs: Mapping[str, Signals], own_scale: bool) -> None:
     """Standard deviations layer by layer, and the layers' histograms: a layer is the same in all four."""
     st.markdown(
-        "**Look first** at the curves on the left: what has become of the signal after the last layer, and of the gradient on its way back to layer 1?"
+        _(
+            "**Look first** at the curves on the left: what has become of the signal after the last layer, and of the gradient on its way back to layer 1?"
+        )
     )
     shown = draw.shown_layers(runs)
     panels = [draw.deviations(runs), *(draw.histograms(runs, what, shown, own_scale) for what in draw.PARTS)]
@@ -73,13 +83,19 @@ def show_depth(runs: Mapping[str, Signals], own_scale: bool) -> None:
 
 def say_depth(runs: Mapping[str, Signals], activation: str) -> None:
     """What becomes of the numbers, and why."""
-    said = "After {depth:|layer|layers}, **{scheme}** leaves activations with standard deviation **{last}**, and the gradient at layer 1 has **{back}**."
+    said = _(
+        "After {depth:|layer|layers}, **{scheme}** leaves activations with standard deviation **{last}**, and the gradient at layer 1 has **{back}**."
+    )
     st.markdown(" ".join(say(said, run) for run in runs.values()))
     run = next(iter(runs.values()))
-    zeros = " {zeros:.0%} of the last activations are exactly 0; the histograms leave zeros out." if run.zeros else ""
+    zeros = (
+        _(" {zeros:.0%} of the last activations are exactly 0; the histograms leave zeros out.") if run.zeros else ""
+    )
     st.markdown(
         say(
-            "A layer multiplies the mean square by fan in · Var(W), where *fan in* is how many numbers each output is made of, here {fan_in}. Under {scheme} that is **{factor}**; "
+            _(
+                "A layer multiplies the mean square by fan in · Var(W), where *fan in* is how many numbers each output is made of, here {fan_in}. Under {scheme} that is **{factor}**; "
+            )
             + WHAT_IT_DOES[activation]
             + zeros,
             run,
@@ -93,11 +109,13 @@ def all_schemes(how: Setup, depth: int) -> None:
     board.show(
         draw.schemes({name: initialising.stds(name, how)[:depth] for name in runs}, how.activation), name="schemes"
     )
-    rows = ["| scheme | weights | fan in · Var(W) | activations at the end |", "|:--|--:|--:|--:|"]
+    rows = [_("| scheme | weights | fan in · Var(W) | activations at the end |"), "|:--|--:|--:|--:|"]
     rows += [say("| {scheme} | {weight} | {factor} | **{last}** |", run) for run in runs.values()]
     st.markdown("\n".join(rows))
     st.caption(
-        "Under zeros every sum is 0 from the first layer on: with relu, tanh or none there is nothing left to draw, and sigmoid makes 1/2 of all."
+        _(
+            "Under zeros every sum is 0 from the first layer on: with relu, tanh or none there is nothing left to draw, and sigmoid makes 1/2 of all."
+        )
     )
 
 
@@ -116,7 +134,7 @@ def own_shape(seed: int) -> None:
         "Xavier draws with standard deviation √(2/({fan_in} + {fan_out})) = **{xavier}**, Kaiming for relu with √(2/{fan_in}) = **{kaiming}**, and `nn.Linear` and `nn.Conv2d` "
         "with 1/√(3·{fan_in}) = **{default}**.", fans,
     ))  # fmt: skip
-    rows = ["| scheme | standard deviation of one draw | smallest | largest |", "|:--|--:|--:|--:|"]
+    rows = [_("| scheme | standard deviation of one draw | smallest | largest |"), "|:--|--:|--:|--:|"]
     rows += [
         f"| {name} | **{spelled(std)}** | {spelled(low)} | {spelled(high)} |"
         for name, (std, low, high) in fans.drawn.items()

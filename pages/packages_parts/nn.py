@@ -19,7 +19,7 @@ from core.ui import board, check, controls, frame, tensor_input, walk
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
 from core.ui.take_away import TakeAway
-from core.words import say, spelled
+from core.words import N_, _, say, spelled
 from pages.packages_parts.lesson import NARROW, below, put
 
 IMAGE = Limits(ranks=(2,), max_side=28, max_elements=784)
@@ -82,7 +82,7 @@ def refuse(refusal: Exception, how: Setup, image: Any) -> None:
         mends = {f"kernel_size = {fits}": partial(put, kernel_size=fits)} if fits else {}
         mends |= {"A digit instead": partial(put, x_from="example")}
     else:
-        why = "In training, batch norm divides by the deviation within each channel, and one number has none."
+        why = _("In training, batch norm divides by the deviation within each channel, and one number has none.")
         mends = {"Batch = 2": partial(put, n=2), "Mode: eval": partial(put, mode="eval")}
     frame.refused(f"{type(refusal).__name__}: {refusal}", why, mends)
 
@@ -90,7 +90,9 @@ def refuse(refusal: Exception, how: Setup, image: Any) -> None:
 def show_layers(net: Net, chosen: int, sample: int) -> None:
     """What comes out of the chosen layer, beside what every layer holds, hands on and works; a pin there chooses."""
     st.markdown(
-        "**Look first** at the bars: which layer learns the most numbers, and which one works the most? Click a bar to see that layer's output."
+        _(
+            "**Look first** at the bars: which layer learns the most numbers, and which one works the most? Click a bar to see that layer's output."
+        )
     )
     output, costs = draw.output(net.layers[chosen], sample), draw.costs(net)
     board.show(
@@ -101,7 +103,7 @@ def show_layers(net: Net, chosen: int, sample: int) -> None:
 
 def table_of(net: Net, chosen: int) -> str:
     """Each layer, the shape that comes out of it, and its parameters."""
-    rows = ["| | layer | comes out | parameters |", "|--:|:--|:--|:--|", f"| | input | {times(net.x.shape)} | |"]
+    rows = [_("| | layer | comes out | parameters |"), "|--:|:--|:--|:--|", f"| | input | {times(net.x.shape)} | |"]
     for i, layer in enumerate(net.layers):
         name = f"**`{layer.name}`** ◂" if i == chosen else f"`{layer.name}`"
         learns = " + ".join(map(times, layer.shapes)) + f" = **{layer.parameters:,}**" if layer.shapes else ""
@@ -113,7 +115,7 @@ def say_network(net: Net) -> None:
     """Who learns and who works, what a convolution saves, and the check against the operators written by hand."""
     learns, works = net.learns_most, net.works_most
     share = learns.parameters / net.parameters
-    who = "and also works the most" if works is learns else f"but `{works.name}` works the most"
+    who = _("and also works the most") if works is learns else f"but `{works.name}` works the most"
     st.markdown(
         f"`{learns.name}` holds **{share:.0%}** of the {net.parameters:,} parameters, {who}, with {works.multiply_adds // len(net.x):,} multiply-adds a sample. "
         + say("The convolution uses its {parameters:,} parameters again at every place. A `Linear` from the same {into:|number|numbers} to the same {out:|number|numbers} "
@@ -146,9 +148,11 @@ PITFALLS = (
             "behave. `torch.no_grad()` stops the recording."),
 )  # fmt: skip
 ROWS = (
-    "`Linear({pixels}, 10)` on {shape}: torch says `{says}`. Worse is `Linear({width}, 10)`: torch takes the images, one row of pixels at a time, and gives {by_chance}. `Flatten` makes one row of each image first."
+    N_("`Linear({pixels}, 10)` on {shape}: torch says `{says}`. Worse is `Linear({width}, 10)`: torch takes the images, one row of pixels at a time, and gives {by_chance}. `Flatten` makes one row of each image first.")
 )  # fmt: skip
-ONE_ROW = "An image of one row is a vector: here both layers take it and give {by_chance}. With a second row torch would refuse the first of them."
+ONE_ROW = N_(
+    "An image of one row is a vector: here both layers take it and give {by_chance}. With a second row torch would refuse the first of them."
+)
 
 
 def tabs(topic: Topic, how: Setup, shape: tuple[int, ...], **parts: Any) -> None:
@@ -183,7 +187,9 @@ def questions(how: Setup) -> list[Draw]:
 
     def shape(draw: random.Random) -> Question:
         asked = network.some_shape(how, draw)
-        why = "A convolution of k takes k − 1 off each side, a pooling by 2 halves each side and rounds down, Flatten multiplies all sizes but the first, Linear changes the last, and batch norm and dropout change none."
+        why = _(
+            "A convolution of k takes k − 1 off each side, a pooling by 2 halves each side and rounds down, Flatten multiplies all sizes but the first, Linear changes the last, and batch norm and dropout change none."
+        )
         return Question(
             say("{before} goes into `{name}`. What shape comes out?", asked),
             spelled(asked.after),
@@ -223,7 +229,7 @@ def take_network(net: Net) -> TakeAway:
         ours.append(f"y = {call.format('y')}")
         theirs = call.format(theirs) if call.startswith("torch.") else f"torch.nn.functional.{call.format(theirs)}"
     script = Script(
-        "A small network",
+        _("A small network"),
         inputs,
         tuple(operator.manual for operator in net.operators),
         tuple(ours),

@@ -17,16 +17,16 @@ from core.topics import Topic
 from core.ui import board, check, controls, tensor_input, walk
 from core.ui.frame import Try
 from core.ui.take_away import TakeAway
-from core.words import counted, say, spelled
+from core.words import N_, _, counted, say, spelled
 from pages.packages_parts.lesson import NARROW, below, put
 from pages.packages_parts.optim_beliefs import pitfalls, questions
 
-SURFACES = {name: name for name in descent.SURFACES} | {OWN: "my own ½·pᵀAp"}
+SURFACES = {name: name for name in descent.SURFACES} | {OWN: N_("my own ½·pᵀAp")}
 RATES = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.05, 0.1, 0.2, 0.3, 1.0)
 DEFAULTS = (0.03, 0.03, 0.1, 0.1)  # lr of each of NAMES
-STEEP = "Rosenbrock"  # there the first two run away at these
+STEEP = N_("Rosenbrock")  # there the first two run away at these
 STEEP_DEFAULTS = {"SGD": 0.001, "momentum": 0.0003}
-LR = "The learning rate: SGD's step is this many times the gradient, downhill."
+LR = N_("The learning rate: SGD's step is this many times the gradient, downhill.")
 MATRIX = Limits(ranks=(2,), max_side=2, max_elements=4, low=-100, high=100)
 
 
@@ -35,11 +35,13 @@ def optim_part(topic: Topic) -> None:
     how, start, steps = choose()
     run = descent.run(how, start)
     st.markdown(
-        "**Look first** at the paths, which all begin in the ring: who goes straight down, who swings to and fro, who is slow?"
+        _(
+            "**Look first** at the paths, which all begin in the ring: who goes straight down, who swings to and fro, who is slow?"
+        )
     )
     pictures = st.container()
     with controls.row("watch"):
-        watch = NAMES.index(controls.choice("watch", "Spell out a step of", {name: name for name in NAMES}, "Adam"))
+        watch = NAMES.index(controls.choice("watch", "Spell out a step of", {name: name for name in NAMES}, _("Adam")))
         at = controls.slider("at", "which step", 1, MOST_STEPS, 1)
     with pictures:
         show_race(how, run, steps, watch, at)
@@ -91,7 +93,7 @@ def choose_matrix() -> tuple[float, ...]:
         matrix = descent.EXAMPLE.double()
     st.markdown(
         say(
-            "The curvatures, which are the eigenvalues of A, are {low} and {high}.  \n"
+            _("The curvatures, which are the eigenvalues of A, are {low} and {high}.  \n")
             + stable(curved := descent.curved(matrix)),
             curved,
         ),
@@ -103,11 +105,13 @@ def choose_matrix() -> tuple[float, ...]:
 def stable(curved: descent.Curved) -> str:
     """For which lr SGD keeps to this surface."""
     if curved.low < 0:
-        return "The surface falls for ever along the direction of curvature {low}: each step of SGD multiplies the distance there by 1 − lr·({low}), which is more than 1 **for every lr**."
+        return _(
+            "The surface falls for ever along the direction of curvature {low}: each step of SGD multiplies the distance there by 1 − lr·({low}), which is more than 1 **for every lr**."
+        )
     if curved.high == 0:
-        return "The surface is level everywhere: nothing pulls SGD anywhere."
-    return "SGD is stable below lr = 2/{high} = **{stable_below}**." + (
-        " Along the other direction the surface is level." if curved.low == 0 else ""
+        return _("The surface is level everywhere: nothing pulls SGD anywhere.")
+    return _("SGD is stable below lr = 2/{high} = **{stable_below}**.") + (
+        _(" Along the other direction the surface is level.") if curved.low == 0 else ""
     )
 
 
@@ -137,7 +141,7 @@ def say_race(run: Race, steps: int) -> None:
                     bound=descent.bound(run),
                 )
             )
-    rows = ["| after {steps:|step|steps} | ends at (x, y) | height |", "|:--|:--|--:|"]
+    rows = [_("| after {steps:|step|steps} | ends at (x, y) | height |"), "|:--|:--|--:|"]
     st.markdown(
         say("\n".join(rows), {"steps": steps})
         + "\n"
@@ -178,7 +182,7 @@ def every_start(how: Setup, steps: int) -> None:
         name="starts",
     )
     st.markdown(
-        "From how many of the starts it ends within 0.01 of the lowest: "
+        _("From how many of the starts it ends within 0.01 of the lowest: ")
         + ", ".join(f"{name} {share:.0%}" for name, share in found.shares.items())
         + "."
     )

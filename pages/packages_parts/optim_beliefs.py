@@ -8,7 +8,7 @@ from core.experiments.descent import Setup, Start
 from core.ops import weight_decay as optim
 from core.ui.frame import Pitfall
 from core.ui.predict import Draw, Question
-from core.words import listed, say
+from core.words import _, listed, say
 
 
 def pitfalls(how: Setup, start: Start) -> list[Pitfall]:
@@ -29,9 +29,11 @@ def pitfalls(how: Setup, start: Start) -> list[Pitfall]:
 def sizes(facts: descent.FirstSteps) -> str:
     """By whether there is a slope at the start."""
     if not any(facts.gradient):
-        return "At {start} the surface is level: the gradient is {gradient}, and SGD moves by {sgd}, Adam by {adam}. Choose another start."
-    return ("At {start} the gradient is {gradient}. With lr = {lr} for all, the first steps (x, y) are: SGD {sgd}, momentum {momentum}, Adam {adam}, AdamW {adamw}. SGD's step is lr times the gradient. "
-            "Adam divides by the gradient's size, so it moves by about lr along every axis that has a slope, however steep. So an lr that suits one of them says nothing about the others.")  # fmt: skip
+        return _(
+            "At {start} the surface is level: the gradient is {gradient}, and SGD moves by {sgd}, Adam by {adam}. Choose another start."
+        )
+    return (_("At {start} the gradient is {gradient}. With lr = {lr} for all, the first steps (x, y) are: SGD {sgd}, momentum {momentum}, Adam {adam}, AdamW {adamw}. SGD's step is lr times the gradient. "
+            "Adam divides by the gradient's size, so it moves by about lr along every axis that has a slope, however steep. So an lr that suits one of them says nothing about the others."))  # fmt: skip
 
 
 def below_and_above(facts: descent.Stability) -> str:
@@ -40,8 +42,8 @@ def below_and_above(facts: descent.Stability) -> str:
     heights = say("With lr = {lr} it then stands at height **{height}**, ", below) + say(
         "with lr = {lr} at **{height}**. ", above
     )
-    return ("SGD goes down the valley from (1, 0.5), where the curvature across is {curvature}, and takes {steps} steps. " + heights +
-            "A step multiplies y by 1 − {curvature}·lr. Where lr is above 2/{curvature} = {limit}, that is less than −1, and **the distance grows**.")  # fmt: skip
+    return (_("SGD goes down the valley from (1, 0.5), where the curvature across is {curvature}, and takes {steps} steps. ") + heights +
+            _("A step multiplies y by 1 − {curvature}·lr. Where lr is above 2/{curvature} = {limit}, that is less than −1, and **the distance grows**."))  # fmt: skip
 
 
 def questions(how: Setup) -> list[Draw]:
@@ -61,9 +63,9 @@ def questions(how: Setup) -> list[Draw]:
     def adam(draw: random.Random) -> Question:
         asked = descent.some_step(how, draw, optim.adam_step)
         why = (
-            "In the first step m̂ = g and √v̂ = |g|: their quotient is ±1, whatever the gradient, and the step is lr."
+            _("In the first step m̂ = g and √v̂ = |g|: their quotient is ±1, whatever the gradient, and the step is lr.")
             if asked.gradient[0]
-            else "There is no slope along x."
+            else _("There is no slope along x.")
         )
         return Question(
             say(

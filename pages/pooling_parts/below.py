@@ -8,7 +8,7 @@ from core.experiments.pooling import Run
 from core.figures import pools
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
-from core.words import listed
+from core.words import _, listed
 from core.words.numbers import number
 from pages.convolution_parts.shared import rows, tolerance
 
@@ -21,7 +21,7 @@ def pitfalls(run: Run) -> list[Pitfall]:
         Pitfall("The tutorial: pooling has a kernel of ones", partial(runs.ones_unread, run),
                 "Nobody reads the numbers in `pool_k`, its shape alone counts. With {drawn} in place of the ones, **{maxima}** of the maxima and **{averages}** of the averages change. torch takes the shape by itself, `kernel_size={kernel}`: there is nothing to learn in a pooling."),
         Pitfall("The tutorial's `pool2d` averages its own example", runs.whole_numbers,
-                lambda facts: "Its X holds whole numbers, and the average, `mode='avg'`, is the default: `{says}`. With 'max' it gives " + f"{rows(facts.maxima)}, of floats the averages {rows(facts.averages)}; a mode that it does not know goes through in silence and gives {rows(facts.unknown)}."),
+                lambda facts: _("Its X holds whole numbers, and the average, `mode='avg'`, is the default: `{says}`. With 'max' it gives ") + f"{rows(facts.maxima)}, of floats the averages {rows(facts.averages)}; a mode that it does not know goes through in silence and gives {rows(facts.unknown)}."),
         Pitfall("The tutorial's `pool2d` is torch's with one channel", partial(runs.stride_one, run), stride_sentence),
         Pitfall("Padding is 0, as in a convolution", partial(runs.padding_is_lowest, run),
                 "For a maximum the padding is −∞, so that it never wins. Take {lowered} off this input, so that all is below 0, and pool it with a kernel of {kernel}, stride 1 and padding {padding}. Padded with zeros by hand, **{differ} of {outputs}** maxima would be others, all of them 0; torch's largest is {largest}. And padding must stay within half the kernel: with one more, torch says “{says}”."),
@@ -34,11 +34,15 @@ def pitfalls(run: Run) -> list[Pitfall]:
 
 def stride_sentence(facts: runs.Strides) -> str:
     """The sizes of both outputs."""
-    same = " (the same, for this window is as large as the input)" if facts.textbook == facts.torchs else ""
+    same = _(" (the same, for this window is as large as the input)") if facts.textbook == facts.torchs else ""
     return (
-        "On an input of {input} with a window of {kernel}, `pool2d` gives **{textbook}**, for its windows lie one cell apart. `max_pool2d` gives **{torchs}**"
+        _(
+            "On an input of {input} with a window of {kernel}, `pool2d` gives **{textbook}**, for its windows lie one cell apart. `max_pool2d` gives **{torchs}**"
+        )
         + same
-        + ": left out, its stride is the kernel size. The tutorial's also has no padding, and answers float64 in {dtype}."
+        + _(
+            ": left out, its stride is the kernel size. The tutorial's also has no padding, and answers float64 in {dtype}."
+        )
     )
 
 
@@ -49,8 +53,8 @@ def divisors_table(facts: runs.Divisors) -> str:
         for d in facts.found
     )
     return (
-        "A kernel of {kernel}, stride {stride} and padding {padding} on {input}:\n\n| ceil_mode | count_include_pad | divisors that occur | last output |\n|---|---|---|---|\n" + lines
-        + "\n\nThe padding's zeros are counted, unless `count_include_pad=False`. With `ceil_mode` a window may reach beyond the padding; the cells that it lacks there are never counted."
+        _("A kernel of {kernel}, stride {stride} and padding {padding} on {input}:\n\n| ceil_mode | count_include_pad | divisors that occur | last output |\n|---|---|---|---|\n") + lines
+        + _("\n\nThe padding's zeros are counted, unless `count_include_pad=False`. With `ceil_mode` a window may reach beyond the padding; the cells that it lacks there are never counted.")
     )  # fmt: skip
 
 
@@ -65,7 +69,9 @@ def ties_sentence(facts: runs.Ties) -> str:
 def shift_sentence(facts: runs.Shifted) -> str:
     """What a shift by one cell changes, and one by a stride."""
     if not facts.by_one.input.cells:
-        return "This input is the same after a shift to the right, and so is what is made of it. Choose another, or look at the tab *Shift*."
+        return _(
+            "This input is the same after a shift to the right, and so is what is made of it. Choose another, or look at the tab *Shift*."
+        )
     changes = (("maxima", facts.by_one.max), ("averages", facts.by_one.average))
     said = listed(
         [
@@ -74,8 +80,8 @@ def shift_sentence(facts: runs.Shifted) -> str:
         ]
     )
     return (
-        f"Move this input one cell to the right, and it changes by {facts.by_one.input.relative:.1%}: {said}. " + "A shift by a whole stride, {stride}, moves the output by one cell, and only what crosses the border "
-        "can spoil that, here in {late} of {outputs} maxima. Pooling dampens a small shift; how much depends on the input."
+        f"Move this input one cell to the right, and it changes by {facts.by_one.input.relative:.1%}: {said}. " + _("A shift by a whole stride, {stride}, moves the output by one cell, and only what crosses the border "
+        "can spoil that, here in {late} of {outputs} maxima. Pooling dampens a small shift; how much depends on the input.")
     )  # fmt: skip
 
 
@@ -85,11 +91,11 @@ def dropped_table(facts: runs.Dropped) -> str:
     here = (
         f"Here that happens with stride {listed(facts.dropped)}."
         if facts.dropped
-        else "With this kernel and size it happens at no stride up to 6, and the rounding is all."
+        else _("With this kernel and size it happens at no stride up to 6, and the rounding is all.")
     )
     return (
-        "Not always: a last window that would start in the padding behind the input is dropped again. " + here
-        + " A kernel of {kernel} and padding {padding} on {rows:|row|rows}:\n\n| stride | rounded down | rounded up | with ceil_mode |\n|---|---|---|---|\n" + lines
+        _("Not always: a last window that would start in the padding behind the input is dropped again. ") + here
+        + _(" A kernel of {kernel} and padding {padding} on {rows:|row|rows}:\n\n| stride | rounded down | rounded up | with ceil_mode |\n|---|---|---|---|\n") + lines
     )  # fmt: skip
 
 
@@ -104,7 +110,7 @@ def questions(run: Run) -> list[Draw]:
 def ask_max(run: Run, draw: Random) -> Question:
     """The maximum of a window."""
     q = runs.drawn_window(run, "max", draw)
-    held = ", ".join(map(number, q.cells)) + (" and padding" if q.padding else "")
+    held = ", ".join(map(number, q.cells)) + (_(" and padding") if q.padding else "")
     return Question(
         f"The window of max[{q.at[0]}, {q.at[1]}] holds {held}. What is the output?", number(q.value), pools.output_arithmetic(run, run.max, q.at),
         tolerance=tolerance(q.value), covers=("max",),

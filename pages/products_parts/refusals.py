@@ -7,27 +7,41 @@ import streamlit as st
 from core.experiments import products as runs
 from core.figures import products as draw
 from core.ui import board, controls, frame, link, tensor_input
-from core.words import say, spelled
+from core.words import N_, _, say, spelled
 
 SHAPES = {
-    "matrices": "2×3 times 3×2, the tutorial's", "wider": "3×4 times 4×2", "batches": "3×4 times 5×4×2, batches",
-    "bmm": "2×3×4 times 2×4×3, bmm", "broadcast": "3×4 by 4, broadcast", "vectors": "4 by 4, two vectors",
+    "matrices": N_("2×3 times 3×2, the tutorial's"), "wider": "3×4 times 4×2", "batches": "3×4 times 5×4×2, batches",
+    "bmm": "2×3×4 times 2×4×3, bmm", "broadcast": "3×4 by 4, broadcast", "vectors": N_("4 by 4, two vectors"),
 }  # fmt: skip
 OPERATIONS = {"matmul": "matmul (@)", "mm": "mm", "bmm": "bmm", "dot": "dot", "mul": "mul (*)", "einsum": "einsum"}
 HEIGHT, ON_A_PROJECTOR = 350, 284  # pixels of the pictures; a projector shows all of it 1.4 times as large
 
 WHY = {
-    "dtype": "A is {given}, the last operand {other}. `*` turns both into one dtype first; what sums products does not, and takes no flags.",
-    "rank": "{name} has {given:|dimension|dimensions}, and {other:|is|are} needed here.",
-    "inner": "The last dimension of A, {given}, meets the one of B, {other}, that is summed with it: both carry the letter k and must be equally long.",
-    "batch": "Ahead of the matrices A has {given} and B {other}: bmm wants one batch size for both, and matmul at least such as broadcast.",
-    "broadcast": "Aligned at their last dimension, {given} and {other} differ somewhere, and neither has size 1 there.",
-    "sign": "`{name}` is no letter: a dimension is named by one letter, or several by `...`",
-    "many": "The equation names {given:|operand|operands}, and {other:|is|are} given: this page takes up to three.",
-    "count": "The equation gives {name} {given:|letter|letters}, and {name} has {other:|dimension|dimensions}: one letter names one dimension.",
-    "size": "The letter {name} stands for {given} cells at one place and for {other} at another: one letter has one size.",
-    "twice": "The letter {name} stands twice after the arrow: the result has one dimension for each letter.",
-    "nowhere": "The letter {name} stands after the arrow and in no operand: nothing says how long that dimension is.",
+    "dtype": N_(
+        "A is {given}, the last operand {other}. `*` turns both into one dtype first; what sums products does not, and takes no flags."
+    ),
+    "rank": N_("{name} has {given:|dimension|dimensions}, and {other:|is|are} needed here."),
+    "inner": N_(
+        "The last dimension of A, {given}, meets the one of B, {other}, that is summed with it: both carry the letter k and must be equally long."
+    ),
+    "batch": N_(
+        "Ahead of the matrices A has {given} and B {other}: bmm wants one batch size for both, and matmul at least such as broadcast."
+    ),
+    "broadcast": N_(
+        "Aligned at their last dimension, {given} and {other} differ somewhere, and neither has size 1 there."
+    ),
+    "sign": N_("`{name}` is no letter: a dimension is named by one letter, or several by `...`"),
+    "many": N_("The equation names {given:|operand|operands}, and {other:|is|are} given: this page takes up to three."),
+    "count": N_(
+        "The equation gives {name} {given:|letter|letters}, and {name} has {other:|dimension|dimensions}: one letter names one dimension."
+    ),
+    "size": N_(
+        "The letter {name} stands for {given} cells at one place and for {other} at another: one letter has one size."
+    ),
+    "twice": N_("The letter {name} stands twice after the arrow: the result has one dimension for each letter."),
+    "nowhere": N_(
+        "The letter {name} stands after the arrow and in no operand: nothing says how long that dimension is."
+    ),
     "other": "",
 }
 
@@ -78,8 +92,8 @@ def which_take(operands: list[runs.Tensor]) -> None:
             + (
                 f":red-badge[refuses] {a.words[:110].replace('|', '/')} |"
                 if a.shape is None
-                else ":green-badge[takes them] |"
+                else _(":green-badge[takes them] |")
             )
             for a in runs.answers(*operands)
         ]
-        part.markdown("\n".join(["| | gives the shape | |", "|---|---|---|", *rows]))
+        part.markdown("\n".join([_("| | gives the shape | |"), "|---|---|---|", *rows]))

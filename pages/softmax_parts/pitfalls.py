@@ -4,6 +4,7 @@ from functools import partial
 
 from core.experiments import softmax as runs
 from core.ui.frame import Pitfall
+from core.words import N_, _
 
 
 def of(run: runs.Run) -> tuple[Pitfall, ...]:
@@ -35,51 +36,54 @@ def breaks(facts: runs.Breaks) -> str:
     """At which magnitude the textbook fails."""
     found = facts.found
     if not found.cells:
-        return "No group of these scores has a softmax, whoever computes it."
-    said = "In {found.dtype} exp of a score above {found.limit} is ∞, and of one below {found.floor} it is 0. "
+        return _("No group of these scores has a softmax, whoever computes it.")
+    said = _("In {found.dtype} exp of a score above {found.limit} is ∞, and of one below {found.floor} it is 0. ")
     if not found.wrong:
-        return said + "Times **{magnitude}** these scores still pass: the largest of each group stays between the two."
+        return said + _(
+            "Times **{magnitude}** these scores still pass: the largest of each group stays between the two."
+        )
     nan = found.inf_by_inf + found.zero_by_zero
     results = " and ".join(
         f"**{n}** that {'is' if n == 1 else 'are'} {what}"
-        for n, what in ((nan, "nan"), (found.by_inf, "0 in place of a probability")) if n
+        for n, what in ((nan, "nan"), (found.by_inf, _("0 in place of a probability"))) if n
     )  # fmt: skip
     said += f"On these scores times **{{magnitude}}** the formula gives {{found.cells:|result|results}}, and among them {results}. With the largest subtracted first all of them are probabilities."
     if facts.magnitude > 1:
-        said += " Times 1 the two ways differ by at most {plain.difference}."
+        said += _(" Times 1 the two ways differ by at most {plain.difference}.")
     return said
 
 
 def keepdim(facts: runs.Keepdim) -> str:
     """The division without keepdim."""
-    said = "Without it the sum has shape {sum_shape}, with it {kept_shape}. "
+    said = _("Without it the sum has shape {sum_shape}, with it {kept_shape}. ")
     if facts.error:
-        return (
-            said
-            + "Dividing {shape} by {sum_shape} raises RuntimeError: “{error}”. With {kept_shape} each row meets its own sum."
+        return said + _(
+            "Dividing {shape} by {sum_shape} raises RuntimeError: “{error}”. With {kept_shape} each row meets its own sum."
         )
     if facts.result_shape != facts.shape:
-        return (
-            said
-            + "Dividing {shape} by {sum_shape} raises no error, and gives {result_shape}: every score meets every row's sum."
+        return said + _(
+            "Dividing {shape} by {sum_shape} raises no error, and gives {result_shape}: every score meets every row's sum."
         )
     if facts.shape[0] == 1:
-        return said + "For one row the division still finds its only sum. Give it a second row, and see."
+        return said + _("For one row the division still finds its only sum. Give it a second row, and see.")
     if facts.right:
-        return said + "The division raises no error, and is even right here, but only since all rows have the same sum."
-    return (
-        said
-        + "The division raises no error, and is wrong: each **column** is divided by a row's sum. The rows then sum to {row_sums}."
+        return said + _(
+            "The division raises no error, and is even right here, but only since all rows have the same sum."
+        )
+    return said + _(
+        "The division raises no error, and is wrong: each **column** is divided by a row's sum. The rows then sum to {row_sums}."
     )
 
 
 def square(facts: runs.Keepdim | None) -> str:
     """The same for as many rows as columns."""
     if facts is None:
-        return "It takes as many rows as columns to see it, at least two: give the scores a second row."
+        return _("It takes as many rows as columns to see it, at least two: give the scores a second row.")
     if facts.right:
-        return "The corner {shape} of these scores divides without an error, and is right by luck: all its rows have the same sum. Change one score."
-    return (
+        return _(
+            "The corner {shape} of these scores divides without an error, and is right by luck: all its rows have the same sum. Change one score."
+        )
+    return _(
         "Where there are as many rows as columns there is none. The corner {shape} of these scores divides by a sum of shape {sum_shape} without a "
         "word, each **column** by a row's sum. Its rows then sum to **{row_sums}**."
     )
@@ -88,14 +92,20 @@ def square(facts: runs.Keepdim | None) -> str:
 def both_dims(facts: runs.Dims) -> str:
     """Softmax along each dimension."""
     if facts.one_row:
-        return "This is one row. Along dim 1 it sums to {rows_along_1}. Along dim 0 each score stands alone, is divided by itself, and becomes 1: the row sums to {rows_along_0}."
-    said = "`dim=1` runs along a row, so that each **row** sums to 1: {rows_along_1}. With `dim=0` each column does, and the rows sum to {rows_along_0}. "
+        return _(
+            "This is one row. Along dim 1 it sums to {rows_along_1}. Along dim 0 each score stands alone, is divided by itself, and becomes 1: the row sums to {rows_along_0}."
+        )
+    said = _(
+        "`dim=1` runs along a row, so that each **row** sums to 1: {rows_along_1}. With `dim=0` each column does, and the rows sum to {rows_along_0}. "
+    )
     if facts.rows:
-        said += "In **{moved} of {rows:|row|rows}** another class is the most probable one, and {differ} of {cells} probabilities differ. "
-    return said + "The Σ in the tutorial's formula runs over the classes of one sample, not over the samples."
+        said += _(
+            "In **{moved} of {rows:|row|rows}** another class is the most probable one, and {differ} of {cells} probabilities differ. "
+        )
+    return said + _("The Σ in the tutorial's formula runs over the classes of one sample, not over the samples.")
 
 
-GUESSES = (
+GUESSES = N_(
     "It warns (“{warning}”) and guesses by the number of dimensions: for tensors of 1, 2, 3 and 4 dimensions it takes dim {dims[0]}, {dims[1]}, {dims[2]} and {dims[3]}. With "
     "one batch dimension more, something else sums to 1. Always give `dim`."
 )
@@ -104,39 +114,44 @@ GUESSES = (
 def ratio(facts: runs.Ratio) -> str:
     """Doubled and shifted scores."""
     if not facts.defined:
-        return "The picked row has no softmax. Pick another one."
-    said = "The picked row's probabilities are {plain}. "
+        return _("The picked row has no softmax. Pick another one.")
+    said = _("The picked row's probabilities are {plain}. ")
     if facts.sharper:
-        said += "From scores twice as large they are **{twice}**: the same order, but surer. "
+        said += _("From scores twice as large they are **{twice}**: the same order, but surer. ")
     else:
-        said += "From scores twice as large the same comes out here, since no two scores differ, or they differ so much that all probabilities are 0 and 1. "
+        said += _(
+            "From scores twice as large the same comes out here, since no two scores differ, or they differ so much that all probabilities are 0 and 1. "
+        )
     return (
         said
-        + "From scores that are all larger by 100 they are {shifted}: "
-        + ("within {moved} the same, which is rounding. " if facts.moved else "exactly the same. ")
-        + "Only differences count: sᵢ/sⱼ = exp(zᵢ − zⱼ)."
+        + _("From scores that are all larger by 100 they are {shifted}: ")
+        + (_("within {moved} the same, which is rounding. ") if facts.moved else _("exactly the same. "))
+        + _("Only differences count: sᵢ/sⱼ = exp(zᵢ − zⱼ).")
     )
 
 
 def zeros(facts: runs.Zeros) -> str:
     """Probabilities that became 0."""
     if not facts.defined:
-        return "The picked row has no softmax at magnitude {magnitude}. Pick another one."
+        return _("The picked row has no softmax at magnitude {magnitude}. Pick another one.")
     said = ""
     if facts.ruled_out:
-        said += "{ruled_out:|class of the picked row has|classes of the picked row have} a score of −∞: that rules a class out, and its probability is 0 indeed. "
+        said += _(
+            "{ruled_out:|class of the picked row has|classes of the picked row have} a score of −∞: that rules a class out, and its probability is 0 indeed. "
+        )
     if not facts.too_small:
-        return (
-            said
-            + "exp of a number is never 0, and at magnitude {magnitude} no score that is a number got probability 0 in {dtype}: none lies far enough below the largest."
+        return said + _(
+            "exp of a number is never 0, and at magnitude {magnitude} no score that is a number got probability 0 in {dtype}: none lies far enough below the largest."
         )
     return said + (
-        "exp of a number is never 0. At magnitude {magnitude}, **{too_small} of {classes}** probabilities of the picked row are 0 only since they are too small for "
-        "{dtype}: the smallest has the logarithm **{log_softmax}** by `log_softmax`, where `log(softmax)` has {log_of_softmax}."
+        _(
+            "exp of a number is never 0. At magnitude {magnitude}, **{too_small} of {classes}** probabilities of the picked row are 0 only since they are too small for "
+            "{dtype}: the smallest has the logarithm **{log_softmax}** by `log_softmax`, where `log(softmax)` has {log_of_softmax}."
+        )
     )
 
 
-MASKED = (
+MASKED = N_(
     "With all scores but the first of {scores} set to −∞, softmax is {all_but_one}: a masked class gets exactly 0. With all of them −∞ it is **{all}**, and torch's is {torch_all}: "
     "the largest score is −∞, and −∞ − (−∞) is nan. So are all gradients that come back through it. Masked with the lowest finite number instead, the row is {all_finite}: no nan, but "
     "as if all were equally likely. A row without a class must be left out by hand."

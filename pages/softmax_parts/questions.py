@@ -6,7 +6,7 @@ from functools import partial
 from core.experiments import softmax as runs
 from core.figures.softmax import sub
 from core.ui.predict import Draw, Question
-from core.words import say, spelled
+from core.words import _, say, spelled
 
 
 def of(run: runs.Run, magnitude: float) -> tuple[Draw, ...]:
@@ -25,9 +25,9 @@ def changed(draw: random.Random) -> Question:
     k = z.index(max(z) if first else min(z))
     before, after = runs.change(z, how, k)
     done = {
-        "all + 3": "3 is added to every score",
-        "all × 2": "Every score is doubled",
-        "all ÷ 2": "Every score is halved",
+        "all + 3": _("3 is added to every score"),
+        "all × 2": _("Every score is doubled"),
+        "all ÷ 2": _("Every score is halved"),
     }[how]
     answer = "it stays" if abs(before - after) < 1e-9 else "it rises" if after > before else "it falls"
     return Question(
