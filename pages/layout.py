@@ -18,6 +18,7 @@ from pages.layout_parts import asked, refused
 from pages.layout_parts.believed import pitfalls
 from pages.layout_parts.cost import show_cost
 from pages.layout_parts.picked import look_at, pin, pin_address
+from pages.layout_parts.warp import show_gpu
 from pages.layout_parts.written import write
 
 ROOM = memory.Room(950, 372, largest=40, least=SMALLEST_TEXT)  # above the fold of 1280×720
@@ -33,7 +34,7 @@ COPIED = """**{copied:|number was|numbers were} copied** ({bytes:,} bytes), by {
 storage has colours of its own."""
 HINT = "Point at a number to see where it lies."
 WINDOW = N_("""These tensors are too large to be drawn whole: torch's **meta tensors** have their shapes, strides and storages, and no
-numbers; those in the windows follow from where each cell came from. A window shows the cells around the picked one: type an index
+numbers; those in the windows count the cells of x0's storage and follow them to where they were copied. A window shows the cells around the picked one: type an index
 under *Picked cell*, or click the map below a storage, to move all of them.""")
 VERDICTS = {
     "start": ":gray-badge[{}]", "view": ":green-badge[view of {}]", "copy": ":orange-badge[copy: {}]",
@@ -70,8 +71,11 @@ def lesson(topic: Topic) -> None:
         walk=partial(asked.walk_in_order, stage) if stage.whole else None,
         questions=asked.questions(stages, stage),
         take=lambda: asked.take(ran),
-        more={"What view may join": lambda: refused.show_joining(stage)}
-        | ({"Cache lines": lambda: show_cost(ran)} if stage.whole else {}),
+        more={
+            "What view may join": lambda: refused.show_joining(stage),
+            "Cache lines": lambda: show_cost(ran, stage, cell),
+            "On a GPU": lambda: show_gpu(stage, cell),
+        },
         tries=TRIES,
     )
 

@@ -14,7 +14,7 @@ import torch
 from core.experiments.chain import origins
 from core.experiments.chain.origins import UNKNOWN, UNWRITTEN, Origins
 from core.experiments.chain.run import Stage
-from core.experiments.layout import addresses, window
+from core.experiments.layout import addresses, cache, window
 from core.experiments.layout.rule import Ints
 from core.experiments.layout.window import Window
 from core.figures import board
@@ -491,3 +491,38 @@ def said_of(cells: np.ndarray, storage: int, itemsize: int, traced: Origins) -> 
         else:
             said.append(say(COPIED_FROM, facts, earlier=letter(storage - 1), source=source))
     return said
+
+
+# ---- a walk through the cache ----------------------------------------------------------------------------------
+
+WALKED = N_("{name}, coloured by cache line: {fetched} times the walk waits")
+WALKED_WINDOW = N_("{name}, a window alone, coloured by cache line: {fetched} times the walk waits")
+WAITS = N_("step {step}: line {line:,} is fetched")
+STAYS = N_("step {step}: line {line:,} is in the cache")
+WALK_SIDE, WALK_WIDTH = 40, 900  # pixels of a cell at most, and of the picture
+
+
+def walk(stage: Stage, cell: Ints | None, capacity: int = cache.SCALE_MODEL) -> Panel:
+    """A stage's tensor, or a window onto it, coloured by cache line; outlined where a walk waits for one."""
+    facts = of(stage)
+    shape = facts.layout.shape
+    box = Window((0,) * len(shape), shape) if stage.whole else window.window(shape, cell or ())
+    cells = window.addresses(facts.layout, box)
+    found = cache.walked(cells, facts.itemsize, LINE_BYTES, capacity)
+    lines = cells.ravel() * facts.itemsize // LINE_BYTES
+    ranks = np.searchsorted(np.unique(lines), lines)
+    waits = set(found.fetched_at)
+    notes = [say(WAITS if i in waits else STAYS, step=i, line=line) for i, line in enumerate(lines.tolist())]
+    places = list(np.ndindex(*(box.shape or (1,))))
+    title = say(WALKED if stage.whole else WALKED_WINDOW, name=name_of(stage), fetched=found.fetched)
+    picture = Picture(
+        "lines", torch.from_numpy(ranks).float().reshape(box.shape or (1,)),
+        Scale(PALETTES[0], 0.0, float(max(ranks.max(initial=0), 1))), title,
+        texts=[str(line) for line in lines.tolist()], notes=notes,
+        outlines=[Outline([places[i]], width=2) for i in waits],
+        origin=(0, *box.start) if len(box.start) == 1 else box.start or (0, 0),
+    )  # fmt: skip
+    rows, columns = Montage(box.shape).cells
+    side = max(min(WALK_SIDE, WALK_WIDTH // max(columns, 1), 12 * WALK_SIDE // max(rows, 1)), 7)
+    margin = max(24, int(DIGIT * len(str(box.start[-2] + box.shape[-2])) + 8)) if len(box.shape) > 1 else 24
+    return relabelled(board.panel(picture, side), margin, side)

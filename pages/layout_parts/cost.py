@@ -5,24 +5,39 @@ import streamlit as st
 from core.experiments.chain import large
 from core.experiments.chain.run import Stage
 from core.experiments.layout import cache
-from core.figures import memory
-from core.ui import process_run
-from core.words import say
+from core.figures import memory, windowed
+from core.ui import board, process_run
+from core.words import N_, _, say
 
-LINE_BYTES = 64
+Index = tuple[int, ...]
+PICTURE, WINDOW = N_("picture"), N_("window")
+ON_LINE = N_("{note}.")
 
 
-def show_cost(ran: list[Stage]) -> None:
-    """Cache lines of a walk in reading order for every stage, and a measured walk on a button."""
+WALK = N_("""A processor fetches memory in lines of 64 bytes and keeps the lines that it used last. Here a walk in reading order goes through a
+cache of {capacity} lines, {which}. The {kind} below it shows the tensor that you look at: where the walk has to wait for a line, and on which line each number lies.""")
+MODEL, REAL = N_("a scale model for tensors of this size"), N_("as a first-level cache of 32 KiB has")
+TABLE = N_("| | lines touched | fetched | fetched again | lines the numbers would fill |")
+TOO_LONG = N_("too many to count")
+
+
+def show_cost(ran: list[Stage], stage: Stage, cell: Index | None) -> None:
+    """Cache lines of a walk in reading order for every stage, the walk in a picture, and one measured on a button."""
+    capacity = cache.SCALE_MODEL if stage.whole else cache.FIRST_LEVEL
     st.markdown(
-        "A processor fetches memory in lines of 64 bytes and keeps the lines it used last. Here a walk in reading order goes through a cache of 8 lines, a scale model for tensors of this size:"
+        say(
+            WALK, capacity=capacity, which=_(MODEL if stage.whole else REAL), kind=_(PICTURE if stage.whole else WINDOW)
+        )
     )
-    rows = ["| | lines touched | fetched | fetched again | lines the numbers would fill |", "|---" * 5 + "|"]
-    for stage in ran:
-        facts = memory.of(stage)
-        lines = cache.cache_lines(facts.layout, facts.itemsize, LINE_BYTES)
-        rows.append(f"| `x{stage.number}` | {lines.touched} | {lines.fetched} | {lines.refetched} | {lines.least} |")
+    rows = [_(TABLE), "|---" * 5 + "|"]
+    for each in ran:
+        facts = memory.of(each)
+        lines = cache.traffic(facts.layout, facts.itemsize, cache.LINE_BYTES, capacity)
+        said = [_(TOO_LONG) if n is None else f"{n:,}" for n in (lines.touched, lines.fetched, lines.refetched)]
+        rows.append(f"| `x{each.number}` | {' | '.join(said)} | {lines.least:,} |")
     st.markdown("\n".join(rows))
+    if memory.of(stage).layout.numel:
+        board.show(windowed.walk(stage, cell), name="walk lines", spelled=say(ON_LINE, note="{note:lines}"))
     found = process_run.show(
         large.walks,
         memory.of(ran[-1]).layout,

@@ -456,3 +456,46 @@ def test_channels_last_copies_unless_the_strides_look_like_it(shape, order):
         assert predicted == Layout.of(x)
     else:
         assert predicted == Copy(Layout.of(y))
+
+
+# ---- cache lines of any size -----------------------------------------------------------------------------------
+
+loops = st.lists(
+    st.tuples(st.sampled_from([1, 2, 3, 5, 7, 17, 33]), st.sampled_from([0, 1, 2, 3, 5, 8, 16, 17, 32, 36, 64, 100])),
+    max_size=3,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(loops, st.integers(0, 3), st.sampled_from([1, 4, 8]), st.sampled_from([16, 64]), st.sampled_from([1, 2, 8]))
+def test_a_walk_counted_in_periods_fetches_what_the_walk_itself_does(drawn, offset, itemsize, line_bytes, capacity):
+    layout = Layout(tuple(n for n, _ in drawn), tuple(s for _, s in drawn), offset)
+    walked, counted = (f(layout, itemsize, line_bytes, capacity) for f in (cache.cache_lines, cache.traffic))
+    assert (counted.fetched, counted.least) == (walked.fetched, walked.least)
+    assert counted.touched in (walked.touched, None)
+    if addresses.nested(addresses.merged_terms(layout)):
+        assert (counted.touched, counted.refetched) == (walked.touched, walked.refetched)
+
+
+@pytest.mark.parametrize(
+    ("shape", "stride", "touched", "fetched"),
+    [
+        ((2**20, 2**20), (2**20, 1), 2**36, 2**36),
+        ((2**20, 2**20), (1, 2**20), 2**36, 2**40),  # a line for every number
+        ((2**20, 256), (1, 2**20), 2**24, 2**24),  # a line of every row stays
+        ((2**20, 2**20), (0, 1), 2**16, 2**36),
+        ((32, 12, 512, 64), (512 * 768, 64, 768, 1), 32 * 512 * 48, 32 * 512 * 48),
+    ],
+)
+def test_walks_over_the_largest_tensors(shape, stride, touched, fetched):
+    assert cache.traffic(Layout(shape, stride), 4) == cache.Traffic(touched, fetched, -(-math.prod(shape) // 16))
+
+
+def test_a_walk_too_long_to_count_is_said_to_be_so():
+    primes = (7, 11, 13, 17, 19, 23, 29, 5)
+    order = (3, 7, 0, 5, 1, 6, 2, 4)
+    stride = [0] * 8
+    for place, d in enumerate(order):
+        stride[d] = math.prod(primes[k] for k in order[place + 1 :])
+    assert cache.traffic(Layout(primes, tuple(stride)), 4).fetched is None
+    assert cache.traffic(Layout(primes, tuple(stride)), 4).touched == -(-math.prod(primes) // 16)

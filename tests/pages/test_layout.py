@@ -350,7 +350,7 @@ def test_the_same_number_stays_picked_in_a_large_chain():
     assert control(app, "cell").value == "3, 100, 327"
 
 
-@pytest.mark.parametrize("tab", ["What view may join", "Predict", "Take away", "Pitfalls"])
+@pytest.mark.parametrize("tab", ["What view may join", "Cache lines", "On a GPU", "Predict", "Take away", "Pitfalls"])
 @pytest.mark.parametrize("shape", ["1048576,1048576", "2,3,4,5,6,7,8,9", "1099511627776"])
 def test_every_tab_takes_a_large_tensor(shape, tab):
     app = open_page("layout", shape=shape, chain="unsqueeze(0)>squeeze()>flatten(0,-1)", tab=tab)
@@ -360,3 +360,27 @@ def test_every_tab_takes_a_large_tensor(shape, tab):
 def test_the_script_of_a_large_chain_prints_its_strides(tmp_path):
     saved, _ = ran_alone(open_page("layout", tab="Take away", **LARGE), tmp_path)
     assert saved["x2_stride"].tolist() == [512 * 768, 64, 768, 1]
+
+
+def test_the_cache_of_a_large_tensor_is_counted():
+    app = open_page("layout", shape="1048576,1048576", dtype="float32", chain="T", tab="Cache lines")
+    assert "| `x0` | 68,719,476,736 | 68,719,476,736 | 0 | 68,719,476,736 |" in words(app)
+    assert "| `x1` | 68,719,476,736 | 1,099,511,627,776 | 1,030,792,151,040 | 68,719,476,736 |" in words(app)
+
+
+def test_a_warp_says_what_it_fetches_and_how_the_tile_is_mended():
+    app = open_page("layout", shape="64,64", dtype="float32", chain="T", tab="On a GPU")
+    text = words(app)
+    assert "want **128 bytes** and **32 sectors come**, 1,024 bytes in 32 lines" in text
+    assert "not coalesced" in text
+    assert "| as it is | 32 | 1 | 4,096 |" in text
+    assert "| padded by 1 | 1 | 1 | 4,220 |" in text
+    app = open_page("layout", shape="64,64", dtype="float32", chain="T", tab="On a GPU", threads="0")
+    assert "The load is **coalesced**" in words(app)
+    board = boards(app)["warp"]
+    assert linking.partners(board, "thread", (9,))["memory"] == {(9,)}
+    app = open_page("layout", shape="64,64", dtype="float32", chain="", tab="On a GPU", cell="0,3", tile="33")
+    assert "begins in the middle of a sector" in words(app)
+    assert "no conflict as it is" in words(app)
+    app = open_page("layout", shape="1", dtype="float32", chain="expand(64)", tab="On a GPU")
+    assert "one sector serves them all" in words(app)

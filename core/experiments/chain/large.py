@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import count
 
 import torch
 from torch.utils.benchmark import Timer
@@ -25,12 +26,35 @@ def enlarged(layout: Layout, factor: int) -> Layout:
     return replace(larger, storage_size=addresses.needed_cells(larger))
 
 
+def shrunk(layout: Layout, factor: int) -> Layout:
+    """The same pattern, every dimension `factor` times as short, and at least 1."""
+    nested = sorted({s for n, s in zip(layout.shape, layout.stride, strict=True) if n > 1 and s > 0})
+    stride = tuple(-(-s // factor ** nested.index(s)) if s in nested else s for s in layout.stride)
+    smaller = Layout(tuple(-(-n // factor) for n in layout.shape), stride)
+    return replace(smaller, storage_size=addresses.needed_cells(smaller))
+
+
+def fitted(layout: Layout, elements: int) -> Layout:
+    """The same pattern, as large as `elements` cells and elements allow."""
+
+    def fits(other: Layout) -> bool:
+        return max(other.storage_size, other.numel) <= elements
+
+    larger = (enlarged(layout, factor) for factor in count(1))
+    if not fits(found := next(larger)):
+        factor = 2
+        while not fits(found := shrunk(layout, factor)):
+            factor += -(-factor // 8)
+        return found
+    if any(n > 1 for n in layout.shape) and layout.numel:
+        while fits(more := next(larger)):
+            found = more
+    return found
+
+
 def make_large(layout: Layout, dtype: torch.dtype, elements: int = 1 << 20) -> torch.Tensor:
     """A tensor of random numbers with the pattern of `layout`, as large as `elements` cells and elements allow."""
-    factor, steps = 1, any(n > 1 for n in layout.shape) and layout.numel > 0
-    while steps and max((larger := enlarged(layout, factor + 1)).storage_size, larger.numel) <= elements:
-        factor += 1
-    large = enlarged(layout, factor)
+    large = fitted(layout, elements)
     return torch.rand(large.storage_size).to(dtype).as_strided(large.shape, large.stride)
 
 

@@ -45,20 +45,21 @@ class Facts:
 
 @dataclass(frozen=True, eq=False)
 class Numbers:
-    """What lies in the storage that a chain starts from."""
+    """What lies in the storage that a chain starts from; counted out where it is too large to be there.
+
+    The count is exact: in float16 most numbers of a large tensor would be infinite.
+    """
 
     cells: torch.Tensor | None  # all of it; None where it is counted out, as `start_tensor` would
     fill: Fill = "arange"
     row: int = 1  # cells a row, in each of which "rows" counts from 0
-    dtype: torch.dtype = torch.float32
 
     def at(self, addresses: np.ndarray) -> torch.Tensor:
         """The numbers at these addresses."""
         where = torch.from_numpy(addresses)
         if self.cells is not None:
             return self.cells[where]
-        counted = where % self.row if self.fill == "rows" else where
-        return counted % 2 == 1 if self.dtype is torch.bool else counted.to(self.dtype)
+        return where % self.row if self.fill == "rows" else where
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +137,7 @@ def run_chain(tensor: torch.Tensor, steps: Sequence[Step], fill: Fill = "arange"
     row = layout.shape[-1] if layout.ndim else 1
     cells = None if tensor.is_meta else whole_storage(tensor.detach()).clone()
     on_meta = _rebuilt(torch.empty(layout.storage_size, dtype=tensor.dtype, device="meta"), layout)
-    return tuple(replace(stage, start=Numbers(cells, fill, row, tensor.dtype)) for stage in _run(on_meta, steps))
+    return tuple(replace(stage, start=Numbers(cells, fill, row)) for stage in _run(on_meta, steps))
 
 
 def stays_whole(layout: Layout, steps: Sequence[Step]) -> bool:
