@@ -87,7 +87,11 @@ def matrix_and_images(run: Run, cell: Cell | None, image: int | None) -> None:
 
 def headline(run: Run) -> str:
     """What to look at first: how many are right, and where the matrix counts them."""
-    among = _("are right") if run.topk == 1 else f"have their true class among the {run.topk} best and count as right"
+    among = (
+        _("are right")
+        if run.topk == 1
+        else say("have their true class among the {topk} best and count as right", topk=run.topk)
+    )
     beside = (
         _("every other cell one kind of mistake") if run.topk == 1 else _("the other cells the best class of the rest")
     )
@@ -101,12 +105,19 @@ def added_up(run: Run) -> str:
     """Right over all, batch by batch."""
     right, sizes = run.right_in_batches, run.sizes
     if len(sizes) == 1:
-        return (
-            f"One batch holds all the images here, and the accuracy is {right[0]} / {sizes[0]} = **{run.share:.4g}**."
+        return say(
+            "One batch holds all the images here, and the accuracy is {right} / {sizes} = **{share:.4g}**.",
+            right=right[0],
+            sizes=sizes[0],
+            share=run.share,
         )
-    return (
-        f"An evaluation sees the images in batches. It adds up what is right in each, and divides once, at the end: "
-        f"({sum_of(right)}) / ({sum_of(sizes)}) = {sum(right)} / {sum(sizes)} = **{run.share:.4g}**."
+    return say(
+        "An evaluation sees the images in batches. It adds up what is right in each, and divides once, at the end: ({sum_of}) / ({sum_of2}) = {sum} / {sum2} = **{share:.4g}**.",
+        sum_of=sum_of(right),
+        sum_of2=sum_of(sizes),
+        sum=sum(right),
+        sum2=sum(sizes),
+        share=run.share,
     )
 
 
@@ -190,7 +201,10 @@ def step_through(run: Run) -> None:
     if chosen == "correct":
         k = max(run.topk, 2)
         st.caption(
-            f"Which of the first 6 images are right among the {k} best: `best` holds each one's {k} best classes."
+            say(
+                "Which of the first 6 images are right among the {k} best: `best` holds each one's {k} best classes.",
+                k=k,
+            )
         )
         steps = record(ops.correct, scores, batches[0][1], k, panels=("logits", "target", "best"))
         walk.show(steps, {"logits": colour.signed(scores), "target": classes, "best": classes}, key="walk correct")

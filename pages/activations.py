@@ -113,10 +113,12 @@ def show(run: Run, cell: tuple[int, ...], beside: Activation | None) -> None:
         )
         floats = partial(tensor_input.hold, "x", as_floats(run.x))
         frame.refused(run.refusal, say(says, run, name=name), {"Make the input float32": floats})
-    y = f"`{{at:y}}` = {name}({{x}}) = **{{y}}**; the" if run.y is not None else _("At `{at:x}` = {x} the")
+    told = _("`{at:y}` = {f}({x}) = **{y}**; the slope is **{slope}**: a gradient of 1 arrives at `{at:x}` as {slope}.")
+    if run.y is None:
+        told = _("At `{at:x}` = {x} the slope is **{slope}**: a gradient of 1 arrives at `{at:x}` as {slope}.")
     board.show(
         *draw.tensors(run, axes), draw.curve(run, cell, beside, axes),
-        spelled=f"{y} slope is **{{slope}}**: a gradient of 1 arrives at `{{at:x}}` as {{slope}}.",
+        spelled=told.replace("{f}", name),
         picks=dict.fromkeys(("x", "y", "slope", "curve"), "cell"), pinned=("x", cell), cell=draw.cell(run),
     )  # fmt: skip
     if not run.refusal:
@@ -167,20 +169,26 @@ def questions(f: Activation) -> list[Draw]:
         x, above = draw.choice(NUMBERS), draw.choice((2, -1, 10))
         ask = _("A gradient of {above} arrives at {f}({x}){given}. How much of it is passed on to x?")
         asked = say(ask, {"f": f.name, "x": x, "given": given, "above": above})
-        why = f"It is multiplied by the slope: {steep}."
+        why = say("It is multiplied by the slope: {steep}.", steep=steep)
         return Question(asked, f"{above * f.slope_at(x):.4g}", why, covers=("slope", "curve"))
 
     def flat(draw: random.Random) -> Question:
         xs = [draw.choice((-2.0, -0.5, 0.0, 0.5, 3.0)) for _ in range(6)]
         why = _("Those at all numbers that are not above 0: at 0 itself torch takes 0.")
         return Question(
-            f"How many of the slopes of relu at {listed(xs)} are 0?", str(runs.flat_of_relu(xs)), why, tolerance=0
+            say("How many of the slopes of relu at {xs} are 0?", xs=listed(xs)),
+            str(runs.flat_of_relu(xs)),
+            why,
+            tolerance=0,
         )
 
     def bound(draw: random.Random) -> Question:
         layers = draw.choice((3, 5, 8))
         facts = runs.saturation(runs.example(2, 0), layers)
-        ask = f"A sigmoid's slope is ¼ at most. Which bound does that give for a gradient of 1 on its way through {layers} sigmoids?"
+        ask = say(
+            "A sigmoid's slope is ¼ at most. Which bound does that give for a gradient of 1 on its way through {layers} sigmoids?",
+            layers=layers,
+        )
         why = _(
             "The slopes multiply. Really {most} arrive at most: no sigmoid's output is 0, where the next one is steepest."
         )

@@ -124,7 +124,10 @@ def what_happened(trial: Trial, wrote: str | None, gradient: Gradient, overwritt
     )
     silent = overwritten.outcome == "right" and memory_is_shared(overwritten.code)
     st.markdown(
-        f"**A number that backward keeps.** With `a = x.exp()`, backward multiplies by a, so autograd saves it. Now `b = {overwritten.code}`, and `b[:] = 0` writes over b. "
+        say(
+            "**A number that backward keeps.** With `a = x.exp()`, backward multiplies by a, so autograd saves it. Now `b = {code}`, and `b[:] = 0` writes over b. ",
+            code=overwritten.code,
+        )
         + say(ZEROS if silent else OVERWRITTEN[overwritten.outcome], overwritten)
     )
 

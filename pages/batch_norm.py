@@ -70,7 +70,9 @@ def lesson(topic: Topic) -> None:
     elif kind == "batch":
         st.caption(_("torch does not train on this batch, and so it moves no running statistics."))
     else:
-        st.caption(f"{kind.capitalize()} norm remembers nothing: it is the same in training and in evaluation.")
+        st.caption(
+            say("{kind} norm remembers nothing: it is the same in training and in evaluation.", kind=kind.capitalize())
+        )
     frame.below(
         topic,
         pitfalls=pitfalls(run),
@@ -171,13 +173,12 @@ def spelled(s: runs.Setup) -> dict[str, str]:
 def groups_board(run: runs.Run, cell: Index) -> None:
     """Which numbers share a mean, for all four, one colour a group."""
     shown = pictures.all_groups(run)
-    goes = "; ".join(f"{{{kind}}} in {kind} norm" for kind in runs.KINDS)
     board.show(
-        *shown, links=[pictures.channels_in_groups(run.x, run.setup.groups)], spelled=f"The mean to which this number belongs is number {goes}.",
+        *shown, links=[pictures.channels_in_groups(run.x, run.setup.groups)], spelled="The mean to which this number belongs is number {batch} in batch norm; {layer} in layer norm; {instance} in instance norm; {group} in group norm.",
         picks=dict.fromkeys(runs.KINDS, "cell"), pinned=(run.kind, cell), height=260, name="groups",
     )  # fmt: skip
     where = _("Rows are samples, columns channels.") if run.x.dim() == 2 else _("Samples stand below each other, rows are channels.") if run.x.dim() == 3 else _("Samples stand side by side, channels below each other.")  # fmt: skip
-    st.caption(f"{where} One colour is one mean and one variance; the whole group of the picked cell is outlined. Only batch norm lets samples share one, so that a sample's output depends on its neighbours.")  # fmt: skip
+    st.caption(say("{where} One colour is one mean and one variance; the whole group of the picked cell is outlined. Only batch norm lets samples share one, so that a sample's output depends on its neighbours.", where=where))  # fmt: skip
 
 
 def running_statistics(history: runs.History, c: int, run: runs.Run) -> None:
@@ -207,7 +208,7 @@ def moves(found: runs.Moved) -> dict[str, str]:
 
 def walk_through(run: runs.Run) -> None:
     """The manual version of the chosen norm, or the tutorial's batch norm, line by line."""
-    names = {"manual": f"the manual {run.kind}_norm", "textbook": _("the tutorial's batch norm")}
+    names = {"manual": say("the manual {kind}_norm", kind=run.kind), "textbook": _("the tutorial's batch norm")}
     function, x = controls.choice("walked", "Function", names), run.x
     if function == "manual" and run.steps:
         made, panels = (

@@ -110,7 +110,11 @@ def weights(found: runs.TwoDraws) -> str:
     if not found.p:
         return _("With p = 0 nothing is set to zero, neither weight nor activation: choose a larger p and look again.")
     again = _("in a second call {differ:|activation has|activations have} another fate") if found.p < 1 else _("a second call drops them all again")  # fmt: skip
-    return f"In training, a linear layer ran on what dropout gave: **{{changed}}** of its {{weights}} weights have changed. Of the {{cells:|activation|activations}} in front of it, **{{dropped}}** {'is' if found.dropped == 1 else 'are'} dropped, and {again}. What zeroes weights is another method, DropConnect."
+    return say(
+        "In training, a linear layer ran on what dropout gave: **{changed}** of its {weights} weights have changed. Of the {cells:|activation|activations} in front of it, **{dropped:|is|are}** dropped, and {again}. What zeroes weights is another method, DropConnect.",
+        found,
+        again=again,
+    )
 
 
 def shift(found: runs.Shift) -> str:
@@ -157,7 +161,11 @@ def functional(found: runs.AfterEval) -> str:
 def ten_lines(found: runs.Textbook) -> str:
     """Where the tutorial's function is not F.dropout."""
     mask = _("the same mask here, since p leaves nothing to chance") if found.same_mask else _("another mask, since it asks `torch.rand` where torch asks `bernoulli_`")  # fmt: skip
-    return f"The result of a float64 input is **{{dtype}}** there and **{{torch_dtype}}** in torch. It has no argument `training`: in evaluation the call must be left out by hand. From one seed it draws {mask}. A probability of 1.5 is refused with `{{refusal}}`, by torch with `{{torch_refusal}}`."
+    return say(
+        "The result of a float64 input is **{dtype}** there and **{torch_dtype}** in torch. It has no argument `training`: in evaluation the call must be left out by hand. From one seed it draws {mask}. A probability of 1.5 is refused with `{refusal}`, by torch with `{torch_refusal}`.",
+        found,
+        mask=mask,
+    )
 
 
 def after_eval(found: runs.AfterEval) -> None:
@@ -208,14 +216,14 @@ def questions(run: runs.Run) -> list[Draw]:
         fate = _("is kept") if run.kept[at] else _("is dropped, as all are")
         why = _("Kept numbers are multiplied by 1/(1 − p) = {factor}.") if run.drawn else _("Nothing is drawn: the output is the input.")  # fmt: skip
         return Question(
-            f"The input at {list(at)} is {number(run.x[at].item(), 5)}, and it {fate}. What does the output hold there?",
+            say("The input at {at} is {x}, and it {fate}. What does the output hold there?", at=str(list(at)), x=number(run.x[at].item(), 5), fate=fate),
             f"{run.y[at].item():.5g}", say(why, run) if run.kept[at] else "Dropped numbers are multiplied by 0.",
             tolerance=0.002, covers=("y",),
         )  # fmt: skip
 
     def expected(_draw: random.Random) -> Question:
         return Question(
-            f"How many of the {run.cells} cells are dropped on average, over many masks, in this mode?",
+            say("How many of the {cells} cells are dropped on average, over many masks, in this mode?", cells=run.cells),
             f"{runs.expected_drops(run.cells, run.p, run.training):.6g}",
             "In training each cell is dropped with probability p on its own; in evaluation none is.", tolerance=1e-6,
         )  # fmt: skip
@@ -223,7 +231,7 @@ def questions(run: runs.Run) -> list[Draw]:
     def gradient(draw: random.Random) -> Question:
         at = tuple(draw.randrange(n) for n in run.x.shape)
         return Question(
-            f"A gradient of 1 arrives at every output. Which gradient does the input at {list(at)} receive?",
+            say("A gradient of 1 arrives at every output. Which gradient does the input at {at} receive?", at=str(list(at))),
             f"{run.mask[at].item():.5g}", "Backward multiplies by the very mask of the forward pass, with its factor.",
             tolerance=0.002, covers=("grad",),
         )  # fmt: skip
@@ -232,7 +240,7 @@ def questions(run: runs.Run) -> list[Draw]:
         p, follows = draw.choice((0.1, 0.3, 0.8)), draw.choice((True, False))
         call = f"F.dropout(x, {p}{', self.training' if follows else ''})"
         return Question(
-            f"A module calls `{call}` in its `forward`. After `eval()`, are numbers still dropped?",
+            say("A module calls `{call}` in its `forward`. After `eval()`, are numbers still dropped?", call=call),
             "yes" if runs.drops_in_eval(p, follows) else "no",
             "eval() sets self.training to False. F.dropout takes training=True unless it is told otherwise.", ("yes", "no"),
         )  # fmt: skip

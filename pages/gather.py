@@ -56,7 +56,12 @@ def lesson(topic: Topic) -> None:
     if misfit is None:
         st.markdown(FIRST[way].format(dim=dim))
         if preset == runs.TUTORIAL and tensor_input.source("index") == "example" and index is not runs.TUTORIALS_INDEX:
-            st.caption(f"The tutorial's own index does not fit this input along dim {dim}: this example takes another.")
+            st.caption(
+                say(
+                    "The tutorial's own index does not fit this input along dim {dim}: this example takes another.",
+                    dim=dim,
+                )
+            )
         show(run, cell or (0,) * index.dim())
         check.show(operator, run.call)
     else:
@@ -189,21 +194,21 @@ def questions(run: runs.Run) -> list[Draw]:
         found = runs.picked(run, pick.randrange(len(run.places)))
         if run.src is None:
             return Question(
-                f"gather along dim {run.dim}: what stands at output{list(found.place)}?", number(found.value).replace("∞", "inf"),
-                f"index holds {found.names} there, so it is input{list(found.cell)}.",
+                say("gather along dim {dim}: what stands at output{place}?", dim=run.dim, place=str(list(found.place))), number(found.value).replace("∞", "inf"),
+                say("index holds {names} there, so it is input{cell}.", names=found.names, cell=str(list(found.cell))),
                 tolerance=0 if float(found.value).is_integer() else 0.01, covers=("output", "grad"),
             )  # fmt: skip
         return Question(
-            f"scatter along dim {run.dim}: to which cell of the output does src{list(found.place)} go?", str(list(found.cell)),
-            f"index holds {found.names} there: it takes coordinate {run.dim}, the others stay.", tolerance=0, covers=("output", "input"),
+            say("scatter along dim {dim}: to which cell of the output does src{place} go?", dim=run.dim, place=str(list(found.place))), str(list(found.cell)),
+            say("index holds {names} there: it takes coordinate {dim}, the others stay.", names=found.names, dim=run.dim), tolerance=0, covers=("output", "input"),
         )  # fmt: skip
 
     def shape(pick: random.Random) -> Question:
         found = runs.shaped((3, 4), (pick.randint(1, 5), pick.randint(1, 5)), pick.randint(0, 1))
         return Question(
-            f"input is (3, 4), index {found.index}, dim {found.dim}. Which shape has the output? Write “refused” if torch takes no such index.",
+            say("input is (3, 4), index {index}, dim {dim}. Which shape has the output? Write “refused” if torch takes no such index.", index=found.index, dim=found.dim),
             "refused" if found.output is None else str(found.output),
-            f"torch says: “{found.refusal}”" if found.output is None else "The output always has the shape of index.", tolerance=0,
+            say("torch says: “{refusal}”", refusal=found.refusal) if found.output is None else "The output always has the shape of index.", tolerance=0,
         )  # fmt: skip
 
     def counted(pick: random.Random) -> Question:

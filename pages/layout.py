@@ -17,6 +17,7 @@ from core.words import N_, listed, say, spelled
 from pages.layout_parts import asked, refused
 from pages.layout_parts.believed import pitfalls
 from pages.layout_parts.cost import show_cost
+from pages.layout_parts.holding import show_holding
 from pages.layout_parts.picked import look_at, pin, pin_address
 from pages.layout_parts.warp import show_gpu
 from pages.layout_parts.written import write
@@ -75,6 +76,7 @@ def lesson(topic: Topic) -> None:
             "What view may join": lambda: refused.show_joining(stage),
             "Cache lines": lambda: show_cost(ran, stage, cell),
             "On a GPU": lambda: show_gpu(stage, cell),
+            "Who holds the memory": lambda: show_holding(ran, stages),
         },
         tries=TRIES,
     )

@@ -36,7 +36,13 @@ def lesson(topic: Topic) -> None:
         space = run.vectors.shape[1] == draw.DEEP and not refusal
         turn = controls.slider("turn", "Seen from, in degrees", 0, 350, 50, step=10) if space else 0
     if conversion:
-        st.caption(f"torch refuses {spelled(given.dtype)}: “{conversion}”. These numbers were made float32.")
+        st.caption(
+            say(
+                "torch refuses {dtype}: “{conversion}”. These numbers were made float32.",
+                dtype=spelled(given.dtype),
+                conversion=conversion,
+            )
+        )
     if refusal:
         frame.refused(f"IndexError: {refusal}", NO_DIM_1, {"dim = 0": partial(set_dim, 0)})
         board.show(draw.given(x), height=330)

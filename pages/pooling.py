@@ -82,7 +82,13 @@ def show_board(run: Run, given: object, found: Misfit | None, pinned: Pinned) ->
         board.show(pools.input_alone(run, *room()), links=pools.links(run), height=REFUSED_HEIGHT)
         if found.span > min(found.padded):
             st.caption(
-                f"A kernel of {found.kernel} with dilation {found.dilation} spans **{found.span}** cells, and the input with its padding is **{times(found.padded)}**."
+                say(
+                    "A kernel of {kernel} with dilation {dilation} spans **{span}** cells, and the input with its padding is **{padded}**.",
+                    kernel=found.kernel,
+                    dilation=found.dilation,
+                    span=found.span,
+                    padded=times(found.padded),
+                )
             )
         refuse(found.refusal, _("half a kernel of padding, no dilation and no ceil_mode"))
         return
@@ -93,7 +99,11 @@ def show_board(run: Run, given: object, found: Misfit | None, pinned: Pinned) ->
     )  # fmt: skip
     if run.x.dtype != given:
         st.caption(
-            f"The input was {spelled(given)} and was converted to {spelled(run.x.dtype)}, for an average of whole numbers is none."
+            say(
+                "The input was {given} and was converted to {dtype}, for an average of whole numbers is none.",
+                given=spelled(given),
+                dtype=spelled(run.x.dtype),
+            )
         )
     st.caption(
         _(
@@ -157,7 +167,7 @@ def walks(run: Run) -> None:
     mode = controls.choice("mode", "Walk through", WALKS)
     part, kind = runs.patch(run), mode.removeprefix("manual ")
     if run.as_image:
-        st.caption(f"The walk goes over the middle of the image, {times(part.shape)}.")
+        st.caption(say("The walk goes over the middle of the image, {shape}.", shape=times(part.shape)))
     if mode != kind:
         small = runs.nearest(part, run.settings) if runs.misfit(part, run.settings) else runs.pool(part, run.settings)
         steps, panels = pools.manual_walk(small, kind), pools.MANUAL[kind]

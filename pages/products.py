@@ -166,7 +166,7 @@ def questions(run: runs.Run | None) -> list[Draw]:
         total = " + ".join([*terms, *(["…"] if runs.summands(run) > len(terms) else [])])
         right = run.result[cell].item()
         return Question(
-            f"What is C{list(cell) if cell else ''}?", number(right, 4).replace("∞", "inf"), f"It is {total} = {number(right)}.",
+            say("What is C{cell}?", cell=str(list(cell)) if cell else ""), number(right, 4).replace("∞", "inf"), say("It is {total} = {right}.", total=total, right=number(right)),
             tolerance=0 if runs.is_whole(right) else 0.01, covers=("C",),
         )  # fmt: skip
 
@@ -174,14 +174,18 @@ def questions(run: runs.Run | None) -> list[Draw]:
         left, right = pick.choice(runs.random_shapes(*(pick.randint(2, 5) for _ in range(4))))
         inner = _("the last but one of the right") if len(right) > 1 else _("the only one of the right")
         return Question(
-            f"Which shape has matmul of {left} and {right}?", str(runs.by_shapes("torch.matmul, @", left, right).shape),
-            f"The last dimension of the left meets {inner} and is summed. What stands ahead of two matrices broadcasts.", tolerance=0,
+            say("Which shape has matmul of {left} and {right}?", left=left, right=right), str(runs.by_shapes("torch.matmul, @", left, right).shape),
+            say("The last dimension of the left meets {inner} and is summed. What stands ahead of two matrices broadcasts.", inner=inner), tolerance=0,
         )  # fmt: skip
 
     def takes(pick: random.Random) -> Question:
         left, right = pick.choice(runs.TAKEN_OR_NOT)
         found = runs.by_shapes(pick.choice(("torch.mm", "torch.matmul, @", "torch.bmm")), left, right)
-        why = f"It gives {found.shape}." if found.shape is not None else f"torch says “{found.words}”."
+        why = (
+            say("It gives {shape}.", shape=found.shape)
+            if found.shape is not None
+            else say("torch says “{words}”.", words=found.words)
+        )
         return Question(
             f"Does `{found.operation}` take {left} and {right}?",
             "no" if found.shape is None else "yes",

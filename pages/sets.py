@@ -17,7 +17,7 @@ from core.ui.board import Words
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
 from core.ui.take_away import TakeAway
-from core.words import N_, _, listed, spelled
+from core.words import N_, _, listed, say, spelled
 
 NAMES = {runs.SCATTERED: N_("not in order"), runs.TUTORIAL: N_("the tutorial's"), runs.HASHES: N_("all meet at slot 0")}
 LIMITS = Limits(ranks=(1, 2, 3), max_side=1000, max_elements=1000, allow_nonfinite=True)
@@ -60,7 +60,11 @@ def show(run: runs.Run, picked: int) -> None:
     above = _(
         "unique sorts the items, keeps each that differs from its left neighbour, counts, and says where each item went."
     )
-    below = f"A set puts each item at slot hash(item) mod {run.walk.table_size} of its table, or elsewhere if that is taken; its order, that of the slots, {order}."
+    below = say(
+        "A set puts each item at slot hash(item) mod {table_size} of its table, or elsewhere if that is taken; its order, that of the slots, {order}.",
+        table_size=run.walk.table_size,
+        order=order,
+    )
     starts = {"x": Words(above), "table": Words(below)}
     board.show(
         *(part for name in p for part in ([starts[name]] if name in starts else []) + [p[name]]),
@@ -161,7 +165,7 @@ def loose(found: runs.Orders) -> str:
 def line_by_line(run: runs.Run) -> None:
     """unique, which is written as it is told: sort, compare with the left neighbour, count, map back."""
     if len(run.items) > draw.WINDOW:
-        st.caption(f"The walk takes the first {draw.WINDOW} items.")
+        st.caption(say("The walk takes the first {window} items.", window=draw.WINDOW))
     steps, scales = draw.walk(run)
     walk.show(steps, scales, key="walk")
 
@@ -173,14 +177,14 @@ def questions(run: runs.Run) -> list[Draw]:
         place = pick.randrange(len(run.items))
         right, item = int(run.steps.inverse[place]), draw.spelled(run.items[place])
         return Question(
-            f"What is inverse[{place}], for the item {item}?", str(right), f"Of the unique values in ascending order {item} stands at place {right}, counted from 0.",
+            say("What is inverse[{place}], for the item {item}?", place=place, item=item), str(right), say("Of the unique values in ascending order {item} stands at place {right}, counted from 0.", item=item, right=right),
             tolerance=0, covers=("inverse",),
         )  # fmt: skip
 
     def slot(pick: random.Random) -> Question:
         found = runs.slot_of(pick.choice(runs.askable(run.walk)), run.walk.table_size)
         return Question(
-            f"hash({draw.spelled(found.item)}) is {found.code}. At which of {found.table_size} slots does a set first look for it?", str(found.slot),
+            say("hash({item}) is {code}. At which of {table_size} slots does a set first look for it?", item=draw.spelled(found.item), code=found.code, table_size=found.table_size), str(found.slot),
             f"{found.code} mod {found.table_size} is {found.slot}.", tolerance=0, covers=("table",),
         )  # fmt: skip
 
@@ -188,8 +192,8 @@ def questions(run: runs.Run) -> list[Draw]:
         found = runs.set_order(pick.sample((0, 1, 2, 3, 8, 9, 16, 17, 32), 3))
         given = listed(pick.sample(found.order, 3))
         return Question(
-            f"Is the list of the set of {given} in ascending order?", "yes" if found.is_sorted else "no",
-            f"The table has {found.table_size} slots. The walk finds {spelled(found.order)} at the slots {spelled(found.slots)}.", ("yes", "no"),
+            say("Is the list of the set of {given} in ascending order?", given=given), "yes" if found.is_sorted else "no",
+            say("The table has {table_size} slots. The walk finds {order} at the slots {slots}.", table_size=found.table_size, order=spelled(found.order), slots=spelled(found.slots)), ("yes", "no"),
         )  # fmt: skip
 
     return [inverse, slot, ordered]

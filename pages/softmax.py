@@ -30,7 +30,7 @@ def lesson(topic: Topic) -> None:
     with controls.more():
         rows, seed = (1, 0) if own else (controls.slider("rows", "Rows", 1, 6, 3, width=NARROW), controls.seed())
         given = tensor_input.tensor("x", "Scores (logits)", runs.example(scores, rows, seed), runs.LIMITS)
-        kinds = {AS_GIVEN: f"as given: {spelled(given.dtype)}"} | {name: name for name in runs.DTYPES}
+        kinds = {AS_GIVEN: say("as given: {dtype}", dtype=spelled(given.dtype))} | {name: name for name in runs.DTYPES}
         x, refusal = runs.taken(given, controls.choice("dtype", "dtype", kinds, width=180, few=0))
         dims = tuple(range(x.dim()))
         dim = controls.choice("dim", "dim", dims, dims[-1]) if len(dims) > 1 else 0
@@ -39,7 +39,11 @@ def lesson(topic: Topic) -> None:
     sums, naive, slopes = runs.sums(run.output, dim), runs.naive(run.z, dim), runs.slopes(run.slice(run.z))
     if refusal:
         st.caption(
-            f"torch.softmax does not take {spelled(given.dtype)}: “{refusal}”. These scores were made float32, as its argument `dtype=torch.float32` does."
+            say(
+                "torch.softmax does not take {dtype}: “{refusal}”. These scores were made float32, as its argument `dtype=torch.float32` does.",
+                dtype=spelled(given.dtype),
+                refusal=refusal,
+            )
         )
     takers: dict[str, board.Pick] = dict.fromkeys(("z", "shifted", "exp", "total", "softmax", "J"), "cell")
     board.show(
@@ -133,8 +137,11 @@ def naive_outcome(found: runs.Naive) -> str:
     return (
         ":orange[:material/warning:] "
         + said
-        + f"Without the largest subtracted, of {{cells:|result|results}} {reasons}. The largest score is {{largest}}. "
-        "With it subtracted no exponent is above 0, every exp is at most 1, and every sum at least 1."
+        + say(
+            "Without the largest subtracted, of {cells:|result|results} {reasons}. The largest score is {largest}. With it subtracted no exponent is above 0, every exp is at most 1, and every sum at least 1.",
+            found,
+            reasons=reasons,
+        )
     )
 
 
@@ -181,11 +188,15 @@ def two_classes(facts: runs.Sigmoid) -> str:
     """The first two scores, both ways."""
     second = "b = {b}" if facts.classes > 1 else "b = 0 (there is no second one)"
     if facts.pair != facts.pair:
-        return f"The picked row's first two scores are a = {{a}} and {second}. Their softmax is nan; sigmoid(a − b) = {{one}}."
-    return (
-        f"The picked row's first two scores are a = {{a}} and {second}.\n\n- softmax((a, b))₀ = **{{pair:.6g}}**\n- sigmoid(a − b) = "
-        "**{one:.6g}**\n\nDivide numerator and denominator of exp(a)/(exp(a) + exp(b)) by exp(a), and 1/(1 + exp(−(a − b))) is left. So a "
-        "classifier of two classes needs one score, not two."
+        return say(
+            "The picked row's first two scores are a = {a} and {second}. Their softmax is nan; sigmoid(a − b) = {one}.",
+            facts,
+            second=second,
+        )
+    return say(
+        "The picked row's first two scores are a = {a} and {second}.\n\n- softmax((a, b))₀ = **{pair:.6g}**\n- sigmoid(a − b) = **{one:.6g}**\n\nDivide numerator and denominator of exp(a)/(exp(a) + exp(b)) by exp(a), and 1/(1 + exp(−(a − b))) is left. So a classifier of two classes needs one score, not two.",
+        facts,
+        second=second,
     )
 
 

@@ -2,27 +2,38 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import streamlit as st
 
 from core.figures.board import Cells, Panel
 from core.figures.timing import Cell, ratio_table, table_boxes
 from core.ops.operator import Operator
-from core.timing import devices, results
-from core.timing.report import seconds
+from core.timing import devices, explain, results
 from core.timing.results import Result
-from core.timing.settings import TIERS, Settings
+from core.timing.settings import TIERS
 from core.topics import SECTIONS, TOPICS, Topic
-from core.ui import board, controls, frame, state, timing_panel, timing_run
+from core.ui import board, controls, frame, state, timing_panel, timing_run, timing_words
+from core.words import N_, _, say
 
-SWEEPS = ("small", "large")
-BUDGET = 60  # seconds of a run by default
-ORDERS = ("as the pages", "by name", "slowest first", "fastest first")
+SWEEPS = ("large", "small")
+BUDGET = 120  # seconds of a run by default
 ALL = "all"
 ROWS, TABLES = 16, 3  # of one table at least, and how many stand side by side
 PICKED = "picked"  # what the page keeps: the number of the row that was clicked
-HINT = "Point at a cell for its spread; a click or Enter goes to the operator's page."
-TEXTS = {"ok": "", "not reached": "–", "out of memory": "memory"}  # of a cell, where not the status itself
+TEXTS = {"ok": "", "not reached": "–", "out of memory": N_("memory")}  # of a cell, where not the status itself
+
+FIRST_SIGHT = N_(
+    "What follows was measured elsewhere, and is not live: {label}. Your own machine's times differ: run it here."
+)
+YOURS = N_("**Yours**: {label}")
+NOTHING_YET = N_("Nothing has been timed yet: run it here.")
+TERMS = N_("""**textbook**: the definition's loops, as a book writes them. **manual**: the formula in tensors. **compiled**: what
+torch.compile makes of that formula. **none**: the operator has no textbook form. **–**: not timed in this run; **left out**: too slow, or torch
+cannot do it here; point at a cell for the reason. **Of the limit**: the share of the speed that the device's own memory and arithmetic allow.""")
+SMALL = N_("At the small sizes a call's fixed cost outweighs its work: this compares what a call costs.")
+HINT = N_("Point at a cell for its spread; a click or Enter goes to the operator's page.")
 
 
 @dataclass(frozen=True)
@@ -35,23 +46,28 @@ class Column:
 
 
 def lesson(topic: Topic) -> None:
-    """Settings, the button, the table, its figures."""
+    """Settings, the button, what the numbers say, the picture of ratios, the table."""
     timing_run.attend(topic.name)
     with controls.main():
-        section = controls.choice("t_section", "Operators", _sections(), few=1)
-        order = controls.choice("t_sort", "Order", ORDERS)
+        section = controls.choice("t_section", N_("Operators"), _sections(), few=1)
+        asked = timing_run.ask_first(SWEEPS)
     with controls.more():
-        settings = timing_run.ask(SWEEPS, textbook=True, budget=BUDGET)
+        settings = timing_run.ask_rest(asked, textbook=True, budget=BUDGET)
     homes = {op: t for t in TOPICS if section in (ALL, t.section) for op in t.operators}
-    found = _found(topic)
-    timing_run.control(topic.name, _missing_first(tuple(homes), found), settings)
-    recorded = _recorded()
-    shown = _ordered(tuple(homes), found, order)
-    _go(shown, homes)
-    _table(shown, _columns(found, settings, recorded))
-    _about(found, recorded)
+    operators, live = list(homes), _found(topic)
+    if timing_run.control(topic.name, _missing_first(tuple(homes), live), settings, partial(_so_far, operators)):
+        return
+    kept = timing_run.recorded()
+    found = live or (kept[-1] if kept else None)
+    _about(live, found)
+    recorded = _recorded(found)
+    _go(operators, homes)
+    columns = _columns(found, settings.tiers, recorded)
+    _pictures(operators, columns, picks=True)
+    for number, result in enumerate(recorded, start=1):
+        st.caption(say(N_("rec. {number}: {label}"), number=number, label=timing_run.recorded_label(result)))
     if found:
-        _figures(shown, homes, found)
+        _table(operators, found)
         timing_run.notes(found)
         timing_run.downloads("all", found)
 
@@ -67,7 +83,8 @@ def _sections() -> list[str]:
 def _found(topic: Topic) -> Result | None:
     """The newest run of this page, and what earlier ones with the same settings measured besides."""
     ran = [end.result for end in timing_run.ends() if end.page == topic.name and end.result]
-    return results.joined(ran[-1], ran[:-1]) if ran else None
+    timed = [result for result in ran if any(m.status != "not reached" for m in result.measurements)]
+    return results.joined(timed[-1], timed[:-1]) if timed else None
 
 
 def _missing_first(operators: tuple[Operator, ...], found: Result | None) -> tuple[Operator, ...]:
@@ -84,32 +101,45 @@ def _ratio(result: Result | None, operator: Operator, tier: str) -> results.Rati
     return max((r for r in results.ratios(part) if r.tier == tier), key=lambda r: r.size, default=None)
 
 
-def _ordered(operators: tuple[Operator, ...], found: Result | None, order: str) -> list[Operator]:
-    """Rows in the order asked for, by the manual version's ratio; those without one come last."""
-    if order == "by name":
-        return sorted(operators, key=lambda op: timing_run.short(op.mirrors).casefold())
-    if order == ORDERS[0]:
-        return list(operators)
-    known = {op: ratio.ratio for op in operators if (ratio := _ratio(found, op, "manual"))}
-    timed = sorted(known, key=known.__getitem__, reverse=order == "slowest first")
-    return timed + [op for op in operators if op not in known]
-
-
-def _recorded() -> list[Result]:
-    """Other machines' results that the reader wants beside the own."""
-    offered = {timing_run.recorded_label(result): result for result in timing_run.recorded()}
+def _recorded(found: Result | None) -> list[Result]:
+    """Other machines' results that the reader wants beside what is shown."""
+    offered = {timing_run.recorded_label(result): result for result in timing_run.recorded() if result is not found}
     if not offered:
         return []
-    chosen = controls.several("timing recorded", "Lay recorded results beside it", list(offered))
+    chosen = controls.several("timing recorded", N_("Lay recorded results beside it"), list(offered))
     return [offered[name] for name in chosen]
 
 
-# ---- the table -------------------------------------------------------------------------------------------------
+def _about(live: Result | None, found: Result | None) -> None:
+    """Whose numbers these are, and what they say."""
+    without = devices.without_gpu()
+    if without:
+        st.caption(without)
+    if found is None:
+        st.markdown(_(NOTHING_YET))
+    elif live:
+        st.markdown(say(YOURS, label=timing_run.label(live)))
+    else:
+        st.markdown(say(FIRST_SIGHT, label=results.label(found)))
+    overall = explain.overall(found) if found else None
+    if overall:
+        st.markdown(" ".join(timing_words.overall(overall)))
+    if live and live.settings.sizes == "small":
+        st.caption(_(SMALL))
+    st.caption(_(TERMS))
 
 
-def _columns(found: Result | None, settings: Settings, recorded: Sequence[Result]) -> list[Column]:
-    """The versions of the reader's run, or of the one to come; then those of the recorded ones, numbered."""
-    tiers = found.settings.tiers if found else settings.tiers
+# ---- the picture of ratios -------------------------------------------------------------------------------------
+
+
+def _so_far(operators: Sequence[Operator], result: Result) -> None:
+    """What a run under way has measured."""
+    _pictures(operators, _columns(result, result.settings.tiers, ()), picks=False)
+
+
+def _columns(found: Result | None, tiers: Sequence[str], recorded: Sequence[Result]) -> list[Column]:
+    """The versions of the run that is shown, or of the one to come; then those of the recorded ones, numbered."""
+    tiers = found.settings.tiers if found else tiers
     columns = [Column(tier, found, tier) for tier in TIERS if tier in tiers and tier != "torch"]
     for number, result in enumerate(recorded, start=1):
         columns += [
@@ -120,8 +150,8 @@ def _columns(found: Result | None, settings: Settings, recorded: Sequence[Result
     return columns
 
 
-def _table(operators: Sequence[Operator], columns: Sequence[Column]) -> None:
-    """The rows in reading order, in tables side by side; a click goes to the row's page."""
+def _pictures(operators: Sequence[Operator], columns: Sequence[Column], *, picks: bool) -> None:
+    """The rows in reading order, in pictures side by side; a click goes to the row's page."""
     rows = max(ROWS, -(-len(operators) // TABLES))
     parts = [_part(operators[first : first + rows], columns, first) for first in range(0, len(operators), rows)]
 
@@ -130,7 +160,7 @@ def _table(operators: Sequence[Operator], columns: Sequence[Column]) -> None:
 
     board.show(
         *parts, spelled={part.name: f"{{note:{part.name}}}" for part in parts},
-        picks={part.name: go for part in parts}, hint=HINT,
+        picks={part.name: go for part in parts} if picks else None, hint=HINT,
     )  # fmt: skip
 
 
@@ -143,7 +173,7 @@ def _part(operators: Sequence[Operator], columns: Sequence[Column], first: int) 
         f"row{first} column{first}", (len(names), len(columns)), texts=said, notes=said,
         boxes=table_boxes(len(names), len(columns)),
     )  # fmt: skip
-    rows = [str(first + r) for r in range(len(names)) for _ in columns]
+    rows = [str(first + r) for r in range(len(names)) for _column in columns]
     return Panel(f"table {first}", figure, _alt(names, columns, cells), drawn, picks=rows)
 
 
@@ -153,7 +183,9 @@ def _alt(names: Sequence[str], columns: Sequence[Column], cells: Sequence[Sequen
     for name, row in zip(names, cells, strict=True):
         ratios = [f"{c.title} {cell.text}" for c, cell in zip(columns, row, strict=True) if cell.ratio is not None]
         told += [f"{name}: {', '.join(ratios)}"] if ratios else []
-    return "Time divided by torch's. " + ("; ".join(told) or f"Nothing is timed yet of {', '.join(names)}")
+    if not told:
+        return say(N_("Nothing is timed yet of {names}"), names=", ".join(names))
+    return say(N_("Time divided by torch's. {told}"), told="; ".join(told))
 
 
 def _cell(operator: Operator, column: Column) -> Cell:
@@ -161,19 +193,50 @@ def _cell(operator: Operator, column: Column) -> Cell:
     name = f"{timing_run.short(operator.mirrors)}, {column.tier}"
     ratio = _ratio(column.result, operator, column.tier)
     if ratio:
-        spread = f"{ratio.low:.3g} to {ratio.high:.3g}"
-        return Cell(
-            timing_run.ratio_said(ratio.ratio),
-            ratio.ratio,
-            f"{name}, size {ratio.size:,}: {ratio.ratio:.3g} ({spread})",
-        )
+        said = say(N_("{name}, size {size:,}: {ratio:.3g} ({low:.3g} to {high:.3g})"), ratio, name=name)
+        return Cell(timing_run.ratio_said(ratio.ratio), ratio.ratio, said)
     if column.tier == "textbook" and not operator.textbook_tier:
-        return Cell("none", hover=f"{name}: there is no textbook form")
+        return Cell(_(N_("none")), hover=say(N_("{name}: there is no textbook form"), name=name))
     measured = results.narrowed(column.result, operator.mirrors).measurements if column.result else ()
     last = next((m for m in reversed(measured) if m.tier == column.tier), None)
     if last is None:
-        return Cell("–", hover=f"{name}: not timed")
-    return Cell(TEXTS.get(last.status, last.status), hover=f"{name}: {last.status}. {last.detail[:80]}")
+        return Cell("–", hover=say(N_("{name}: not timed"), name=name))
+    return Cell(_(TEXTS.get(last.status, last.status)), hover=f"{name}: {_(last.status)}. {last.detail[:80]}")
+
+
+# ---- the table -------------------------------------------------------------------------------------------------
+
+
+def _table(operators: Sequence[Operator], found: Result) -> None:
+    """A row for each operator that was timed, to be sorted by any column; a click goes to its page."""
+    timed = [(i, results.narrowed(found, operator.mirrors)) for i, operator in enumerate(operators)]
+    rows = {i: row for i, part in timed if (row := explain.row(part))}
+    if not rows:
+        return
+    st.caption(
+        _(
+            N_(
+                "All that was timed, at each operator's largest size. Sort by a click on a column's head; a click on a row's name goes to its page."
+            )
+        )
+    )
+
+    def go() -> None:
+        selected: Any = st.session_state["timing table"]
+        cells = selected["selection"]["cells"]
+        if cells:
+            state.own()[PICKED] = str(list(rows)[cells[0][0]])
+
+    shown = [timing_panel.overall_row(timing_run.short(operators[i].mirrors), row) for i, row in rows.items()]
+    st.dataframe(
+        timing_panel.columns(shown),
+        hide_index=True,
+        placeholder="",
+        height=420,
+        key="timing table",
+        on_select=go,
+        selection_mode="single-cell",
+    )
 
 
 def _go(operators: Sequence[Operator], homes: dict[Operator, Topic]) -> None:
@@ -183,55 +246,6 @@ def _go(operators: Sequence[Operator], homes: dict[Operator, Topic]) -> None:
         operator = operators[int(picked)]
         asked = {"tab": "Timing", "t_op": operator.name}
         st.switch_page(f"pages/{homes[operator].name}.py", query_params=asked)
-
-
-def _about(found: Result | None, recorded: Sequence[Result]) -> None:
-    """What the numbers are, and whose."""
-    st.caption(
-        "Time of a call ÷ torch's: below 1 (blue) faster than torch, above 1 (orange) slower. Click a cell for the "
-        "operator's page, with its sizes, limits and memory."
-    )
-    without = devices.without_gpu()
-    if without:
-        st.markdown(without)
-    if found:
-        st.markdown(f"**Yours**: {timing_run.label(found)}")
-        if found.settings.sizes == "small":
-            st.caption("At the small sizes a call's fixed cost outweighs its work: this compares what a call costs.")
-    if not timing_run.recorded():
-        st.caption("Recorded results of other machines can be laid beside yours; none are kept yet.")
-    for number, result in enumerate(recorded, start=1):
-        st.markdown(f"**rec. {number}**: {timing_run.recorded_label(result)}")
-
-
-def _figures(operators: Sequence[Operator], homes: dict[Operator, Topic], found: Result) -> None:
-    """Every figure of the run in a table, each operator a link to its page."""
-    with st.expander("All figures of the run"):
-        lines = [
-            "| Operator | Size | torch | Of the limit | Version | Median | ÷ torch | |",
-            "|:--|--:|--:|--:|:--|--:|--:|:--|",
-        ]
-        for operator in operators:
-            link = f"[{timing_run.short(operator.mirrors)}]({homes[operator].name}?tab=Timing&t_op={operator.name})"
-            lines += [f"| {link} | {line}" for line in _lines(results.narrowed(found, operator.mirrors))]
-        st.markdown("\n".join(lines))
-
-
-def _lines(part: Result) -> list[str]:
-    """The cells of each version but torch, torch's own beside them."""
-    ratios = {(r.size, r.tier): r.ratio for r in results.ratios(part)}
-    lines = []
-    for m in part.measurements:
-        theirs = part.at(m.operator, m.size, "torch")
-        if m.tier == "torch" and len(part.measurements) > 1:
-            continue
-        base = seconds(theirs.median_s) if theirs and theirs.median_s else ""
-        share = timing_run.share_said(theirs.limit_share) if theirs and theirs.limit_share else ""
-        time = seconds(m.median_s) if m.median_s else ""
-        ratio = timing_run.ratio_said(ratios[m.size, m.tier]) if (m.size, m.tier) in ratios else ""
-        why = "" if m.status == "ok" else f"{m.status}: {timing_panel.plain(m.detail)}"
-        lines.append(f"{m.size:,} | {base} | {share} | {m.tier} | {time} | {ratio} | {why} |")
-    return lines
 
 
 frame.page("timing", lesson)

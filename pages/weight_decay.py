@@ -145,7 +145,11 @@ UNFINISHED_WITHOUT = N_(
 def walk_through(run: Run) -> None:
     """The first step of the run with decay, as its definition reads."""
     st.caption(
-        f"The first step of the run with λ = {run.lambd:g}, at its first {draw.WALKED} weights. `g` is their gradient, without the penalty."
+        say(
+            "The first step of the run with λ = {lambd:g}, at its first {walked} weights. `g` is their gradient, without the penalty.",
+            lambd=run.lambd,
+            walked=draw.WALKED,
+        )
     )
     walk.show(*draw.walk(run), key=f"walk {run.method}")
 
@@ -168,13 +172,15 @@ def questions(lambd: float, setting: Setting) -> list[Draw]:
         w, n = [draw.choice((-4, -3, -2, 1, 2, 3, 4)) for _ in range(3)], draw.choice((2, 10))
         both = runs.penalties_of(w, 2.0, n)
         why = say("λ/2n·‖w‖² and λ/2·‖w‖²; ‖w‖² is {square}.", {"square": int(both.code)})  # λ/2 is 1
-        return Question(f"w = {w}, λ = 2, n = {n}: what is the penalty by the tutorial's formula, and what by its code? Two numbers.",
+        return Question(say("w = {w}, λ = 2, n = {n}: what is the penalty by the tutorial's formula, and what by its code? Two numbers.", w=w, n=n),
                         f"{both.formula:g}, {both.code:g}", why, tolerance=0)  # fmt: skip
 
     def equal(draw: random.Random) -> Question:
         found = runs.places(1.0, setting)
         name, place = draw.choice([(name, place) for name, place in found.items() if "loss" not in name])
-        ask = f"“{name}”, and the same optimiser with the penalty in the loss: do they end on the same weights?"
+        ask = say(
+            "“{name}”, and the same optimiser with the penalty in the loss: do they end on the same weights?", name=name
+        )
         why = say(
             "With λ = 1 they are {apart} apart after {steps:|step|steps}, at the farthest weight.",
             {"apart": place.apart, "steps": runs.SHORT},
@@ -188,11 +194,13 @@ def questions(lambd: float, setting: Setting) -> list[Draw]:
 
     def times(draw: random.Random) -> Question:
         n = draw.choice((4, 16, setting.n_train))
-        ask = f"`losses` holds {n} zeros, w = [1, 1] and lambd = 3. What is `(losses + lambd * l2_penalty(w)).sum()`?"
+        ask = say(
+            "`losses` holds {n} zeros, w = [1, 1] and lambd = 3. What is `(losses + lambd * l2_penalty(w)).sum()`?", n=n
+        )
         return Question(
             ask,
             f"{runs.sum_of_zeros(n, (1.0, 1.0), 3.0):g}",
-            f"`l2_penalty(w)` is 1, and λ times it is added to each of the {n} losses.",
+            say("`l2_penalty(w)` is 1, and λ times it is added to each of the {n} losses.", n=n),
             tolerance=0,
         )
 

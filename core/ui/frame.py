@@ -144,7 +144,7 @@ def style(name: str = "home") -> None:
     )
 
 
-def refused(says: str, why: Words = "", mends: Mapping[str, Callable[[], None]] | None = None) -> None:
+def refused(says: str, why: Words = "", mends: Mapping[Words, Callable[[], None]] | None = None) -> None:
     """A refusal in torch's own words, the reason in ours, and what mends it, one click each."""
     st.error(says + (f"  \n{_(why)}" if why else ""), icon=":material/block:")
     with st.container(horizontal=True):
@@ -160,7 +160,7 @@ def below(
     questions: Sequence[predict.Draw] = (),
     take: Callable[[], take_away.TakeAway] | None = None,
     tries: Sequence[Try] = (),
-    more: Mapping[str, Callable[[], None]] | None = None,
+    more: Mapping[Words, Callable[[], None]] | None = None,
     functions: Sequence[Callable[..., Any]] = (),
     operator: Operator | None = None,
 ) -> None:

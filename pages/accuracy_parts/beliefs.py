@@ -9,7 +9,7 @@ from core.experiments import accuracy as runs
 from core.experiments.accuracy import CLASSES, Run
 from core.ui.frame import Pitfall
 from core.ui.predict import Draw, Question
-from core.words import _
+from core.words import _, say
 
 
 def pitfalls(run: Run) -> list[Pitfall]:
@@ -133,23 +133,21 @@ def questions(run: Run) -> list[Draw]:
         c = draw.choice([c for c in range(CLASSES) if run.confusion[c].sum()])
         row = run.confusion[c].tolist()
         return Question(
-            f"Row {c} of the matrix is {', '.join(map(str, row))}. Which share of the {c}s counts as right?",
+            say("Row {c} of the matrix is {terms}. Which share of the {c}s counts as right?", c=c, terms=', '.join(map(str, row))),
             f"{row[c] / sum(row):.4g}", f"{row[c]} of {sum(row)}.", tolerance=0.002, covers=("confusion",),
         )  # fmt: skip
 
     def tied(_draw: random.Random) -> Question:
         found = runs.equal_scores(run)
         return Question(
-            f"A model gives all ten classes the same score, whatever it sees. {found.zeros} of these {found.samples} "
-            "images are of a 0. Which accuracy does `argmax` give?", f"{found.accuracy:.4g}",
-            f"Among equal scores `argmax` takes the first, class 0: {found.zeros} of {found.samples}.", tolerance=0.002,
+            say("A model gives all ten classes the same score, whatever it sees. {zeros} of these {samples} images are of a 0. Which accuracy does `argmax` give?", zeros=found.zeros, samples=found.samples), f"{found.accuracy:.4g}",
+            say("Among equal scores `argmax` takes the first, class 0: {zeros} of {samples}.", zeros=found.zeros, samples=found.samples), tolerance=0.002,
         )  # fmt: skip
 
     def guessed(draw: random.Random) -> Question:
         k = draw.randrange(2, CLASSES)
         return Question(
-            f"A model guesses, and the true class is as often in one place as in another. Which share of the images has "
-            f"it among the {k} best?", f"{runs.at_random(k):.4g}", f"{k} of {CLASSES} places are good ones.",
+            say("A model guesses, and the true class is as often in one place as in another. Which share of the images has it among the {k} best?", k=k), f"{runs.at_random(k):.4g}", say("{k} of {classes} places are good ones.", k=k, classes=CLASSES),
             tolerance=0.002,
         )  # fmt: skip
 
@@ -157,15 +155,15 @@ def questions(run: Run) -> list[Draw]:
         n, last = draw.choice((9, 19, 99)), draw.choice((1, 2))
         found = runs.two_batches(n, last)
         return Question(
-            f"A batch of {n}, all right, and a last one of {last}, all wrong. What is the accuracy?",
-            f"{found.whole:.4g}", f"{n} of {n + last}; the mean of both batches would say {found.mean:g}.",
+            say("A batch of {n}, all right, and a last one of {last}, all wrong. What is the accuracy?", n=n, last=last),
+            f"{found.whole:.4g}", say("{n} of {n2}; the mean of both batches would say {mean:g}.", n=n, n2=n + last, mean=found.mean),
             tolerance=0.002,
         )  # fmt: skip
 
     def twice(draw: random.Random) -> Question:
         size = draw.choice((4, 8, 32))
         return Question(
-            f"Perfect predictions for one batch of {size}: what does the tutorial's line with `.mean()` return?",
+            say("Perfect predictions for one batch of {size}: what does the tutorial's line with `.mean()` return?", size=size),
             f"{runs.perfect_mean(run.y[:1].expand(size)):.4g}",
             "The mean is 1, and it is divided by the number of samples once more.", tolerance=0.002,
         )  # fmt: skip

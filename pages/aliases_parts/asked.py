@@ -13,7 +13,7 @@ from core.tensors.script import Script
 from core.ui import walk
 from core.ui.predict import Draw, Question
 from core.ui.take_away import TakeAway
-from core.words import N_, _, listed, spelled
+from core.words import N_, _, listed, say, spelled
 
 COVERS = ("ways",)  # the table answers most questions
 ARRIVES = (N_("a.grad gets numbers"), N_("a.grad stays None, no error"), N_("an error"))
@@ -42,7 +42,7 @@ def questions(chosen: Way) -> list[Draw]:
         seen = memory.try_out(way, a, False, "b", 0, value)
         shares = _("lies in the memory of a") if seen.first is not None else _("has memory of its own")
         return Question(
-            f"a is {spelled(a)} and requires no gradient. After `b = {way.code}` and `b[0] = {value}`, what is a?",
+            say("a is {a} and requires no gradient. After `b = {code}` and `b[0] = {value}`, what is a?", a=spelled(a), code=way.code, value=value),
             spelled(seen.a.after), f"b {shares}.", tolerance=0, covers=COVERS,
         )  # fmt: skip
 
@@ -50,16 +50,18 @@ def questions(chosen: Way) -> list[Draw]:
         way = draw.choice(others)
         found = memory.backward_through(way)
         answer = ARRIVES[2 if found.error else 1 if found.a_grad is None else 0]
-        why = found.error or f"With a = {spelled(memory.EXAMPLE)}, a.grad is {spelled(found.a_grad)}."
+        why = found.error or say(
+            "With a = {example}, a.grad is {a_grad}.", EXAMPLE=spelled(memory.EXAMPLE), a_grad=spelled(found.a_grad)
+        )
         return Question(
-            f"a requires a gradient. `b = {way.code}`, then `(b ** 2).sum().backward()`. What happens?",
+            say("a requires a gradient. `b = {code}`, then `(b ** 2).sum().backward()`. What happens?", code=way.code),
             answer, why, ARRIVES, covers=COVERS,
         )  # fmt: skip
 
     def overwritten(draw: random.Random) -> Question:
         way = draw.choice(others)
         return Question(
-            f"`a = x.exp()`, and autograd saves a for backward. Then `b = {way.code}`, `b[:] = 0`, `a.sum().backward()`: what comes of it?",
+            say("`a = x.exp()`, and autograd saves a for backward. Then `b = {code}`, `b[:] = 0`, `a.sum().backward()`: what comes of it?", code=way.code),
             OUTCOMES[memory.overwrite_saved(way).outcome],
             "Where b shares memory and version counter, backward is refused. Where it shares the memory alone, the gradient is wrong. Where it shares nothing, the gradient is right.",
             tuple(OUTCOMES.values()), covers=COVERS,
@@ -69,8 +71,8 @@ def questions(chosen: Way) -> list[Draw]:
         ways = draw.sample(others, 4)
         count = memory.pieces_of_memory(ways)
         return Question(
-            f"You keep a, which requires no gradient, and the four tensors or arrays {listed([f'`{way.code}`' for way in ways])}. In how many separate pieces of memory do they lie?",
-            str(count), f"One is that of a; {count - 1} of the four have one of their own.", tolerance=0, covers=COVERS,
+            say("You keep a, which requires no gradient, and the four tensors or arrays {ways}. In how many separate pieces of memory do they lie?", ways=listed([f'`{way.code}`' for way in ways])),
+            str(count), say("One is that of a; {count} of the four have one of their own.", count=count - 1), tolerance=0, covers=COVERS,
         )  # fmt: skip
 
     return [write, gradient, overwritten, pieces]
@@ -91,7 +93,7 @@ def take(way: Way, a: Any, requires_grad: bool, wrote: str | None, trial: Trial)
         ]
     start = ["a.requires_grad_()"] if requires_grad else []
     script = Script(
-        title=f"b = {way.code}: copy or alias?", inputs={"a": a}, functions=(memory.shares_memory,),
+        title=say("b = {code}: copy or alias?", code=way.code), inputs={"a": a}, functions=(memory.shares_memory,),
         calls=(*start, *calls), results=tuple(tensors),
     )  # fmt: skip
     return TakeAway(script, tensors)

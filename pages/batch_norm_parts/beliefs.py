@@ -4,7 +4,7 @@ from functools import partial
 
 from core.experiments import batch_norm as runs
 from core.ui.frame import Pitfall
-from core.words import N_, _, listed
+from core.words import N_, _, listed, say
 
 REFUSED = N_(
     "torch refuses to train on this input: `{refusal}`. Give each channel more than one number, and look again."
@@ -45,13 +45,18 @@ CHANNELS = N_(
 def of_parts(found: runs.MeanOfMeans) -> str:
     """Where parts are of unequal size."""
     if len(found.sizes) == 1 or len(set(found.sizes)) == 1:
-        one = _("one part") if len(found.sizes) == 1 else f"parts of {listed(found.sizes)} numbers"
-        return f"It is where all parts have one size, as here: channel 0 comes in {one}, and both ways give **{{mean}}**. Give the input a third sample, and look again."
-    return (
-        f"A loader may deliver this batch in parts: channel 0 in parts of {listed(found.sizes)} numbers, whose means are {listed(found.parts)}. "
-        + _(
-            "The mean of these means is **{mean_of_means}**, the mean of all the numbers **{mean}**. The two are the same only where all parts have one size, as height and width have in the tutorial's code."
+        one = _("one part") if len(found.sizes) == 1 else say("parts of {sizes} numbers", sizes=listed(found.sizes))
+        return say(
+            "It is where all parts have one size, as here: channel 0 comes in {one}, and both ways give **{mean}**. Give the input a third sample, and look again.",
+            found,
+            one=one,
         )
+    return say(
+        "A loader may deliver this batch in parts: channel 0 in parts of {sizes} numbers, whose means are {parts}. ",
+        sizes=listed(found.sizes),
+        parts=listed(found.parts),
+    ) + _(
+        "The mean of these means is **{mean_of_means}**, the mean of all the numbers **{mean}**. The two are the same only where all parts have one size, as height and width have in the tutorial's code."
     )
 
 
@@ -85,7 +90,11 @@ def forgotten(found: runs.Forgotten) -> str:
         if found.alone_differs
         else _(", whereas in evaluation the first sample comes out the same by itself")
     )
-    return f"Without `eval()` **{{differ}}** of {{cells:|output|outputs}} differ, by up to {{largest}}, and running_mean[0] goes from {{before}} to **{{trained}}** (momentum 0.1); in evaluation it stays at **{{evaluated}}**. In training a sample's output depends on the others of its batch{by}."
+    return say(
+        "Without `eval()` **{differ}** of {cells:|output|outputs} differ, by up to {largest}, and running_mean[0] goes from {before} to **{trained}** (momentum 0.1); in evaluation it stays at **{evaluated}**. In training a sample's output depends on the others of its batch{by}.",
+        found,
+        by=by,
+    )
 
 
 def pitfalls(run: runs.Run) -> list[Pitfall]:

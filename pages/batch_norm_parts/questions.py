@@ -5,6 +5,7 @@ import random
 from core.experiments import batch_norm as runs
 from core.ui.frame import Try
 from core.ui.predict import Draw, Question
+from core.words import N_, _, say
 from core.words.numbers import number
 
 TRIES = (
@@ -42,7 +43,7 @@ def output(run: runs.Run, draw: random.Random) -> Question:
     at, s = tuple(draw.randrange(n) for n in run.x.shape), run.setup
     mean, var = runs.picked_statistics(run, at)
     return Question(
-        f"The input at {list(at)} is {number(run.x[at].item(), 5)}; its mean is {number(mean, 5)}, its variance {number(var, 5)}. What is the output there (eps {s.eps:g}, γ {s.gamma:g}, β {s.beta:g})?",
+        say("The input at {at} is {x}; its mean is {mean}, its variance {var}. What is the output there (eps {eps:g}, γ {gamma:g}, β {beta:g})?", at=str(list(at)), x=number(run.x[at].item(), 5), mean=number(mean, 5), var=number(var, 5), eps=s.eps, gamma=s.gamma, beta=s.beta),
         f"{run.steps.output[at].item():.4g}", "(input − mean) / √(var + eps) · γ + β.", tolerance=0.005,
         covers=("standardized", "output"),
     )  # fmt: skip
@@ -52,9 +53,13 @@ def means(draw: random.Random) -> Question:
     """How many means, for another input than the one on screen."""
     kind, groups = draw.choice(runs.KINDS), draw.choice((2, 3))
     shape = (draw.randint(5, 9), groups * draw.randint(2, 5), draw.randint(5, 9), draw.randint(5, 9))
-    extra = f" with {groups} groups" if kind == "group" else ""
+    asked = N_("How many means does {kind} norm compute in training for an input of shape {shape}?")
+    if kind == "group":
+        asked = N_(
+            "How many means does {kind} norm with {groups} groups compute in training for an input of shape {shape}?"
+        )
     return Question(
-        f"How many means does {kind} norm{extra} compute in training for an input of shape {shape}?",
+        say(asked, kind=_(kind), groups=groups, shape=shape),
         str(runs.means_of(kind, shape, groups)),
         "One for each set of numbers that share it: C in batch norm, N in layer norm, N · C in instance norm, N · num_groups in group norm.",
         tolerance=0,
@@ -65,7 +70,12 @@ def others(draw: random.Random) -> Question:
     """Whether a sample hangs on its neighbours."""
     kind, training = draw.choice((("batch", True), ("batch", False), ("layer", True), ("group", True)))
     return Question(
-        f"The other samples of a batch are changed. Does the output of the first sample change in {kind} norm, in {'training' if training else 'evaluation'}?",
+        say(
+            "The other samples of a batch are changed. Does the output of the first sample change in {kind} norm, in training?"
+            if training
+            else "The other samples of a batch are changed. Does the output of the first sample change in {kind} norm, in evaluation?",
+            kind=_(kind),
+        ),
         "yes" if runs.depends_on_others(kind, training) else "no",
         "Only batch norm in training takes its mean over several samples; in evaluation its statistics are fixed.", ("yes", "no"),
     )  # fmt: skip
@@ -75,6 +85,6 @@ def moved(s: runs.Setup, draw: random.Random) -> Question:
     """Where a running mean goes with a batch that is not on screen."""
     c, mean = draw.randrange(len(s.running_mean)), draw.choice((-2.0, 1.0, 4.0))
     return Question(
-        f"running_mean[{c}] is {number(s.running_mean[c].item(), 5)} and momentum is {number(s.momentum, 4)}. A batch with mean {mean:g} comes in training. What is running_mean[{c}] then?",
+        say("running_mean[{c}] is {running_mean} and momentum is {momentum}. A batch with mean {mean:g} comes in training. What is running_mean[{c}] then?", c=c, running_mean=number(s.running_mean[c].item(), 5), momentum=number(s.momentum, 4), mean=mean),
         f"{runs.mean_after(s, c, mean):.4g}", "(1 − momentum) · old + momentum · batch mean.", tolerance=0.005,
     )  # fmt: skip

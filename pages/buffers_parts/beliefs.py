@@ -5,7 +5,7 @@ from typing import Any
 
 from core.experiments import buffers as runs
 from core.ui.frame import Pitfall
-from core.words import N_, _
+from core.words import N_, _, say
 
 
 def registered(found: runs.Registered) -> str:
@@ -15,7 +15,11 @@ def registered(found: runs.Registered) -> str:
         if found.in_buffers and not found.in_parameters
         else _("`parameters()` lists it")
     )
-    return f"It moves with the model, and the step of the optimiser leaves it as it is; but it is no parameter: {listed}. Nor need it be constant. Batch norm's buffers are {{names}}; one forward pass over the rows (1, 10) and (3, 30) takes running_mean from {{before}} to **{{after}}**, without an optimiser."
+    return say(
+        "It moves with the model, and the step of the optimiser leaves it as it is; but it is no parameter: {listed}. Nor need it be constant. Batch norm's buffers are {names}; one forward pass over the rows (1, 10) and (3, 30) takes running_mean from {before} to **{after}**, without an optimiser.",
+        found,
+        listed=listed,
+    )
 
 
 def handed(found: runs.Handed) -> str:
@@ -41,19 +45,31 @@ def frozen(found: runs.Frozen) -> str:
         if found.alike
         else _("In the table the two do not agree.")
     )
-    return f"{alike} But the frozen one is still a parameter: it adds **{{counted}}** to the numbers that `parameters()` counts, and `module.requires_grad_(True)` asks all parameters for a gradient: then `requires_grad` of the frozen one is **{{frozen_thaws}}**, of the buffer **{{buffer_thaws}}**. And a weight of 1s that was frozen while its `.grad` held zeros, not None, goes on shrinking: after a step with weight decay it is **{{decayed}}**."
+    return say(
+        "{alike} But the frozen one is still a parameter: it adds **{counted}** to the numbers that `parameters()` counts, and `module.requires_grad_(True)` asks all parameters for a gradient: then `requires_grad` of the frozen one is **{frozen_thaws}**, of the buffer **{buffer_thaws}**. And a weight of 1s that was frozen while its `.grad` held zeros, not None, goes on shrinking: after a step with weight decay it is **{decayed}**.",
+        found,
+        alike=alike,
+    )
 
 
 def left_out(found: runs.LeftOut) -> str:
     """4.7: what a buffer is for."""
-    stays = "stays **{after}**" if found.before == found.after else "becomes **{after}**"
-    return f"A parameter that no optimiser was given does the same: backward brings `weight` the gradient **{{gradient}}**, SGD over other tensors makes its step, and `weight` {stays}. What buffers are for is state that is not learned: running statistics, masks, queues, tables. They are saved and moved with the model, and are kept out of `parameters()`."
+    stays = _("stays **{after}**") if found.before == found.after else _("becomes **{after}**")
+    return say(
+        "A parameter that no optimiser was given does the same: backward brings `weight` the gradient **{gradient}**, SGD over other tensors makes its step, and `weight` {stays}. What buffers are for is state that is not learned: running statistics, masks, queues, tables. They are saved and moved with the model, and are kept out of `parameters()`.",
+        found,
+        stays=stays,
+    )
 
 
 def assigned(found: runs.Assigned) -> str:
     """What is registered is the name."""
     still = _("still lists") if found.in_buffers else _("no longer lists")
-    return f"After `self.buffer = self.buffer + 1`, `buffers()` {still} it, with **{{values}}**: what is registered is the name. A plain tensor under a parameter's name is refused: `{{refusal}}`."
+    return say(
+        "After `self.buffer = self.buffer + 1`, `buffers()` {still} it, with **{values}**: what is registered is the name. A plain tensor under a parameter's name is refused: `{refusal}`.",
+        found,
+        still=still,
+    )
 
 
 LISTS = N_(
@@ -71,7 +87,13 @@ def converted(found: runs.Converted) -> str:
         for same in (found.same_weight, found.same_buffer)
     )
     stale = "" if found.same_buffer else _(", so that whoever held the old buffer holds a stale copy")
-    return f"Half true. After `.to(torch.float64)`, `module.weight` is {weight}, and a step of an optimiser made before {goes}. But `module.buffer` is {buffer}{stale}."
+    return say(
+        "Half true. After `.to(torch.float64)`, `module.weight` is {weight}, and a step of an optimiser made before {goes}. But `module.buffer` is {buffer}{stale}.",
+        weight=weight,
+        goes=goes,
+        buffer=buffer,
+        stale=stale,
+    )
 
 
 def pitfalls(x: Any, lr: float) -> list[Pitfall]:

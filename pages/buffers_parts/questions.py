@@ -8,7 +8,7 @@ from core.experiments import buffers as runs
 from core.figures.buffers import FACTS, yes
 from core.ui.frame import Try
 from core.ui.predict import Draw, Question
-from core.words import _
+from core.words import _, say
 from core.words.numbers import number
 
 TRIES = (
@@ -35,7 +35,7 @@ def questions(found: Sequence[runs.Role], chosen: str, x: Any, lr: float) -> lis
         role, (name, (_kind, asked)) = draw.choice(others), draw.choice(list(FACTS.items()))
         held = ", ".join(each.name for each in found if getattr(each, name)) or _("none of the five")
         return Question(
-            f"With the settings on screen: is `{role.name}` (`{role.kind}`) {asked}?", yes(getattr(role, name)),
+            say("With the settings on screen: is `{name}` (`{kind}`) {asked}?", name=role.name, kind=role.kind, asked=asked), yes(getattr(role, name)),
             f"{asked.capitalize()}: {held}.", ("yes", "no"), covers=("roles",),
         )  # fmt: skip
 
@@ -43,9 +43,9 @@ def questions(found: Sequence[runs.Role], chosen: str, x: Any, lr: float) -> lis
         rate, i = draw.choice([rate for rate in (0.2, 0.4, 0.7) if rate != lr]), draw.randrange(len(x))
         role = draw.choice(runs.roles(runs.Holder(size=len(x)), x, rate))
         return Question(
-            f"The module as made, and lr is {rate:g}: `{role.name}[{i}]` is 1 before the step, x[{i}] is {number(float(x[i]), 5)}. What is `{role.name}[{i}]` after it?",
+            say("The module as made, and lr is {rate:g}: `{name}[{i}]` is 1 before the step, x[{i}] is {value}. What is `{name}[{i}]` after it?", rate=rate, name=role.name, i=i, value=number(float(x[i]), 5)),
             f"{role.after[i]:.6g}",
-            f"1 − {rate:g} · {number(role.gradient[i])}: y = x · (the sum of the five), so that the gradient is x." if role.gradient
+            say("1 − {rate:g} · {gradient}: y = x · (the sum of the five), so that the gradient is x.", rate=rate, gradient=number(role.gradient[i])) if role.gradient
             else "It has no gradient, and the step leaves it alone.",
             tolerance=1e-3,
         )  # fmt: skip
@@ -57,7 +57,7 @@ def counted(draw: random.Random) -> Question:
     """Which of the five count as parameters."""
     size = draw.randint(5, 50)
     return Question(
-        f"The same module with size {size}: what is `sum(p.numel() for p in module.parameters())`?",
+        say("The same module with size {size}: what is `sum(p.numel() for p in module.parameters())`?", size=size),
         str(sum(p.numel() for p in runs.Holder(size=size).parameters())),
         "weight and frozen are parameters, the other three are not; a frozen one counts.", tolerance=0,
     )  # fmt: skip
@@ -68,7 +68,7 @@ def pointer(draw: random.Random) -> Question:
     batch, steps = draw.choice((2, 3, 4, 6)), draw.randint(14, 29)
     moco = runs.moco_run(steps, batch=batch)[0]
     return Question(
-        f"MoCo's queue has {len(moco.queue)} rows and is written in a ring, a batch of {batch} keys a step, from row 0. At which row does the next batch begin after {steps} steps?",
+        say("MoCo's queue has {count} rows and is written in a ring, a batch of {batch} keys a step, from row 0. At which row does the next batch begin after {steps} steps?", count=len(moco.queue), batch=batch, steps=steps),
         str(int(moco.pointer)), f"{steps} · {batch} mod {len(moco.queue)}.", tolerance=0,
     )  # fmt: skip
 
@@ -78,6 +78,6 @@ def refused(draw: random.Random) -> Question:
     name, strict = draw.choice(("weight", "frozen", "buffer", "scratch")), draw.choice((True, True, False))
     said = runs.load_refusal(name, strict)
     return Question(
-        f"A file lacks `{name}`. Does `load_state_dict(..., strict={strict})` take it?", "no" if said else "yes",
+        say("A file lacks `{name}`. Does `load_state_dict(..., strict={strict})` take it?", name=name, strict=strict), "no" if said else "yes",
         said.replace("\n\t", " ") if said else "It takes it: nothing is missing that it insists on.", ("yes", "no"),
     )  # fmt: skip

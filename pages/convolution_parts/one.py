@@ -16,7 +16,7 @@ from core.topics import Topic
 from core.ui import board, check, controls, frame, take_away, tensor_input, walk
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
-from core.words import N_, _, listed
+from core.words import N_, _, listed, say
 from core.words.numbers import number
 from pages.convolution_parts.shared import NARROW, pin, refuse, rows, say_dtype, tolerance
 
@@ -178,9 +178,24 @@ def questions(run: Run) -> list[Draw]:
 def ask_length(draw: Random) -> Question:
     """The length of the output for drawn settings."""
     q = runs.drawn_length(draw)
-    why = f"⌊({q.length} + 2·{q.padding} − {q.dilation}·({q.kernel} − 1) − 1) / {q.stride}⌋ + 1 = {q.outputs}: so many windows fit."
+    why = say(
+        "⌊({length} + 2·{padding} − {dilation}·({kernel} − 1) − 1) / {stride}⌋ + 1 = {outputs}: so many windows fit.",
+        length=q.length,
+        padding=q.padding,
+        dilation=q.dilation,
+        kernel=q.kernel,
+        stride=q.stride,
+        outputs=q.outputs,
+    )
     return Question(
-        f"A signal of {q.length}, a kernel of {q.kernel}, stride {q.stride}, padding {q.padding}, dilation {q.dilation}: how long is the output?",
+        say(
+            "A signal of {length}, a kernel of {kernel}, stride {stride}, padding {padding}, dilation {dilation}: how long is the output?",
+            length=q.length,
+            kernel=q.kernel,
+            stride=q.stride,
+            padding=q.padding,
+            dilation=q.dilation,
+        ),
         str(q.outputs),
         why,
         tolerance=0,
@@ -192,7 +207,7 @@ def ask_value(run: Run, draw: Random) -> Question:
     q = runs.drawn_cell(run, draw)
     bias = "" if q.bias is None else f", bias {number(q.bias)}"
     return Question(
-        f"Output {q.at[1]} of channel {q.at[0]}: window {rows(q.window)} under kernel {rows(q.kernel)}{bias}. What is its value?",
+        say("Output {at} of channel {at2}: window {rows} under kernel {rows2}{bias}. What is its value?", at=q.at[1], at2=q.at[0], rows=rows(q.window), rows2=rows(q.kernel), bias=bias),
         f"{q.value:.6g}", _("Each number times the weight above which it stands, all added") + (_(", and the bias.") if bias else "."), tolerance=tolerance(q.value), covers=("y",),
     )  # fmt: skip
 
@@ -200,9 +215,17 @@ def ask_value(run: Run, draw: Random) -> Question:
 def ask_field(draw: Random) -> Question:
     """The receptive field of stacked layers."""
     q = runs.drawn_field(draw)
-    why = f"Each layer adds dilation · (kernel − 1): 1 + {' + '.join(str(d * (q.kernel - 1)) for d in q.dilations)} = {q.inputs}."
+    why = say(
+        "Each layer adds dilation · (kernel − 1): 1 + {terms} = {inputs}.",
+        terms=" + ".join(str(d * (q.kernel - 1)) for d in q.dilations),
+        inputs=q.inputs,
+    )
     return Question(
-        f"Layers of kernel {q.kernel} with dilations {listed(q.dilations)} lie on one another. How many inputs does one output of the last read?",
+        say(
+            "Layers of kernel {kernel} with dilations {dilations} lie on one another. How many inputs does one output of the last read?",
+            kernel=q.kernel,
+            dilations=listed(q.dilations),
+        ),
         str(q.inputs),
         why,
         tolerance=0,

@@ -9,7 +9,7 @@ import streamlit as st
 from core.experiments.refusals import Refusal
 from core.figures.montage import PROJECTED
 from core.ui import frame, link
-from core.words import spelled
+from core.words import say, spelled
 from core.words.numbers import number
 
 NARROW = 112  # pixels of a slider
@@ -38,7 +38,9 @@ def refuse(found: Refusal, instead: str, keys: Mapping[str, str] | None = None) 
         for name, value in found.mends
     }
     frame.refused(
-        found.says, f"The parts below run with {instead} instead, which every input and kernel go with.", mends
+        found.says,
+        say("The parts below run with {instead} instead, which every input and kernel go with.", instead=instead),
+        mends,
     )
 
 
@@ -46,7 +48,11 @@ def say_dtype(given: object, taken: object) -> None:
     """Say that the reader's numbers were converted, where they were."""
     if given != taken:
         st.caption(
-            f"The input was {spelled(given)}. Input and kernel must have one dtype, and that one does not hold this kernel or is not taken here: both are {spelled(taken)}."
+            say(
+                "The input was {given}. Input and kernel must have one dtype, and that one does not hold this kernel or is not taken here: both are {taken}.",
+                given=spelled(given),
+                taken=spelled(taken),
+            )
         )
 
 

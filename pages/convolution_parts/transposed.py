@@ -16,7 +16,7 @@ from core.topics import Topic
 from core.ui import board, check, controls, frame, take_away, tensor_input, walk
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
-from core.words import N_, _, counted, listed
+from core.words import N_, _, counted, listed, say
 from core.words.numbers import number
 from pages.convolution_parts.shared import NARROW, REFUSED_HEIGHT, height, pin, refuse, say_dtype, tolerance
 
@@ -95,7 +95,7 @@ def size_line(run: Run) -> str:
     s, (k, _width), d = run.settings, run.windows.kernel_size, run.settings["dilation"]
     rows, outputs = run.x.shape[1], run.output.shape[1]
     return (
-        rf"**Output rows** &ensp;$(H - 1)\,s - 2p + d(k - 1) + 1 + \text{{output\_padding}} = ({rows} - 1) \cdot {s['stride']} - 2 \cdot {s['padding']} + {d} \cdot ({k} - 1) + 1 "
+        rf"**{_('Output rows')}** &ensp;$(H - 1)\,s - 2p + d(k - 1) + 1 + \text{{output\_padding}} = ({rows} - 1) \cdot {s['stride']} - 2 \cdot {s['padding']} + {d} \cdot ({k} - 1) + 1 "
         rf"+ {s['output_padding']} = {outputs}$"
     )  # fmt: skip
 
@@ -104,9 +104,7 @@ def show_matrix(run: Run) -> None:
     """The matrix that the run is, whose transpose is the convolution's."""
     outputs, inputs = run.output[0].numel(), run.x[0].numel()
     st.markdown(
-        f"Here is where the name comes from. Lay a picture out as a column of {outputs} numbers, and `conv2d` with this kernel, stride and padding is the product with a matrix **C** of {inputs} × {outputs}: "
-        "each of its rows holds the kernel, where that output's window lies. The transposed convolution is the product with the same matrix **transposed**, M: its columns hold the kernel, where each input lays it. "
-        "The shapes go the other way, but no number is inverted: the one does not undo the other."
+        say("Here is where the name comes from. Lay a picture out as a column of {outputs} numbers, and `conv2d` with this kernel, stride and padding is the product with a matrix **C** of {inputs} × {outputs}: each of its rows holds the kernel, where that output's window lies. The transposed convolution is the product with the same matrix **transposed**, M: its columns hold the kernel, where each input lays it. The shapes go the other way, but no number is inverted: the one does not undo the other.", outputs=outputs, inputs=inputs)
     )  # fmt: skip
     straight, turned, side = transposed.matrix_pictures(run)
     board.show(
@@ -162,7 +160,7 @@ def undone_sentence(facts: runs.Undone) -> str:
 
 def padding_sentence(facts: runs.Padded) -> str:
     """The output's size under each padding."""
-    sizes = listed([f"with padding {p} **{times(size)}**" for p, size in facts.sizes])
+    sizes = listed([say("with padding {p} **{size}**", p=p, size=times(size)) for p, size in facts.sizes])
     return (
         _("The padding is that of the convolution which this one transposes, so here it is cut off on all sides. Of an input of ")
         + times(facts.input) + _(" the output is, ") + sizes + "."
@@ -177,8 +175,7 @@ def extra_sentence(facts: runs.Extra) -> str:
         else _("zeros, for no input reaches it with padding 0")
     )
     return (
-        _("With stride {stride} and padding {padding}, `output_padding=1` makes {rows_with} rows instead of {rows}, for it adds at the end only. The new row holds ") + what + ": {row}. It is there because the convolution, rounding down, "
-        f"makes one size of several ({listed(facts.sources)} rows here), and going back somebody must say which."
+        _("With stride {stride} and padding {padding}, `output_padding=1` makes {rows_with} rows instead of {rows}, for it adds at the end only. The new row holds ") + what + say(": {row}. It is there because the convolution, rounding down, makes one size of several ({sources} rows here), and going back somebody must say which.", sources=listed(facts.sources))
     )  # fmt: skip
 
 
@@ -188,7 +185,11 @@ def overlap_sentence(facts: runs.Overlap) -> str:
         border = "" if facts.fewest >= facts.inner[0] else _(" At the border there are as few as {fewest}.")
         reach = counted(facts.inner[0], _("input reaches"), _("inputs reach"))
         return (
-            f"Away from the border it is so here: {reach} each output, for the kernel {{kernel}} is a multiple of the stride {{stride}}."
+            say(
+                "Away from the border it is so here: {reach} each output, for the kernel {kernel} is a multiple of the stride {stride}.",
+                facts,
+                reach=reach,
+            )
             + border
         )
     return _(
@@ -208,7 +209,7 @@ def ask_size(draw: Random) -> Question:
     """The rows of a drawn transposed convolution."""
     q = runs.drawn_size(draw)
     return Question(
-        f"An input of {q.rows} rows, a kernel of {q.kernel}, stride {q.stride}, padding {q.padding}, output_padding {q.output_padding}: how many rows has the output of conv_transpose2d?",
+        say("An input of {rows} rows, a kernel of {kernel}, stride {stride}, padding {padding}, output_padding {output_padding}: how many rows has the output of conv_transpose2d?", rows=q.rows, kernel=q.kernel, stride=q.stride, padding=q.padding, output_padding=q.output_padding),
         str(q.outputs), f"({q.rows} − 1)·{q.stride} − 2·{q.padding} + ({q.kernel} − 1) + 1 + {q.output_padding} = {q.outputs}.", tolerance=0,
     )  # fmt: skip
 
@@ -218,8 +219,8 @@ def ask_value(run: Run, draw: Random) -> Question:
     q = runs.drawn_cell(run, draw)
     listed = " + ".join(f"{number(a)}·{number(b)}" for a, b in q.terms) or "0"
     return Question(
-        f"What is the output at {q.at[1:]}" + ("?" if run.flat else f" of channel {q.at[0]}?"), f"{q.value:.6g}",
-        f"The inputs that lay something there, each times its weight: {listed}" + (f" + bias {number(q.bias)}" if q.bias else "") + f" = {number(q.value)}.",
+        say("What is the output at {at}", at=q.at[1:]) + ("?" if run.flat else say(" of channel {at}?", at=q.at[0])), f"{q.value:.6g}",
+        say("The inputs that lay something there, each times its weight: {listed}", listed=listed) + (f" + bias {number(q.bias)}" if q.bias else "") + f" = {number(q.value)}.",
         tolerance=tolerance(q.value), covers=("y",),
     )  # fmt: skip
 
@@ -228,7 +229,7 @@ def ask_reach(run: Run, draw: Random) -> Question:
     """How many outputs an input reaches."""
     q = runs.drawn_reach(run, draw)
     return Question(
-        f"Onto how many output cells, over all channels, is the kernel laid by the input at {q.at}?", str(q.outputs),
+        say("Onto how many output cells, over all channels, is the kernel laid by the input at {at}?", at=q.at), str(q.outputs),
         "One for each weight of its kernels, less those that the padding cuts off.", tolerance=0, covers=("y",),
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ from core.figures.montage import Index
 from core.tensors.limits import Limits, times
 from core.topics import Topic
 from core.ui import board, check, controls, frame, link, state, take_away, tensor_input, walk
-from core.words import N_, _
+from core.words import N_, _, say
 from pages.convolution_parts import two_below
 from pages.convolution_parts.shared import (
     HEIGHT,
@@ -129,7 +129,7 @@ def choose_size(kernel: str, own: Any, apart: bool) -> tuple[int, int]:
     """Height and width: those of a given kernel, else from one slider or, on demand, from two."""
     if kernel not in ("counting", "random"):
         height, width = own or (3, 3)
-        st.markdown(f"Kernel size  \n**{height}×{width}**", width=NARROW)
+        st.markdown(say("Kernel size  \n**{height}×{width}**", height=height, width=width), width=NARROW)
         return height, width
     if apart:
         height = controls.slider("kernel_height", "Kernel height", 1, LARGEST_KERNEL, 3, width=84)
@@ -180,13 +180,26 @@ def show_columns(run: Run, o: int, pinned: Pinned) -> None:
     """The windows as columns: one matrix product makes all outputs."""
     rows, length = run.steps.columns.shape[-2:]
     st.markdown(
-        f"A convolution is a matrix product in disguise. Each window, laid out as a column, makes a matrix of **{rows} × {length:,}**: {rows * length:,} numbers, "
-        f"copied from {run.steps.padded[0][list(run.read_channels(o))].numel():,} in the padded input. The kernel, laid out as a row, times this matrix gives all {length:,} "
-        f"outputs of channel {o} at once" + (_(", before the bias is added.") if run.bias is not None else ".")
+        say(
+            "A convolution is a matrix product in disguise. Each window, laid out as a column, makes a matrix of **{rows} × {length:,}**: {rows2:,} numbers, copied from {numel:,} in the padded input. The kernel, laid out as a row, times this matrix gives all {length:,} outputs of channel {o} at once",
+            rows=rows,
+            length=length,
+            rows2=rows * length,
+            numel=run.steps.padded[0][list(run.read_channels(o))].numel(),
+            o=o,
+        )
+        + (_(", before the bias is added.") if run.bias is not None else ".")
     )
     at = windows.shown_columns(run, runs.flat_output(run, pinned[1]) if pinned[0] == "y" else 0)
     if length > len(at) or rows > windows.MOST_ROWS:
-        st.caption(f"Shown are columns {at[0]} to {at[-1]}, and at most {windows.MOST_ROWS} rows.")
+        st.caption(
+            say(
+                "Shown are columns {at} to {at2}, and at most {most_rows} rows.",
+                at=at[0],
+                at2=at[-1],
+                most_rows=windows.MOST_ROWS,
+            )
+        )
     pictures = windows.column_pictures(run, runs.unroll(run, o, at, min(rows, windows.MOST_ROWS)))
     places, side = windows.placed_columns(run, pictures)
     board.show(
@@ -201,7 +214,7 @@ def walks(run: Run, o: int) -> None:
     which = controls.choice("walk", "Walk through", WALKS, few=3)
     part = runs.patch(run)
     if run.as_image:
-        st.caption(f"The walk goes over the middle of the image, {times(part.shape[1:])}.")
+        st.caption(say("The walk goes over the middle of the image, {shape}.", shape=times(part.shape[1:])))
     small = (
         runs.nearest(part, run.weight, run.bias, run.settings, ())
         if runs.refusal(part, run.weight, run.bias, run.settings)

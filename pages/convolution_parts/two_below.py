@@ -10,7 +10,7 @@ from core.tensors.limits import times
 from core.ui import board
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
-from core.words import _, listed
+from core.words import _, listed, say
 from core.words.numbers import number
 from pages.convolution_parts.shared import rows, tolerance
 
@@ -93,8 +93,7 @@ def channels_sentence(facts: runs.Channels) -> str:
     second = _(" (the input, and the input mirrored)") if facts.mirrored else ""
     sums = " + ".join(windows.factor(value) for value in facts.parts)
     return (
-        _("With {channels} channels in") + second + " and 2 out, the weight is **{weight}**: each output channel has {channels} kernels, one for each input channel, and adds up what they give. "
-        f"The first output is {sums} = **{{whole}}**; the first kernel alone would be wrong in {{differ}} of {{outputs}} cells."
+        _("With {channels} channels in") + second + say(" and 2 out, the weight is **{weight}**: each output channel has {channels} kernels, one for each input channel, and adds up what they give. The first output is {sums} = **{whole}**; the first kernel alone would be wrong in {differ} of {outputs} cells.", facts, sums=sums)
     )  # fmt: skip
 
 
@@ -120,17 +119,18 @@ def strides_table(facts: runs.Strides) -> str:
         f"| {s.stride} | {number(s.divided)} | **{s.outputs}** | {s.unread} | **{s.padded}** |" for s in facts.found
     )
     return (
-        "What counts is how many windows fit, and the last one must fit whole. For {rows:|row|rows} and a kernel of {kernel:|row|rows}:\n\n"
-        f"| stride | rows / stride | output rows, no padding | rows never read | output rows, padding k // 2 |\n|---|---|---|---|---|\n{rows}"
+        say("What counts is how many windows fit, and the last one must fit whole. For {rows:|row|rows} and a kernel of {kernel:|row|rows}:\n\n| stride | rows / stride | output rows, no padding | rows never read | output rows, padding k // 2 |\n|---|---|---|---|---|\n{rows}", rows=rows)
     )  # fmt: skip
 
 
 def bias_sentence(facts: runs.Bias) -> str:
     """What the bias adds to each channel."""
-    added = "; ".join(f"to channel {o}: {', '.join(map(number, values))}" for o, values in enumerate(facts.added))
+    added = "; ".join(
+        say("to channel {o}: {terms}", o=o, terms=", ".join(map(number, values)))
+        for o, values in enumerate(facts.added)
+    )
     return (
-        "`nn.Conv2d` with these channels learns a bias of the shape **{shape}** for {outputs:|output|outputs}. "
-        f"A bias of {listed(facts.bias)} adds, {added}. It is one number a channel, the same in every cell."
+        say("`nn.Conv2d` with these channels learns a bias of the shape **{shape}** for {outputs:|output|outputs}. A bias of {bias} adds, {added}. It is one number a channel, the same in every cell.", bias=listed(facts.bias), added=added)
     )  # fmt: skip
 
 
@@ -147,9 +147,9 @@ def ask_shape(run: Run, draw: Random) -> Question:
     q = runs.drawn_shape(run, draw)
     (outputs, _groups, k, _width), height = q.weight, q.input[1]
     return Question(
-        f"The input {times(q.input)} meets a weight {times(q.weight)} with stride {q.stride}, padding {q.padding}, dilation {q.dilation}. What is the output's shape?",
+        say("The input {input} meets a weight {weight} with stride {stride}, padding {padding}, dilation {dilation}. What is the output's shape?", input=times(q.input), weight=times(q.weight), stride=q.stride, padding=q.padding, dilation=q.dilation),
         ", ".join(map(str, q.output)),
-        f"{outputs} kernels make {outputs} channels; of rows there are ⌊({height} + 2·{q.padding} − {q.dilation}·({k} − 1) − 1) / {q.stride}⌋ + 1 = {q.output[1]}.",
+        say("{outputs} kernels make {outputs} channels; of rows there are ⌊({height} + 2·{padding} − {dilation}·({k} − 1) − 1) / {stride}⌋ + 1 = {output}.", outputs=outputs, height=height, padding=q.padding, dilation=q.dilation, k=k, stride=q.stride, output=q.output[1]),
         tolerance=0,
     )  # fmt: skip
 
@@ -158,10 +158,16 @@ def ask_value(run: Run, draw: Random) -> Question:
     """An output cell's value from its window and kernel."""
     q = runs.drawn_cell(run, draw)
     pairs = "; ".join(
-        f"window {rows(part)} under kernel {rows(kernel)}" for part, kernel in zip(q.window, q.kernel, strict=True)
+        say("window {rows} under kernel {rows2}", rows=rows(part), rows2=rows(kernel))
+        for part, kernel in zip(q.window, q.kernel, strict=True)
     )
     return Question(
-        f"Output cell {q.at[1:]} of channel {q.at[0]}: {pairs}{'' if q.bias is None else f', bias {number(q.bias)}'}. What is its value?",
+        say(
+            "Output cell {cell} of channel {channel}: {pairs}. What is its value?"
+            if q.bias is None
+            else "Output cell {cell} of channel {channel}: {pairs}, bias {bias}. What is its value?",
+            cell=q.at[1:], channel=q.at[0], pairs=pairs, bias=q.bias,
+        ),
         f"{q.value:.6g}", windows.output_arithmetic(run, q.at[0], q.at[1:]), tolerance=tolerance(q.value), covers=("y",),
     )  # fmt: skip
 
@@ -170,8 +176,8 @@ def ask_parameters(run: Run, draw: Random) -> Question:
     """How many numbers a drawn layer learns."""
     q = runs.drawn_layer(run, draw)
     return Question(
-        f"How many parameters has nn.Conv2d({q.inputs}, {q.outputs}, kernel_size={q.kernel}, groups={q.groups}), bias included?", str(q.parameters),
-        f"Each of {q.outputs} output channels has {q.in_group} kernels of {q.kernel}×{q.kernel}, and one bias.", tolerance=0,
+        say("How many parameters has nn.Conv2d({inputs}, {outputs}, kernel_size={kernel}, groups={groups}), bias included?", inputs=q.inputs, outputs=q.outputs, kernel=q.kernel, groups=q.groups), str(q.parameters),
+        say("Each of {outputs} output channels has {in_group} kernels of {kernel}×{kernel}, and one bias.", outputs=q.outputs, in_group=q.in_group, kernel=q.kernel), tolerance=0,
     )  # fmt: skip
 
 
@@ -179,8 +185,8 @@ def ask_readers(run: Run, draw: Random) -> Question:
     """How many outputs read a drawn input cell."""
     q = runs.drawn_readers(run, draw)
     return Question(
-        f"How many outputs, over all channels, read the input at {q.at}, with the settings on screen?", str(q.outputs),
-        f"{q.rows} rows of windows and {q.columns} columns of them hold it, in each of {q.channels} output channels.", tolerance=0, covers=("y",),
+        say("How many outputs, over all channels, read the input at {at}, with the settings on screen?", at=q.at), str(q.outputs),
+        say("{rows} rows of windows and {columns} columns of them hold it, in each of {channels} output channels.", rows=q.rows, columns=q.columns, channels=q.channels), tolerance=0, covers=("y",),
     )  # fmt: skip
 
 
@@ -188,8 +194,8 @@ def ask_rows(run: Run, draw: Random) -> Question:
     """The input rows that a drawn output row reads."""
     q = runs.drawn_rows(run, draw)
     return Question(
-        f"Which input rows does output row {q.row} read? Padding counts, as rows below 0 or past the end. Give the first and the last.", f"{q.read[0]}, {q.read[-1]}",
-        f"The window starts at {q.row}·{q.stride} − {q.padding} = {q.read[0]} and goes on in steps of {q.dilation}: {listed(q.read)}.", tolerance=0, covers=("y",),
+        say("Which input rows does output row {row} read? Padding counts, as rows below 0 or past the end. Give the first and the last.", row=q.row), f"{q.read[0]}, {q.read[-1]}",
+        say("The window starts at {row}·{stride} − {padding} = {read} and goes on in steps of {dilation}: {read2}.", row=q.row, stride=q.stride, padding=q.padding, read=q.read[0], dilation=q.dilation, read2=listed(q.read)), tolerance=0, covers=("y",),
     )  # fmt: skip
 
 

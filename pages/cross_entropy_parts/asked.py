@@ -5,7 +5,7 @@ import random
 from core.experiments import binary_cross_entropy, segmentation
 from core.experiments import cross_entropy as runs
 from core.ui.predict import Question
-from core.words import _
+from core.words import _, say
 
 # ---- one of C classes ------------------------------------------------------------------------------------------------
 
@@ -14,8 +14,8 @@ def cost(draw: random.Random) -> Question:
     """−log p."""
     found = runs.prediction(draw.randint(2, 95) / 100, 1)
     return Question(
-        f"A network gives a sample's true class the probability {found.p:g}. What does the sample cost?",
-        f"{found.cost:.4g}", f"−log {found.p:g}, the natural logarithm.",
+        say("A network gives a sample's true class the probability {p:g}. What does the sample cost?", p=found.p),
+        f"{found.cost:.4g}", say("−log {p:g}, the natural logarithm.", p=found.p),
     )  # fmt: skip
 
 
@@ -24,8 +24,7 @@ def slope(draw: random.Random) -> Question:
     found, hit = runs.prediction(draw.randint(2, 95) / 100, draw.randint(2, 8)), draw.random() < 0.5
     which = _("is the sample's target") if hit else _("is not the sample's target")
     return Question(
-        f"Softmax gives a class the probability {found.p:g}, and this class {which}. The batch has {found.n} samples. "
-        "What is the gradient of the mean loss at this class's logit?",
+        say("Softmax gives a class the probability {p:g}, and this class {which}. The batch has {n} samples. What is the gradient of the mean loss at this class's logit?", p=found.p, which=which, n=found.n),
         f"{found.slope if hit else found.slope_elsewhere:.4g}",
         f"(softmax − target) / N = ({found.p:g} − {int(hit)}) / {found.n}.",
     )  # fmt: skip
@@ -35,10 +34,9 @@ def clueless(draw: random.Random) -> Question:
     """log C."""
     classes = draw.choice((2, 10, 100, 1000))
     return Question(
-        f"A network that knows nothing gives all {classes} classes the same logit. What is its loss?",
+        say("A network that knows nothing gives all {classes} classes the same logit. What is its loss?", classes=classes),
         f"{runs.clueless(classes):.4g}",
-        f"p = 1/{classes}, so −log p = log {classes}. Look at the first loss of a training: one far from log C tells of "
-        "a fault.",
+        say("p = 1/{classes}, so −log p = log {classes}. Look at the first loss of a training: one far from log C tells of a fault.", classes=classes),
     )  # fmt: skip
 
 
@@ -47,11 +45,9 @@ def weighted(draw: random.Random) -> Question:
     costs = draw.sample((0.2, 0.5, 1.0, 1.5, 2.0, 3.0), 2)
     weights = draw.choice(((1.0, 3.0), (1.0, 4.0), (0.5, 2.0), (3.0, 1.0)))
     return Question(
-        f"Two samples cost {costs[0]:g} and {costs[1]:g} without weights. Their targets' classes have the weights "
-        f"{weights[0]:g} and {weights[1]:g}. What is torch's mean?",
+        say("Two samples cost {costs:g} and {costs2:g} without weights. Their targets' classes have the weights {weights:g} and {weights2:g}. What is torch's mean?", costs=costs[0], costs2=costs[1], weights=weights[0], weights2=weights[1]),
         f"{runs.weighted_pair((costs[0], costs[1]), weights):.4g}",
-        f"({weights[0]:g}·{costs[0]:g} + {weights[1]:g}·{costs[1]:g}) / ({weights[0]:g} + {weights[1]:g}): torch divides "
-        "by the weights, not by the number of samples.",
+        say("({weights:g}·{costs:g} + {weights2:g}·{costs2:g}) / ({weights:g} + {weights2:g}): torch divides by the weights, not by the number of samples.", weights=weights[0], costs=costs[0], weights2=weights[1], costs2=costs[1]),
     )  # fmt: skip
 
 
@@ -59,7 +55,7 @@ def row_sum(draw: random.Random) -> Question:
     """0."""
     classes = draw.randint(3, 9)
     return Question(
-        f"A sample has {classes} logits. What do the gradients at its logits sum to?", "0",
+        say("A sample has {classes} logits. What do the gradients at its logits sum to?", classes=classes), "0",
         "Softmax sums to 1 and so does the target: their differences sum to 0.", tolerance=0,
     )  # fmt: skip
 
@@ -74,8 +70,10 @@ def answer_cost(draw: random.Random) -> Question:
     """−log of what the true answer got."""
     found = binary_cross_entropy.answer(draw.randint(2, 95) / 100, draw.randrange(2))
     return Question(
-        f"Sigmoid gives yes the probability {found.p:g}, and the true answer is {'yes' if found.yes else 'no'}. What does "
-        "the answer cost?",
+        say(
+            "Sigmoid gives yes the probability {p:g}, and the true answer is {truth}. What does the answer cost?",
+            found, truth=_("yes") if found.yes else _("no"),
+        ),
         f"{found.cost:.4g}", "−log p for a yes, −log(1 − p) for a no.",
     )  # fmt: skip
 
@@ -85,8 +83,10 @@ def answer_slope(draw: random.Random) -> Question:
     weight = draw.choice((1.0, 2.0, 3.0))
     found = binary_cross_entropy.answer(draw.randint(2, 95) / 100, draw.randrange(2), weight)
     return Question(
-        f"Sigmoid gives yes the probability {found.p:g}; the true answer is {'yes' if found.yes else 'no'}, and pos_weight "
-        f"is {weight:g}. What is the gradient of the summed loss at this logit?",
+        say(
+            "Sigmoid gives yes the probability {p:g}; the true answer is {truth}, and pos_weight is {weight:g}. What is the gradient of the summed loss at this logit?",
+            found, truth=_("yes") if found.yes else _("no"), weight=weight,
+        ),
         f"{found.slope:.4g}", "sigmoid − target; for a yes, and only for a yes, times pos_weight.",
     )  # fmt: skip
 
@@ -95,7 +95,7 @@ def undecided(draw: random.Random) -> Question:
     """log 2."""
     cells = draw.randint(2, 40)
     return Question(
-        f"All {cells} logits are 0. What is the mean loss, without pos_weight?",
+        say("All {cells} logits are 0. What is the mean loss, without pos_weight?", cells=cells),
         f"{binary_cross_entropy.undecided(cells):.4g}", "p = ½ for every answer: log 2, however many there are.",
     )  # fmt: skip
 
@@ -109,7 +109,7 @@ def target_shape(draw: random.Random) -> Question:
     """(N, H, W)."""
     found = segmentation.batch(draw.randint(2, 8), draw.randint(3, 9), draw.choice((8, 16, 32)))
     return Question(
-        f"The logits have shape {found.logits}, with the classes in dimension 1. Which shape do the targets have?",
+        say("The logits have shape {logits}, with the classes in dimension 1. Which shape do the targets have?", logits=found.logits),
         str(found.targets), "One class for each pixel of each image: the dimension of the classes is gone.", tolerance=0,
     )  # fmt: skip
 
@@ -119,9 +119,8 @@ def pixels_counted(draw: random.Random) -> Question:
     ignored = draw.randint(5, 60)
     found = segmentation.batch(draw.randint(2, 4), draw.randint(3, 6), 8, ignored)
     return Question(
-        f"The logits have shape {found.logits}; {ignored} pixels have the target −100. What is the sum of the losses "
-        "divided by for the mean?",
-        str(found.losses), f"By the pixels that count: {found.targets[0]}·8·8 − {ignored}.", tolerance=0,
+        say("The logits have shape {logits}; {ignored} pixels have the target −100. What is the sum of the losses divided by for the mean?", logits=found.logits, ignored=ignored),
+        str(found.losses), say("By the pixels that count: {targets}·8·8 − {ignored}.", targets=found.targets[0], ignored=ignored), tolerance=0,
     )  # fmt: skip
 
 
@@ -129,8 +128,8 @@ def clueless_pixels(draw: random.Random) -> Question:
     """log C, whatever the size."""
     found = segmentation.batch(1, draw.choice((3, 5, 21)), draw.choice((8, 16)))
     return Question(
-        f"All logits of an image, of shape {found.logits}, are equal. What is its mean loss?",
-        f"{found.clueless:.4g}", f"log {found.logits[1]}, as for a single sample: the mean is over the pixels.",
+        say("All logits of an image, of shape {logits}, are equal. What is its mean loss?", logits=found.logits),
+        f"{found.clueless:.4g}", say("log {logits}, as for a single sample: the mean is over the pixels.", logits=found.logits[1]),
     )  # fmt: skip
 
 

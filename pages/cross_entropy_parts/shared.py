@@ -48,7 +48,7 @@ def typed(key: str, label: str, limits: Limits, placeholder: str, help: str, wid
     try:
         return tensor_input.read_text(text, limits)
     except TensorInputError as refusal:
-        controls.complain(f"{refusal} Until then the page goes on without it.")
+        controls.complain(say("{refusal} Until then the page goes on without it.", refusal=refusal))
         return None
 
 

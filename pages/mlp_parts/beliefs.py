@@ -10,7 +10,7 @@ from core.experiments.mlp_lesson import Seen
 from core.ui.frame import Pitfall
 from core.ui.predict import Draw, Question
 from core.ui.training import Setup
-from core.words import _, counted, spelled
+from core.words import _, say, spelled
 
 HIDDENS = (16, 64, mlp.HIDDEN)
 
@@ -78,7 +78,7 @@ def questions(seen: Seen, setup: Setup, batches: Sequence[int]) -> list[Draw]:
     def parameters(draw: random.Random) -> Question:
         hidden = draw.choice(HIDDENS)
         return Question(
-            f"How many numbers does the network train with {hidden} hidden units?", str(runs.parameter_count(hidden)),
+            say("How many numbers does the network train with {hidden} hidden units?", hidden=hidden), str(runs.parameter_count(hidden)),
             f"784·{hidden} + {hidden} + {hidden}·10 + 10.", tolerance=0,
         )  # fmt: skip
 
@@ -86,8 +86,7 @@ def questions(seen: Seen, setup: Setup, batches: Sequence[int]) -> list[Draw]:
         start = runs.facts_of_start(setup.seed, "normal 0.01").loss
         return Question(
             "A network gives each of the ten classes the same probability. What is its cross entropy?",
-            f"{runs.equal_probabilities():.4g}", "−log(1/10) = log 10. The tutorial's start begins near it, since its "
-            f"logits are all nearly 0: here at {start:.4g}.", tolerance=0.002,
+            f"{runs.equal_probabilities():.4g}", say("−log(1/10) = log 10. The tutorial's start begins near it, since its logits are all nearly 0: here at {start:.4g}.", start=start), tolerance=0.002,
         )  # fmt: skip
 
     def steps(draw: random.Random) -> Question:
@@ -95,26 +94,30 @@ def questions(seen: Seen, setup: Setup, batches: Sequence[int]) -> list[Draw]:
         an_epoch = mlp.steps_per_epoch(setup.samples, size)
         last = setup.samples - (an_epoch - 1) * size
         return Question(
-            f"How many steps is a training of {counted(setup.epochs, 'epoch', 'epochs')} on {setup.samples} images in "
-            f"batches of {size}?", str(setup.epochs * an_epoch), f"{an_epoch} an epoch, the last batch holding {last}.",
+            say("How many steps is a training of {epochs:|epoch|epochs} on {samples} images in batches of {size}?", setup, size=size), str(setup.epochs * an_epoch), say("{an_epoch} an epoch, the last batch holding {last}.", an_epoch=an_epoch, last=last),
             tolerance=0,
         )  # fmt: skip
 
     def asleep(draw: random.Random) -> Question:
         found = runs.asleep(seen, draw.randrange(mlp.CLASSES))
-        why = f"Those of the units that are 0: the gradient of W2[j, {found.cls}] is hidden[j] · d logits[{found.cls}]."
+        why = say(
+            "Those of the units that are 0: the gradient of W2[j, {cls}] is hidden[j] · d logits[{cls}].", cls=found.cls
+        )
         if found.zeros != found.units:
-            why += f" Here d logits[{found.cls}] is {spelled(found.of_logit)}, so that products of it are rounded to 0."
+            why += say(
+                " Here d logits[{cls}] is {of_logit}, so that products of it are rounded to 0.",
+                cls=found.cls,
+                of_logit=spelled(found.of_logit),
+            )
         return Question(
-            f"The picture of the {mlp.HIDDEN} hidden units is on screen. How many of the weights from them to class "
-            f"{found.cls} get a gradient of 0 from this image?", str(found.zeros), why, tolerance=0,
+            say("The picture of the {hidden} hidden units is on screen. How many of the weights from them to class {cls} get a gradient of 0 from this image?", hidden=mlp.HIDDEN, cls=found.cls), str(found.zeros), why, tolerance=0,
         )  # fmt: skip
 
     def pushed(draw: random.Random) -> Question:
         c = draw.randrange(mlp.CLASSES)
         gradient = seen.backward(c).logits[0, c].item()
         return Question(
-            f"If this image is {'an' if c == 8 else 'a'} {c}: what is d loss / d logits[{c}]?", f"{gradient:.4g}",
+            say("If this image is an {c}: what is d loss / d logits[{c}]?" if c == 8 else "If this image is a {c}: what is d loss / d logits[{c}]?", c=c), f"{gradient:.4g}",
             f"softmax − onehot: {spelled(seen.probabilities[c].item())} − 1.", tolerance=0.005,
         )  # fmt: skip
 

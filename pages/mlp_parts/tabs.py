@@ -71,9 +71,12 @@ def starts(setup: Setup) -> None:
     lines = ["| " + " | ".join(head) + " |", "|:--|" + "--:|" * (len(head) - 1)]
     lines += [f"| {name} | " + say(row, runs.facts_of_start(setup.seed, name)) for name in runs.SCHEMES]
     st.markdown(
-        f"Each start before the first step, on {runs.BATCH} images. Look at the loss first: a network that guesses pays "
-        f"log 10 = {spelled(runs.equal_probabilities())}, and a good start pays about that. Then at the gradients: "
-        "where they are tiny, the first steps are too.\n\n" + "\n".join(lines)
+        say(
+            "Each start before the first step, on {batch} images. Look at the loss first: a network that guesses pays log 10 = {equal_probabilities}, and a good start pays about that. Then at the gradients: where they are tiny, the first steps are too.\n\n",
+            batch=runs.BATCH,
+            equal_probabilities=spelled(runs.equal_probabilities()),
+        )
+        + "\n".join(lines)
     )
     found = {str(run.setup): run.measured[:] for run in training.runs().values() if len(run.measured) > 1}
     if found:

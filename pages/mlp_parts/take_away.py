@@ -8,7 +8,7 @@ from core.tensors.digits import SIDE
 from core.tensors.script import Script
 from core.ui.take_away import TakeAway
 from core.ui.training import Setup
-from core.words import _
+from core.words import _, say
 
 
 def of_start(seen: Seen, setup: Setup) -> TakeAway:
@@ -45,7 +45,7 @@ def of_trained(seen: Seen) -> TakeAway:
     """
     found = runs.last_layer(seen)
     script = Script(
-        title=f"An MLP trained by hand: hidden unit {seen.unit}, the logits and the probabilities of an image",
+        title=say("An MLP trained by hand: hidden unit {unit}, the logits and the probabilities of an image", unit=seen.unit),
         inputs={
             "image": seen.image, "weights": found.weights, "bias": found.bias,
             "hidden": found.hidden, "W2": seen.net.W2, "b2": seen.net.b2,

@@ -32,7 +32,7 @@ def gradient(draw: random.Random) -> Question:
     lines = autograd.code_of(found.contexts, "none", found.function).replace("\n", " ⏎ ")
     brought = say("x.grad is {x_grad}: a step that is not recorded counts as a constant.", found.run)
     return Question(
-        f"`{lines}` with x = {spelled(found.run.x)} and w = {spelled(found.run.w)}: what is x.grad[{found.place}]? (`error` if backward is refused, `None` if no gradient arrives.)",
+        say("`{lines}` with x = {x} and w = {w}: what is x.grad[{place}]? (`error` if backward is refused, `None` if no gradient arrives.)", lines=lines, x=spelled(found.run.x), w=spelled(found.run.w), place=found.place),
         found.answer, found.run.error or brought, tolerance=0,
     )  # fmt: skip
 
@@ -43,7 +43,7 @@ def kept(draw: random.Random) -> Question:
     why = "; ".join(f"{node} keeps {listed(list(tensors))}" for node, tensors in found.kept)
     return Question(
         say("Everything is recorded, a is `{function}`, and x and w have {length} numbers of {dtype}. How many bytes does the graph behind y hold for backward?", found),
-        str(found.nbytes), f"{why}. Memory that two nodes keep counts once.", tolerance=0,
+        str(found.nbytes), say("{why}. Memory that two nodes keep counts once.", why=why), tolerance=0,
     )  # fmt: skip
 
 
@@ -61,7 +61,7 @@ def made(draw: random.Random) -> Question:
     """What requires a gradient under no_grad."""
     maker = draw.choice(list(runs.MAKERS))
     return Question(
-        f"x is a leaf that requires a gradient. Under `no_grad()` comes `z = {maker}`. What is z.requires_grad?",
+        say("x is a leaf that requires a gradient. Under `no_grad()` comes `z = {maker}`. What is z.requires_grad?", maker=maker),
         str(runs.requires_grad_inside(maker)),
         "The result of a computation does not require a gradient there. A leaf keeps what it asks for, and another name changes nothing.",
         ("True", "False"),

@@ -5,7 +5,7 @@ from typing import Any
 
 from core.experiments import no_grad as runs
 from core.ui.frame import Pitfall
-from core.words import N_, _
+from core.words import N_, _, say
 
 MADE = N_("""What is computed has `requires_grad` = **{result}** there, even from an x that requires a gradient. But a leaf keeps what it
 asks for: `torch.ones(3, requires_grad=True)` has **{factory}**, `nn.Parameter(torch.ones(3))` **{parameter}**, and
@@ -35,7 +35,11 @@ def detached(found: runs.Detached) -> str:
             "This function saves nothing for backward, so there is nothing to spare: both ways save {detached:|tensor|tensors}. Choose another function under *More settings* to see the difference."
         )
     same = _("The gradient of x is the same in both, {gradient}") if found.same else _("The gradients of x differ")
-    return f"With a detached, autograd saves **{{detached:|tensor|tensors}}** on the way; with a under `no_grad()`, **{{unrecorded}}**; with everything recorded, {{whole}}. {same}. `.detach()` comes after the step: what the step saved is let go only then."
+    return say(
+        "With a detached, autograd saves **{detached:|tensor|tensors}** on the way; with a under `no_grad()`, **{unrecorded}**; with everything recorded, {whole}. {same}. `.detach()` comes after the step: what the step saved is let go only then.",
+        found,
+        same=same,
+    )
 
 
 def pitfalls(x: Any, w: Any, function: str) -> list[Pitfall]:

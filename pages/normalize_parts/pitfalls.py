@@ -4,7 +4,7 @@ from functools import partial
 
 from core.experiments import normalize as runs
 from core.ui.frame import Pitfall
-from core.words import N_, _, spelled
+from core.words import N_, _, say, spelled
 
 
 def of(run: runs.Run) -> tuple[Pitfall, ...]:
@@ -44,11 +44,20 @@ def powers(facts: tuple[runs.Powers, runs.Powers]) -> str:
     """The textbook's form with p = 1 and p = 3."""
     said = []
     for each in facts:
-        part = f"For p = {each.p}, **{each.wrong} of {each.vectors}** vectors get a wrong norm"
+        part = say(
+            "For p = {p}, **{wrong} of {vectors}** vectors get a wrong norm",
+            p=each.p,
+            wrong=each.wrong,
+            vectors=each.vectors,
+        )
         if each.first:
             part += _(" (the first of them {} in place of {})").format(*map(spelled, each.first))
         if not each.wrong:
-            part += f"; with all signs turned, {each.turned_wrong} of {each.vectors}"
+            part += say(
+                "; with all signs turned, {turned_wrong} of {vectors}",
+                turned_wrong=each.turned_wrong,
+                vectors=each.vectors,
+            )
         said.append(part)
     return ". ".join(said) + _(
         ". Without the magnitude of each number, negative ones cancel the others in Σxᵖ, and a root of a negative sum is nan: it takes Σ|x|ᵖ."

@@ -201,8 +201,7 @@ def mean_of_means(facts: loading.Steps) -> str:
 def set_epoch(facts: loading.Ranks) -> str:
     """By what the sampler gave."""
     same = _("the very same order") if facts.first == facts.second else _("another order")
-    return (f"Rank 0 of 2: epoch 0 is {{first}}, epoch 1 is {{second}}, {same}. After `sampler.set_epoch(1)` it is {{third}}. The ranks must agree on the order without speaking to each other, so "
-            "the sampler seeds each epoch with seed + epoch, and learns the epoch from nobody but you.")  # fmt: skip
+    return (say("Rank 0 of 2: epoch 0 is {first}, epoch 1 is {second}, {same}. After `sampler.set_epoch(1)` it is {third}. The ranks must agree on the order without speaking to each other, so the sampler seeds each epoch with seed + epoch, and learns the epoch from nobody but you.", facts, same=same))  # fmt: skip
 
 
 def questions(how: Loading) -> list[Draw]:

@@ -214,7 +214,7 @@ def take_depth(scheme: str, depth: int, how: Setup) -> TakeAway:
     options = "".join(f", {name}={value!r}" for name, value in drawn.options.items())
     common = f"{depth}, {how.width}, {how.activation!r}, {how.seed}, {BATCH}"
     script = Script(
-        f"Standard deviations under {scheme}", {}, (initialising.through_depth_stds, initialising.through_depth_of_torch), (f"std = through_depth_stds({scheme!r}, {common})",), ("std",),
+        say("Standard deviations under {scheme}", scheme=scheme), {}, (initialising.through_depth_stds, initialising.through_depth_of_torch), (f"std = through_depth_stds({scheme!r}, {common})",), ("std",),
         {"std": f"through_depth_of_torch(torch.nn.init.{drawn.fill.__name__}, {common}{options})"},
     )  # fmt: skip
     return TakeAway(

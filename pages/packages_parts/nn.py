@@ -78,7 +78,11 @@ def refuse(refusal: Exception, how: Setup, image: Any) -> None:
     board.show(draw.image(image))
     fits = network.largest_kernel(image.shape)
     if how.kernel_size > fits:
-        why = f"The convolution takes kernel_size − 1 = {how.kernel_size - 1} off each side, and the pooling needs 2 that are left: an image of {times(image.shape)} is too small."
+        why = say(
+            "The convolution takes kernel_size − 1 = {kernel_size} off each side, and the pooling needs 2 that are left: an image of {shape} is too small.",
+            kernel_size=how.kernel_size - 1,
+            shape=times(image.shape),
+        )
         mends = {f"kernel_size = {fits}": partial(put, kernel_size=fits)} if fits else {}
         mends |= {"A digit instead": partial(put, x_from="example")}
     else:
@@ -115,9 +119,9 @@ def say_network(net: Net) -> None:
     """Who learns and who works, what a convolution saves, and the check against the operators written by hand."""
     learns, works = net.learns_most, net.works_most
     share = learns.parameters / net.parameters
-    who = _("and also works the most") if works is learns else f"but `{works.name}` works the most"
+    who = _("and also works the most") if works is learns else say("but `{name}` works the most", name=works.name)
     st.markdown(
-        f"`{learns.name}` holds **{share:.0%}** of the {net.parameters:,} parameters, {who}, with {works.multiply_adds // len(net.x):,} multiply-adds a sample. "
+        say("`{name}` holds **{share:.0%}** of the {parameters:,} parameters, {who}, with {multiply_adds:,} multiply-adds a sample. ", name=learns.name, share=share, parameters=net.parameters, who=who, multiply_adds=works.multiply_adds // len(net.x))
         + say("The convolution uses its {parameters:,} parameters again at every place. A `Linear` from the same {into:|number|numbers} to the same {out:|number|numbers} "
                     "would learn **{linear:,}**, bias included: {times:,.0f} times as many.", network.as_linear(net))
     )  # fmt: skip

@@ -78,7 +78,13 @@ def choose_rate(name: str, surface: str, default: float) -> float:
     first = STEEP_DEFAULTS.get(name, default) if surface == STEEP else default
     return float(
         controls.stops(
-            key, f"lr of {name}", RATES, first, format=lambda v: f"{v:g}", width=126, help=LR if name == "SGD" else None
+            key,
+            say("lr of {name}", name=name),
+            RATES,
+            first,
+            format=lambda v: f"{v:g}",
+            width=126,
+            help=LR if name == "SGD" else None,
         )
     )
 
@@ -153,7 +159,7 @@ def spelled_out(how: Setup, run: Race, watch: int, at: int) -> str:
     """One step with its numbers, for x and for y."""
     values = draw.step(how, run, watch, at)
     if values is None:
-        return f"{NAMES[watch]} has left the finite numbers before step {at}."
+        return say("{names} has left the finite numbers before step {at}.", names=NAMES[watch], at=at)
     head = "| " + " | ".join(["", *(f"`{name}`" for name in values)]) + " |"
     rows = [
         "| " + " | ".join([f"**{axis}**", *(spelled(pair[i]) for pair in values.values())]) + " |"
@@ -222,7 +228,7 @@ def take_path(how: Setup, run: Race, start: Start, steps: int, watch: int) -> Ta
     function = descent.quadratic if own else descent.SURFACES[how.surface]
     surface = "lambda x, y: quadratic(x, y, A)" if own else function.__name__
     script = Script(
-        f"The path of {NAMES[watch]}", descent.inputs_of(how, start), (descent.path, descent.path_of_torch, one.step, function),
+        say("The path of {names}", names=NAMES[watch]), descent.inputs_of(how, start), (descent.path, descent.path_of_torch, one.step, function),
         (f"path_ = path({surface}, start, {one.step.__name__}, {steps}{options})",), ("path_",),
         {"path_": f"path_of_torch({surface}, start, torch.optim.{descent.KINDS[watch]}, {steps}{options})"},
     )  # fmt: skip

@@ -8,7 +8,7 @@ from core.experiments.pooling import Run
 from core.figures import pools
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
-from core.words import _, listed
+from core.words import _, listed, say
 from core.words.numbers import number
 from pages.convolution_parts.shared import rows, tolerance
 
@@ -21,7 +21,7 @@ def pitfalls(run: Run) -> list[Pitfall]:
         Pitfall("The tutorial: pooling has a kernel of ones", partial(runs.ones_unread, run),
                 "Nobody reads the numbers in `pool_k`, its shape alone counts. With {drawn} in place of the ones, **{maxima}** of the maxima and **{averages}** of the averages change. torch takes the shape by itself, `kernel_size={kernel}`: there is nothing to learn in a pooling."),
         Pitfall("The tutorial's `pool2d` averages its own example", runs.whole_numbers,
-                lambda facts: _("Its X holds whole numbers, and the average, `mode='avg'`, is the default: `{says}`. With 'max' it gives ") + f"{rows(facts.maxima)}, of floats the averages {rows(facts.averages)}; a mode that it does not know goes through in silence and gives {rows(facts.unknown)}."),
+                lambda facts: _("Its X holds whole numbers, and the average, `mode='avg'`, is the default: `{says}`. With 'max' it gives ") + say("{rows}, of floats the averages {rows2}; a mode that it does not know goes through in silence and gives {rows3}.", rows=rows(facts.maxima), rows2=rows(facts.averages), rows3=rows(facts.unknown))),
         Pitfall("The tutorial's `pool2d` is torch's with one channel", partial(runs.stride_one, run), stride_sentence),
         Pitfall("Padding is 0, as in a convolution", partial(runs.padding_is_lowest, run),
                 "For a maximum the padding is −∞, so that it never wins. Take {lowered} off this input, so that all is below 0, and pool it with a kernel of {kernel}, stride 1 and padding {padding}. Padded with zeros by hand, **{differ} of {outputs}** maxima would be others, all of them 0; torch's largest is {largest}. And padding must stay within half the kernel: with one more, torch says “{says}”."),
@@ -61,8 +61,7 @@ def divisors_table(facts: runs.Divisors) -> str:
 def ties_sentence(facts: runs.Ties) -> str:
     """Which of several equal numbers gets the gradient."""
     return (
-        "In **{tied} of {outputs}** windows on screen the maximum occurs more than once. The first in reading order takes all: of "
-        f"{facts.kernel}×{facts.kernel} equal numbers, torch's `max_pool2d` gives the gradient {rows(facts.torchs)}, the manual version {rows(facts.manual)}. It is `amax` that shares: {rows(facts.amax)}."
+        say("In **{tied} of {outputs}** windows on screen the maximum occurs more than once. The first in reading order takes all: of {kernel}×{kernel} equal numbers, torch's `max_pool2d` gives the gradient {rows}, the manual version {rows2}. It is `amax` that shares: {rows3}.", kernel=facts.kernel, rows=rows(facts.torchs), rows2=rows(facts.manual), rows3=rows(facts.amax))
     )  # fmt: skip
 
 
@@ -80,7 +79,7 @@ def shift_sentence(facts: runs.Shifted) -> str:
         ]
     )
     return (
-        f"Move this input one cell to the right, and it changes by {facts.by_one.input.relative:.1%}: {said}. " + _("A shift by a whole stride, {stride}, moves the output by one cell, and only what crosses the border "
+        say("Move this input one cell to the right, and it changes by {relative:.1%}: {said}. ", relative=facts.by_one.input.relative, said=said) + _("A shift by a whole stride, {stride}, moves the output by one cell, and only what crosses the border "
         "can spoil that, here in {late} of {outputs} maxima. Pooling dampens a small shift; how much depends on the input.")
     )  # fmt: skip
 
@@ -89,7 +88,7 @@ def dropped_table(facts: runs.Dropped) -> str:
     """Rows for several strides."""
     lines = "\n".join(f"| {r.stride} | {r.down} | {r.up} | **{r.given}** |" for r in facts.found)
     here = (
-        f"Here that happens with stride {listed(facts.dropped)}."
+        say("Here that happens with stride {dropped}.", dropped=listed(facts.dropped))
         if facts.dropped
         else _("With this kernel and size it happens at no stride up to 6, and the rounding is all.")
     )
@@ -112,7 +111,7 @@ def ask_max(run: Run, draw: Random) -> Question:
     q = runs.drawn_window(run, "max", draw)
     held = ", ".join(map(number, q.cells)) + (_(" and padding") if q.padding else "")
     return Question(
-        f"The window of max[{q.at[0]}, {q.at[1]}] holds {held}. What is the output?", number(q.value), pools.output_arithmetic(run, run.max, q.at),
+        say("The window of max[{at}, {at2}] holds {held}. What is the output?", at=q.at[0], at2=q.at[1], held=held), number(q.value), pools.output_arithmetic(run, run.max, q.at),
         tolerance=tolerance(q.value), covers=("max",),
     )  # fmt: skip
 
@@ -121,7 +120,7 @@ def ask_divisor(run: Run, draw: Random) -> Question:
     """What an average is divided by."""
     q = runs.drawn_window(run, "average", draw)
     return Question(
-        f"What is the sum of the window of average[{q.at[0]}, {q.at[1]}] divided by, with the settings on screen?", str(q.divisor),
+        say("What is the sum of the window of average[{at}, {at2}] divided by, with the settings on screen?", at=q.at[0], at2=q.at[1]), str(q.divisor),
         pools.output_arithmetic(run, run.average, q.at), tolerance=0, covers=("average",),
     )  # fmt: skip
 
@@ -130,7 +129,7 @@ def ask_gradient(run: Run, draw: Random) -> Question:
     """How much gradient an input gets."""
     q = runs.drawn_receiver(run, draw)
     return Question(
-        f"A gradient of 1 comes to every output of the {q.kind}. How much of it arrives at x[{q.at[0]}, {q.at[1]}]?", f"{q.amount:.6g}",
+        say("A gradient of 1 comes to every output of the {kind}. How much of it arrives at x[{at}, {at2}]?", kind=q.kind, at=q.at[0], at2=q.at[1]), f"{q.amount:.6g}",
         pools.input_arithmetic(run, getattr(run, q.kind), q.at), tolerance=tolerance(q.amount), covers=(q.kind,),
     )  # fmt: skip
 
@@ -140,8 +139,8 @@ def ask_shape(draw: Random) -> Question:
     q = runs.drawn_shape(draw)
     stride, way = q.stride or q.kernel, "up" if q.ceil_mode else "down"
     return Question(
-        f"The input is 1×8×{q.size}×{q.size}. Which shape has max_pool2d(input, {q.kernel}, stride={q.stride}, ceil_mode={q.ceil_mode})?", str(q.output),
-        f"Batch and channels stay. The windows lie {stride} apart: ({q.size} − {q.kernel}) / {stride}, rounded {way}, plus 1 (less a window that would start behind the input).", tolerance=0,
+        say("The input is 1×8×{size}×{size}. Which shape has max_pool2d(input, {kernel}, stride={stride}, ceil_mode={ceil_mode})?", size=q.size, kernel=q.kernel, stride=q.stride, ceil_mode=q.ceil_mode), str(q.output),
+        say("Batch and channels stay. The windows lie {stride} apart: ({size} − {kernel}) / {stride}, rounded {way}, plus 1 (less a window that would start behind the input).", stride=stride, size=q.size, kernel=q.kernel, way=way), tolerance=0,
     )  # fmt: skip
 
 

@@ -48,7 +48,11 @@ WHY = {
 
 def refused(operation: str, equation: str, operands: list[runs.Tensor], misfit: runs.Misfit) -> None:
     """torch's words, the operands as they are, and what would fit, in one click each."""
-    called = f"`torch.{operation}`" if misfit.by == "torch" else f"torch takes it, and {misfit.by} of {operation}"
+    called = (
+        f"`torch.{operation}`"
+        if misfit.by == "torch"
+        else say("torch takes it, and {by} of {operation}", by=misfit.by, operation=operation)
+    )
     mends = {}
     examples = {f"{name.lower()}_from": "example" for name in runs.NAMES[: len(operands)]}
     if misfit.kind == "dtype":
@@ -60,9 +64,9 @@ def refused(operation: str, equation: str, operands: list[runs.Tensor], misfit: 
             mends["Take tensors that fit the equation"] = partial(put, **examples)
     else:
         if other := runs.operation_for(operands):
-            mends[f"Take {OPERATIONS[other]} for these shapes"] = partial(put, op=other)
+            mends[say("Take {operations} for these shapes", operations=OPERATIONS[other])] = partial(put, op=other)
         if fits := runs.pair_for(operation):
-            mends[f"Take shapes that fit: {SHAPES[fits]}"] = partial(put, shapes=fits, **examples)
+            mends[say("Take shapes that fit: {shapes}", shapes=SHAPES[fits])] = partial(put, shapes=fits, **examples)
     frame.refused(f"{called}: {misfit.words}", say(WHY[misfit.kind], misfit), mends)
     board.show(*[part for p in draw.inputs(operands) for part in (p, "and")][:-1], height=room())
 

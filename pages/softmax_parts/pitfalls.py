@@ -4,7 +4,7 @@ from functools import partial
 
 from core.experiments import softmax as runs
 from core.ui.frame import Pitfall
-from core.words import N_, _
+from core.words import N_, _, say
 
 
 def of(run: runs.Run) -> tuple[Pitfall, ...]:
@@ -43,11 +43,17 @@ def breaks(facts: runs.Breaks) -> str:
             "Times **{magnitude}** these scores still pass: the largest of each group stays between the two."
         )
     nan = found.inf_by_inf + found.zero_by_zero
-    results = " and ".join(
-        f"**{n}** that {'is' if n == 1 else 'are'} {what}"
-        for n, what in ((nan, "nan"), (found.by_inf, _("0 in place of a probability"))) if n
+    results = f" {_('and')} ".join(
+        say(what, n=n)
+        for n, what in (
+            (nan, N_("**{n:|that is|that are}** nan")), (found.by_inf, N_("**{n:|that is|that are}** 0 in place of a probability"))
+        ) if n
     )  # fmt: skip
-    said += f"On these scores times **{{magnitude}}** the formula gives {{found.cells:|result|results}}, and among them {results}. With the largest subtracted first all of them are probabilities."
+    said += say(
+        "On these scores times **{magnitude}** the formula gives {found.cells:|result|results}, and among them {results}. With the largest subtracted first all of them are probabilities.",
+        facts,
+        results=results,
+    )
     if facts.magnitude > 1:
         said += _(" Times 1 the two ways differ by at most {plain.difference}.")
     return said

@@ -31,8 +31,13 @@ def changed(draw: random.Random) -> Question:
     }[how]
     answer = "it stays" if abs(before - after) < 1e-9 else "it rises" if after > before else "it falls"
     return Question(
-        f"z = {spelled(z)}. {done}. What becomes of the probability of class {k}, which has the {'largest' if first else 'smallest'} score?",
-        answer, f"It was {before:.4g} and is {after:.4g}: probabilities depend on the differences between scores, and grow apart as these do.",
+        say(
+            "z = {z}. {done}. What becomes of the probability of class {k}, which has the largest score?"
+            if first
+            else "z = {z}. {done}. What becomes of the probability of class {k}, which has the smallest score?",
+            z=z, done=done, k=k,
+        ),
+        answer, say("It was {before:.4g} and is {after:.4g}: probabilities depend on the differences between scores, and grow apart as these do.", before=before, after=after),
         options=("it rises", "it falls", "it stays"),
     )  # fmt: skip
 
@@ -42,8 +47,8 @@ def ratio(draw: random.Random) -> Question:
     z = scores(draw)
     i, j = draw.sample(range(3), 2)
     return Question(
-        f"z = {spelled(z)}. How many times as probable as class {j} is class {i}?", f"{runs.times_as_probable(z, i, j):.4g}",
-        f"The sum cancels: s{sub(i)}/s{sub(j)} = exp(z{sub(i)} − z{sub(j)}) = exp({spelled(z[i] - z[j])}).",
+        say("z = {z}. How many times as probable as class {j} is class {i}?", z=spelled(z), j=j, i=i), f"{runs.times_as_probable(z, i, j):.4g}",
+        say("The sum cancels: s{sub}/s{sub2} = exp(z{sub} − z{sub2}) = exp({z}).", sub=sub(i), sub2=sub(j), z=spelled(z[i] - z[j])),
     )  # fmt: skip
 
 
@@ -53,9 +58,9 @@ def slope(draw: random.Random) -> Question:
     i, j = draw.randrange(3), draw.randrange(3)
     rule = f"s{sub(i)}(1 − s{sub(i)})" if i == j else f"−s{sub(i)}s{sub(j)}"
     return Question(
-        f"s = {spelled(s)}. What is ∂s{sub(i)}/∂z{sub(j)}?",
+        say("s = {s}. What is ∂s{sub}/∂z{sub2}?", s=spelled(s), sub=sub(i), sub2=sub(j)),
         f"{runs.slope(s, i, j):.4g}",
-        f"It is {rule}.",
+        say("It is {rule}.", rule=rule),
         tolerance=1e-6,
     )
 
@@ -65,8 +70,8 @@ def total(draw: random.Random) -> Question:
     shape = tuple(draw.randint(2, 6) for _ in range(draw.choice((2, 3))))
     dim = draw.randrange(len(shape))
     return Question(
-        f"Scores of shape {spelled(shape)} go through softmax with dim={dim}. What do all numbers of the result sum to?",
-        str(runs.sum_of_all(shape, dim)), f"Every group along dim {dim} sums to 1, and there are as many groups as the other dimensions have places.",
+        say("Scores of shape {shape} go through softmax with dim={dim}. What do all numbers of the result sum to?", shape=spelled(shape), dim=dim),
+        str(runs.sum_of_all(shape, dim)), say("Every group along dim {dim} sums to 1, and there are as many groups as the other dimensions have places.", dim=dim),
         tolerance=0,
     )  # fmt: skip
 
@@ -76,6 +81,6 @@ def breaks(run: runs.Run, magnitude: float, draw: random.Random) -> Question:
     other = draw.choice([m for m in runs.MAGNITUDES if m != magnitude and m > 1])
     found = runs.naive(runs.scaled(run.x, other, run.temperature), run.dim)
     return Question(
-        f"At magnitude {other}, how many results of your scores does the textbook's formula, with nothing subtracted, get wrong (nan, or 0 in place of a probability)?",
+        say("At magnitude {other}, how many results of your scores does the textbook's formula, with nothing subtracted, get wrong (nan, or 0 in place of a probability)?", other=other),
         str(found.wrong), say("The largest score is {largest} then, and exp overflows above {limit:.4g} in {dtype}.", found), tolerance=0,
     )  # fmt: skip

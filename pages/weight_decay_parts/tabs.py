@@ -32,7 +32,11 @@ def places(lambd: float, setting: Setting) -> None:
         "SGD multiplies the gradient by lr alone, so it shrinks w by the factor 1 − lr·λ, whoever adds the λ·w. Adam "
         "divides by the running size of the gradient, λ·w included: only there it matters who decays."
     )
-    st.markdown(why if lambd else f"λ is 0: nothing decays, and every line of one optimiser is the same. Move λ. {why}")
+    st.markdown(
+        why
+        if lambd
+        else say("λ is 0: nothing decays, and every line of one optimiser is the same. Move λ. {why}", why=why)
+    )
 
 
 def two_weights(lambd: float, lr: float) -> None:
