@@ -398,6 +398,8 @@ def test_resize_shows_the_stage_before_as_it_was_and_marks_unwritten_cells():
     assert {stage.facts.storage for stage in (start, smaller, grown)} == {0}
     assert len(start.cells) == 6
     assert len(grown.cells) == 9
+    assert "2 cells of the storage are not read" in smaller.explanation
+    assert "grew by 3 cells" in grown.explanation
 
 
 def test_unwritten_cells_are_followed_through_views_and_copies():

@@ -350,7 +350,9 @@ def test_the_same_number_stays_picked_in_a_large_chain():
     assert control(app, "cell").value == "3, 100, 327"
 
 
-@pytest.mark.parametrize("tab", ["What view may join", "Cache lines", "On a GPU", "Predict", "Take away", "Pitfalls"])
+@pytest.mark.parametrize(
+    "tab", ["What view may join", "Cache lines", "On a GPU", "Who holds the memory", "Predict", "Take away", "Pitfalls"]
+)
 @pytest.mark.parametrize("shape", ["1048576,1048576", "2,3,4,5,6,7,8,9", "1099511627776"])
 def test_every_tab_takes_a_large_tensor(shape, tab):
     app = open_page("layout", shape=shape, chain="unsqueeze(0)>squeeze()>flatten(0,-1)", tab=tab)
@@ -384,3 +386,15 @@ def test_a_warp_says_what_it_fetches_and_how_the_tile_is_mended():
     assert "no conflict as it is" in words(app)
     app = open_page("layout", shape="1", dtype="float32", chain="expand(64)", tab="On a GPU")
     assert "one sector serves them all" in words(app)
+
+
+def test_a_small_view_is_told_to_hold_a_large_storage_and_a_clone_lets_go():
+    asked = {"shape": "4096,4096", "dtype": "float32", "tab": "Who holds the memory"}
+    app = open_page("layout", chain="T>contiguous>flip(0)>select(0,5)", **asked)
+    text = words(app)
+    assert "while `x3 = x2.flip(0)` runs, the chain holds **192 MiB**; afterwards **128 MiB** stay" in text
+    assert "reads **16 KiB** and keeps **64 MiB** alive" in text
+    sound(app.button(key="let go").click().run())
+    assert control(app, "chain").value == "T>contiguous>flip(0)>select(0,5)>clone"
+    assert "reads all **16 KiB**" in words(app)
+    assert "from `x2 = x1.contiguous()` on" not in words(open_page("layout", chain="T", kept="all", **asked))

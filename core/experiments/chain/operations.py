@@ -444,7 +444,7 @@ def predict(step: Step, before: Layout) -> tuple[Layout | Copy | None, Exception
     try:
         return step.operation.predict(before, *step.args), None
     except (RuntimeError, IndexError, ValueError) as error:
-        return None, error
+        return None, error.with_traceback(None)  # its frames would keep the tensors of the caller alive
 
 
 def too_large(result: Layout | Copy) -> str:

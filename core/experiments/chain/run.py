@@ -183,7 +183,8 @@ def _run_step(
     todo: Stage, step: Step, x: torch.Tensor, unwritten: torch.Tensor, earlier: list[Stage]
 ) -> tuple[Stage, torch.Tensor]:
     """Run one step on x and, so as to follow unwritten cells through views and copies, on their marks as well."""
-    predicted, why = predict(step, Layout.of(x))
+    before = Layout.of(x)  # resize_ lets the storage grow under it
+    predicted, why = predict(step, before)
     if predicted is not None and (problem := too_large(predicted)):
         return replace(todo, status="refused", explanation=f"{step.op}: {problem}."), unwritten
     try:
@@ -196,7 +197,7 @@ def _run_step(
         return replace(todo, status="refused", explanation=remark), unwritten
     unwritten, _ = _apply(step, unwritten, grown=1)
     facts = _measure(y, unwritten, verdict, earlier)
-    remark = _remark(step, Layout.of(x), facts)
+    remark = _remark(step, before, facts)
     return replace(todo, status="ok", tensor=y, facts=facts, predicted=predicted, explanation=remark), unwritten
 
 
