@@ -255,14 +255,16 @@ def _leading_labels(picture: Picture, montage: Montage, cell: int) -> list[dict]
     names = list(picture.leading_names) or [""] * (len(montage.shape) - 2)
     if LABEL_LETTER * len(", ".join(f"{name}=0" for name in names)) > (montage.matrix[1] + montage.gap) * cell:
         names = [""] * len(names)
-    labels = []
-    for leading in montage.leading_indices():
-        top, left = montage.corner(leading)
-        counted = [i + start for i, start in zip(leading, first_index(picture), strict=False)]
-        text = ", ".join(f"{name}={i}" if name else str(i) for name, i in zip(names, counted, strict=True))
+    last = ", ".join(str(size - 1) for size in montage.shape[:-2])
+    if LABEL_LETTER * len(last) > 2 * (montage.matrix[1] + montage.gap) * cell:  # matrices of very few columns
+        return []
+    labels, start = [], first_index(picture)
+    for leading, top, left in zip(montage.leading_indices(), *(c.tolist() for c in montage.corners), strict=True):
         first = top == 0
         if not first and montage.gap * cell < LEADING_TEXT:
             continue
+        counted = [i + s for i, s in zip(leading, start, strict=False)]
+        text = ", ".join(f"{name}={i}" if name else str(i) for name, i in zip(names, counted, strict=True))
         labels.append(
             {
                 "text": text,

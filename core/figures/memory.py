@@ -1,8 +1,10 @@
 """A chain of tensors over their storages, cell by cell linked by address, and dimensions that merge or do not."""
 
+import functools
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from bisect import bisect_left
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby, product
 
 import numpy as np
@@ -96,12 +98,18 @@ def best(shown: Sequence[Stage], room: Room) -> Plan:
     """The largest cells with which these stages and their storages fit."""
     tensors, held = [block(stage) for stage in shown], storages(shown).values()
     strips = {lines: [strip_block(stage, lines) for stage in held] for lines in LINES_A_ROW}
-    for side in range(room.largest, SMALLEST_OF_ALL, -1):
-        for lines, beside in product(LINES_A_ROW, (True, False)):
-            wide, high = extent(tensors, strips[lines], side, beside, room.width)
-            if wide <= room.width and high <= room.height:
-                return Plan(shown, side, beside, lines)
-    return Plan(shown, SMALLEST_OF_ALL, False, LINES_A_ROW[-1])
+
+    def fits(side: int, lines: int, beside: bool) -> bool:
+        wide, high = extent(tensors, strips[lines], side, beside, room.width)
+        return wide <= room.width and high <= room.height
+
+    found = (0, LINES_A_ROW[-1], False)
+    for lines, beside in product(LINES_A_ROW, (True, False)):
+        if found[0] < room.largest and fits(max(found[0], SMALLEST_OF_ALL) + 1, lines, beside):
+            sides = range(room.largest, max(found[0], SMALLEST_OF_ALL), -1)
+            side = sides[bisect_left(sides, True, key=lambda side: fits(side, lines, beside))]
+            found = (side, lines, beside)
+    return Plan(shown, found[0] or SMALLEST_OF_ALL, found[2], found[1])
 
 
 def extent(
@@ -177,6 +185,7 @@ class Trace:
 
     copies: Mapping[int, np.ndarray]  # where the cells of each storage that a copy filled came from
     held: Mapping[int, int]  # how many cells each storage has at last: a colour is an address, at every stage
+    said: dict[Hashable, list[str]] = field(default_factory=dict)  # notes of cells, once for all stages alike
 
 
 def trace(ran: Sequence[Stage]) -> Trace:
@@ -224,7 +233,7 @@ def tensor(
     title, texts = title or tensor_title(stage), texts_of(stage)
     picture = Picture(
         name_of(stage), order.reshape(where.shape or (1,)), palette(facts, traced), title, texts=texts,
-        axes=axes_of(stage), notes=list(notes(stage, traced.copies)),
+        axes=axes_of(stage), notes=list(notes(stage, traced)),
         group=letter(facts.storage) if facts.overlaps else "", outlines=[Outline(changed)] if changed else [],
     )  # fmt: skip
     if not across:
@@ -251,7 +260,7 @@ def strip(stage: Stage, chosen: Stage, ran: Sequence[Stage], traced: Trace, made
         f"{picture.title}, {across} cells a row, {facts.layout.numel} read by {name_of(reader)}. "
         f"In address order: {', '.join(texts[:24])}{', …' if held > 24 else ''}"
     )
-    cells = Cells(picture.name, (held,), texts=texts, notes=cell_notes(facts, traced.copies), wrap=across)
+    cells = Cells(picture.name, (held,), texts=texts, notes=cell_notes(facts, traced), wrap=across)
     return Panel(picture.name, figure, alt, cells if held else None, picks=readers_of(chosen, ran, facts.storage, held))
 
 
@@ -304,20 +313,33 @@ def copy_table(copies: Mapping[int, np.ndarray], earlier: int, later: int) -> np
 
 def readers_of(chosen: Stage, ran: Sequence[Stage], storage: int, held: int) -> list[str]:
     """For each cell of a storage, the stage and index that read it: the chosen stage where it can, else the first."""
-    first: dict[int, str] = {}
+    found = [""] * held
+    unread = np.ones(held, dtype=bool)
     for stage in sorted(ran, key=lambda stage: stage is not chosen):
-        if of(stage).storage == storage:
-            for address, index in first_at(of(stage).layout).items():
-                first.setdefault(address, f"{name_of(stage)} {index}")
-    return [first.get(address, "") for address in range(held)]
+        if of(stage).storage == storage and unread.any():
+            places, indices = first_indices(of(stage).layout)
+            fresh = unread[places]
+            unread[places] = False
+            name = name_of(stage)
+            for address, index in zip(places[fresh].tolist(), indices[fresh].tolist(), strict=True):
+                found[address] = f"{name} {', '.join(map(str, index))}"
+    return found
+
+
+def first_indices(where: Layout) -> tuple[np.ndarray, np.ndarray]:
+    """The addresses that are read, and for each the first index that reads it, a row each."""
+    places, first = np.unique(addresses.addresses(where), return_index=True)
+    if not where.ndim:
+        return places, np.zeros((len(places), 0), dtype=np.int64)
+    return places, np.column_stack(np.unravel_index(first, where.shape))
 
 
 def first_at(where: Layout) -> dict[int, str]:
     """For every address read, the first index that reads it, as the control of the picked cell writes it."""
-    first: dict[int, str] = {}
-    for address, index in zip(addresses.reading_order(where), product(*map(range, where.shape)), strict=True):
-        first.setdefault(address, ", ".join(map(str, index)))
-    return first
+    places, indices = first_indices(where)
+    return {
+        address: ", ".join(map(str, index)) for address, index in zip(places.tolist(), indices.tolist(), strict=True)
+    }
 
 
 # ---- words -----------------------------------------------------------------------------------------------------
@@ -345,10 +367,10 @@ def read_as(readers: Sequence[Stage], how: str) -> str:
     return f"{how}: {', '.join(said)}."
 
 
-def notes(stage: Stage, copies: Mapping[int, np.ndarray]) -> Iterator[str]:
+def notes(stage: Stage, traced: Trace) -> Iterator[str]:
     """For each element its address as a sum, and what is to be said of that cell."""
     where, order = of(stage).layout, addresses.reading_order(of(stage).layout)
-    cells, name = cell_notes(of(stage), copies), letter(of(stage).storage)
+    cells, name = cell_notes(of(stage), traced), letter(of(stage).storage)
     readers = np.bincount(order).tolist() if order else []
     steps = [[f" + {i}·{stride}" for i in range(size)] for size, stride in zip(where.shape, where.stride, strict=True)]
     for address, terms in zip(order, product(*steps), strict=True):
@@ -356,8 +378,15 @@ def notes(stage: Stage, copies: Mapping[int, np.ndarray]) -> Iterator[str]:
         yield f"{where.storage_offset}{''.join(terms)} = {address} of {name}, {cells[address]}{shared}"
 
 
-def cell_notes(facts: Facts, copies: Mapping[int, np.ndarray]) -> list[str]:
+def cell_notes(facts: Facts, traced: Trace) -> list[str]:
     """For each cell of a storage its byte and cache line, and what it was copied from."""
+    key = (facts.storage, facts.layout.storage_size, facts.itemsize, facts.uninitialised)
+    if key not in traced.said:
+        traced.said[key] = _cell_notes(facts, traced.copies)
+    return traced.said[key]
+
+
+def _cell_notes(facts: Facts, copies: Mapping[int, np.ndarray]) -> list[str]:
     came = copies[facts.storage].tolist() if facts.storage in copies else []
     return [
         f"byte {address * facts.itemsize}, cache line {address * facts.itemsize // LINE_BYTES}"
@@ -394,9 +423,12 @@ def storage_texts(stage: Stage) -> list[str]:
 def spelled(values: Sequence, where: Sequence[int], unknown: frozenset[int]) -> list[str]:
     """Numbers as short as they can be said."""
     return [
-        "?" if address in unknown else str(value) if isinstance(value, (bool, complex)) else number(value)
+        "?" if address in unknown else str(value) if isinstance(value, (bool, complex)) else short(value)
         for value, address in zip(values, where, strict=True)
     ]
+
+
+short = functools.lru_cache(maxsize=1 << 14)(number)  # a chain shows the same numbers again and again
 
 
 def of(stage: Stage) -> Facts:

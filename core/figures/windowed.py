@@ -4,6 +4,7 @@ The windows hang together by the addresses that they read, as whole tensors do. 
 which the windows' cells lie; from afar it is a map, each of whose squares stands for very many cells.
 """
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -43,7 +44,7 @@ from core.figures.memory import (
     tensor_title,
 )  # fmt: skip
 from core.figures.montage import MARGIN_TOP, Montage
-from core.words import N_, say
+from core.words import N_, _, say
 from core.words.numbers import number
 
 LONGEST_ROW = 16  # cells of a storage side by side
@@ -69,6 +70,13 @@ class Sight:
     def storage(self) -> int:
         """The storage that it reads."""
         return of(self.stage).storage
+
+    @functools.cached_property
+    def block(self) -> Block:
+        """Its cells as a block, with room for their indices on the left."""
+        shape = self.window.shape
+        rows, columns = Montage(shape).cells
+        return Block(rows, columns, title(self), row_margin(self), MARGIN_TOP + (LABEL if len(shape) > 2 else 0))
 
 
 def sights(ran: Sequence[Stage], chosen: Stage, cell: Ints | None, traced: Origins) -> list[Sight]:
@@ -104,13 +112,6 @@ def spelled(value: complex) -> str:
 
 
 # ---- what fits -------------------------------------------------------------------------------------------------
-
-
-def block(sight: Sight) -> Block:
-    """A window's cells as a block, with room for their indices on the left."""
-    shape = sight.window.shape
-    rows, columns = Montage(shape).cells
-    return Block(rows, columns, title(sight), row_margin(sight), MARGIN_TOP + (LABEL if len(shape) > 2 else 0))
 
 
 def row_margin(sight: Sight) -> int:
@@ -149,7 +150,7 @@ def extent(
     shown: Sequence[Sight], near: Mapping[int, "Near"], side: int, beside: bool, width: int
 ) -> tuple[float, float]:
     """The pixels that windows and storages take together."""
-    tensors = [block(sight).size(side) for sight in shown]
+    tensors = [sight.block.size(side) for sight in shown]
     each = [near[storage].sizes for storage in dict.fromkeys(s.storage for s in shown)]
     held = [size for sizes in each for size in sizes]
     if beside:
@@ -183,7 +184,7 @@ class Near:
         all_cells = (self.lines[:, None] * self.across + np.arange(self.across)).ravel()
         return all_cells[all_cells < self.held]
 
-    @property
+    @functools.cached_property
     def sizes(self) -> list[tuple[float, float]]:
         """Pixels of its two pictures."""
         rows = Block(len(self.lines), self.across, self.title, self.margin)
@@ -482,15 +483,14 @@ def cell_notes(held: Near, traced: Origins) -> list[str]:
 def said_of(cells: np.ndarray, storage: int, itemsize: int, traced: Origins) -> list[str]:
     """The words for these addresses of a storage."""
     came = traced.back(storage, cells, storage - 1) if storage else np.full(len(cells), UNKNOWN)
-    said = []
-    for address, source in zip(cells.tolist(), came.tolist(), strict=True):
-        byte = address * itemsize
-        facts = {"address": address, "name": letter(storage), "byte": byte, "line": byte // LINE_BYTES}
-        if source < 0:
-            said.append(say(LIES, facts))
-        else:
-            said.append(say(COPIED_FROM, facts, earlier=letter(storage - 1), source=source))
-    return said
+    lies, copied = _(LIES), _(COPIED_FROM)  # looked up once: `say` for each of hundreds of cells takes its time
+    names = {"name": letter(storage), "earlier": letter(max(storage - 1, 0))}
+    return [
+        (lies if source < 0 else copied).format(
+            address=address, byte=address * itemsize, line=address * itemsize // LINE_BYTES, source=source, **names
+        )
+        for address, source in zip(cells.tolist(), came.tolist(), strict=True)
+    ]
 
 
 # ---- a walk through the cache ----------------------------------------------------------------------------------

@@ -425,11 +425,14 @@ def default_step(op: str, layout: Layout) -> Step:
 
 def usable(layout: Layout) -> tuple[str, ...]:
     """The operations whose default step works on this layout, within the limits here."""
-    return tuple(op for op in OPERATIONS if _works(default_step(op, layout), layout))
+    return tuple(op for op in OPERATIONS if _works(op, layout))
 
 
-def _works(step: Step, layout: Layout) -> bool:
-    predicted, _ = predict(step, layout)
+def _works(op: str, layout: Layout) -> bool:
+    try:
+        predicted, _ = predict(default_step(op, layout), layout)
+    except ValueError:  # of a tensor of the most dimensions the step would make one more
+        return False
     return predicted is not None and not too_large(predicted)
 
 
@@ -462,4 +465,4 @@ def too_large(result: Layout | Copy) -> str:
 def is_whole(result: Layout | Copy) -> bool:
     """Whether a tensor of this layout is made for real and drawn whole."""
     layout = result.layout if isinstance(result, Copy) else result
-    return max(layout.numel, layout.storage_size) <= WHOLE
+    return max(layout.numel, layout.storage_size, *layout.shape) <= WHOLE  # beside a size of 0 another may be large

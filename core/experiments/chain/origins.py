@@ -30,7 +30,9 @@ class Copied:
     def sources(self, cells: np.ndarray) -> np.ndarray:
         """For cells of the new storage, the addresses in the storage before it that they were copied from."""
         written = (cells >= 0) & (cells < self.after.numel)
-        index = _dense_index(self.after, np.where(written, cells, 0)) if self.after.numel else ()
+        if not written.any():
+            return np.full_like(cells, UNWRITTEN)
+        index = _dense_index(self.after, np.where(written, cells, 0))
         there = _moved(self.step, self.after.shape, self.before.shape, index)
         if there is None:
             return np.where(written, UNKNOWN, UNWRITTEN)

@@ -205,6 +205,8 @@ def _apply(step: Step, x: torch.Tensor, grown: int) -> tuple[torch.Tensor, Verdi
     """Call torch. Cells by which resize_ lets the storage grow are set to `grown`: whatever lay there is no number."""
     if step.op != "resize_":
         y = step.operation.call(x, *step.args)
+        if step.op == "flip" and x.is_meta:
+            y = x.clone()  # strides as of a real flip: torch's meta kernel has others for sizes of 0 and 1
         if y is x:
             return y, "itself"
         return y, "view" if shares_storage(x, y) else "copy"
