@@ -24,9 +24,7 @@ ROWS, TABLES = 16, 3  # of one table at least, and how many stand side by side
 PICKED = "picked"  # what the page keeps: the number of the row that was clicked
 TEXTS = {"ok": "", "not reached": "–", "out of memory": N_("memory")}  # of a cell, where not the status itself
 
-FIRST_SIGHT = N_(
-    "What follows was measured elsewhere, and is not live: {label}. Your own machine's times differ: run it here."
-)
+FIRST_SIGHT = N_("Below: recorded elsewhere, not live ({label}).")
 YOURS = N_("**Yours**: {label}")
 NOTHING_YET = N_("Nothing has been timed yet: run it here.")
 TERMS = N_("""**textbook**: the definition's loops, as a book writes them. **manual**: the formula in tensors. **compiled**: what
@@ -54,18 +52,25 @@ def lesson(topic: Topic) -> None:
     with controls.more():
         settings = timing_run.ask_rest(asked, textbook=True, budget=BUDGET)
     homes = {op: t for t in TOPICS if section in (ALL, t.section) for op in t.operators}
-    operators, live = list(homes), _found(topic)
-    if timing_run.control(topic.name, _missing_first(tuple(homes), live), settings, partial(_so_far, operators)):
-        return
-    kept = timing_run.recorded()
+    operators, live, kept = list(homes), _found(topic), timing_run.recorded()
     found = live or (kept[-1] if kept else None)
-    _about(live, found)
+    missing = _missing_first(tuple(homes), live)
+    if timing_run.control(topic.name, missing, settings, partial(_so_far, operators), beside=_whose(live, found)):
+        return
+    overall = explain.overall(found) if found else None
+    if overall:
+        st.markdown(f":small[{' '.join(timing_words.overall(overall))}]")
     recorded = _recorded(found)
     _go(operators, homes)
-    columns = _columns(found, settings.tiers, recorded)
-    _pictures(operators, columns, picks=True)
+    _pictures(operators, _columns(found, settings.tiers, recorded), picks=True)
     for number, result in enumerate(recorded, start=1):
         st.caption(say(N_("rec. {number}: {label}"), number=number, label=timing_run.recorded_label(result)))
+    st.caption(_(TERMS))
+    if live and live.settings.sizes == "small":
+        st.caption(_(SMALL))
+    without = devices.without_gpu()
+    if without:
+        st.caption(without)
     if found:
         _table(operators, found)
         timing_run.notes(found)
@@ -110,23 +115,11 @@ def _recorded(found: Result | None) -> list[Result]:
     return [offered[name] for name in chosen]
 
 
-def _about(live: Result | None, found: Result | None) -> None:
-    """Whose numbers these are, and what they say."""
-    without = devices.without_gpu()
-    if without:
-        st.caption(without)
+def _whose(live: Result | None, found: Result | None) -> str:
+    """Whose numbers these are."""
     if found is None:
-        st.markdown(_(NOTHING_YET))
-    elif live:
-        st.markdown(say(YOURS, label=timing_run.label(live)))
-    else:
-        st.markdown(say(FIRST_SIGHT, label=results.label(found)))
-    overall = explain.overall(found) if found else None
-    if overall:
-        st.markdown(" ".join(timing_words.overall(overall)))
-    if live and live.settings.sizes == "small":
-        st.caption(_(SMALL))
-    st.caption(_(TERMS))
+        return _(NOTHING_YET)
+    return say(YOURS, label=timing_run.label(live)) if live else say(FIRST_SIGHT, label=results.label(found))
 
 
 # ---- the picture of ratios -------------------------------------------------------------------------------------

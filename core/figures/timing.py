@@ -13,6 +13,7 @@ from core.figures.board import Box
 from core.figures.curves import GRID
 from core.figures.drawing import unchecked
 from core.ops.convolution import conv2d, corr2d
+from core.words import N_, Words, _
 
 # One colour a version wherever times are drawn: Okabe and Ito's, as the curves'.
 COLOURS = {"textbook": "#CC79A7", "manual": "#D55E00", "compiled": "#009E73", "torch": "#0072B2"}
@@ -40,7 +41,7 @@ class Series:
 
 
 def against_size(
-    series: Sequence[Series], *, title: str, x: str, unit: str, note: str = "", limit: Series | None = None
+    series: Sequence[Series], *, title: Words, x: Words, unit: str, note: Words = "", limit: Series | None = None
 ) -> go.Figure:
     """Values against size, both axes logarithmic; bars reach from the first quartile to the third.
 
@@ -107,13 +108,13 @@ class Bar:
     high: float
 
 
-def ratio_bars(bars: Mapping[str, Sequence[Bar]], *, title: str, x: str) -> go.Figure:
+def ratio_bars(bars: Mapping[str, Sequence[Bar]], *, title: Words, x: Words) -> go.Figure:
     """Bars of each version for each size; a line where it takes as long as torch."""
     sizes = sizes_of(bars)
     width = ALL_BARS / max(len(bars), 1)
     traces = [_bars(version, some, bar_places(bars, version), width) for version, some in bars.items()]
     even = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 1, "y1": 1, "line": {"color": COLOURS["torch"]}}
-    layout = _layout(title, "the line: as fast as torch", x) | {"shapes": [even], "showlegend": len(bars) > 1}
+    layout = _layout(title, N_("the line: as fast as torch"), x) | {"shapes": [even], "showlegend": len(bars) > 1}
     layout["xaxis"] |= {
         "tickmode": "array", "tickvals": list(range(len(sizes))), "ticktext": [f"{size:,}" for size in sizes],
         "range": [-0.6, len(sizes) - 0.4],
@@ -149,8 +150,8 @@ def _bars(version: str, bars: Sequence[Bar], places: Sequence[float], width: flo
 
 # ---- the table over all operators ------------------------------------------------------------------------------
 
-LONGEST_NAME = 22  # letters of an operator's name beside its row; the hover says it whole
-CELL_WIDTH, ROW_HEIGHT, HEAD_LINE = 66, 18, 26  # pixels; a line of a column's title
+LONGEST_NAME = 18  # letters of an operator's name beside its row; the hover says it whole
+CELL_WIDTH, ROW_HEIGHT, HEAD_LINE = 54, 17, 24  # pixels; a line of a column's title
 REACH = 4.0  # the colours end at 16 times as slow or as fast
 
 
@@ -232,19 +233,19 @@ def shortened(name: str) -> str:
 # ---- shared ----------------------------------------------------------------------------------------------------
 
 
-def _layout(title: str, note: str, x: str) -> dict:
+def _layout(title: Words, note: Words, x: Words) -> dict:
     axis = {"gridcolor": GRID, "zerolinecolor": GRID, "fixedrange": True, "automargin": True}
     return {
         "template": None,
         "height": 350,
         "margin": {"l": 50, "t": 100, "r": 12, "b": 44},
         "title": {
-            "text": title, "font": {"size": 14}, "x": 0, "xref": "container", "y": 0.99, "yanchor": "top",
-            "subtitle": {"text": note, "font": SMALL | {"color": colour.MUTED}},
+            "text": _(title), "font": {"size": 14}, "x": 0, "xref": "container", "y": 0.99, "yanchor": "top",
+            "subtitle": {"text": _(note), "font": SMALL | {"color": colour.MUTED}},
         },
         "paper_bgcolor": CLEAR,
         "plot_bgcolor": CLEAR,
-        "xaxis": axis | {"title": {"text": x, "font": {"size": 12}}},
+        "xaxis": axis | {"title": {"text": _(x), "font": {"size": 12}}},
         "yaxis": dict(axis),
         "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "font": SMALL},
         "showlegend": True,

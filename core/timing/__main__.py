@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     asked = parser.parse_args(arguments)
     try:
-        operators = chosen(topics.operators(), asked.ops)
+        operators = chosen(topics.operators(), ",".join([asked.ops, *asked.names]))
         settings = _settings(asked)
         result = _watched(operators, settings, sys.stderr)
     except ValueError as error:
@@ -36,9 +36,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m core.timing", description="Time the manual operators against torch.")
     parser.add_argument("--device", default=devices.default().key, help="cpu, cuda, cuda:1, mps (here: %(default)s)")
     parser.add_argument("--dtype", choices=DTYPES, default=usual.dtype)
-    parser.add_argument("--ops", default="", help="names with commas between, such as softmax,conv2d; else all")
+    parser.add_argument("names", nargs="*", metavar="operator", help="names such as softmax conv2d; else all")
+    parser.add_argument("--ops", default="", help="the same with commas between: softmax,conv2d")
     parser.add_argument("--sizes", choices=SWEEPS, default="all", help="each operator's smallest, largest or all sizes")
     parser.add_argument("--backward", action="store_true", help="time forward + backward")
+    parser.add_argument("--tf32", action="store_true", help="let float32 products round their factors (CUDA)")
     parser.add_argument("--tiers", default=",".join(usual.tiers), help=f"of {','.join(TIERS)} (%(default)s)")
     parser.add_argument("--threads", type=int, default=usual.threads, help="of torch on the CPU (%(default)s)")
     parser.add_argument("--seed", type=int, default=usual.seed)
@@ -57,6 +59,7 @@ def _settings(asked: argparse.Namespace) -> Settings:
         threads=asked.threads,
         seed=asked.seed,
         budget_s=asked.budget,
+        tf32=asked.tf32,
     )
 
 
@@ -69,7 +72,7 @@ def chosen(operators: Sequence[Operator], names: str) -> tuple[Operator, ...]:
     for name in wanted:
         if not any(name in (op.name, op.mirrors) for op in operators):
             known = ", ".join(sorted({op.name for op in operators}))
-            raise ValueError(f"ops: there is no {name!r}; there are {known}")
+            raise ValueError(f"there is no operator {name!r}; there are {known}")
     return tuple(op for op in operators if not wanted or op.name in wanted or op.mirrors in wanted)
 
 

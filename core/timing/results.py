@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import functools
 import io
 import itertools
 import json
@@ -36,6 +37,7 @@ class Machine:
     cores: int
     os: str
     load: float | None = None  # processes that wanted the cores in the minute before, as Unix counts them
+    cache_bytes: int | None = None  # of the largest cache in front of the device's memory
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,12 @@ class Measurement:
     operations: int | None = None  # of the definition
     calls: int | None = None  # that move numbers; None where they were not watched
     moved_bytes: int | None = None  # that these calls read and write
-    trips: tuple[Trip, ...] = ()  # the first of these calls, at the largest size
+    trips: tuple[Trip, ...] = ()  # the first of these calls
     compile_s: float | None = None  # "compiled": the first call, compiling included
     cached_s: float | None = None  # "compiled": the same once the compiler's cache has it
     kernels_s: float | None = None  # CUDA: the device's own time
+    cold_s: float | None = None  # CUDA: as kernels_s, with an L2 cache that holds none of the inputs
+    graph_s: float | None = None  # CUDA: as kernels_s, replayed from a graph, without a launch for each kernel
     unsynchronised_s: float | None = None  # CUDA: what a clock read without waiting for the device would say
 
     def __post_init__(self) -> None:
@@ -123,7 +127,10 @@ class Result:
 def begin(settings: Settings) -> Result:
     """A result without figures yet, on this machine, now."""
     name = devices.named(settings.device).name
-    machine = Machine(name, devices.cpu_name(), devices.cores(), platform.platform(), devices.load())
+    machine = Machine(
+        name, devices.cpu_name(), devices.cores(), platform.platform(), devices.load(),
+        devices.last_level_cache(settings.device),
+    )  # fmt: skip
     versions = Versions(
         platform.python_version(), torch.__version__, torch.version.cuda or "", torch.backends.cudnn.allow_tf32
     )
@@ -228,9 +235,14 @@ def _decoded(kind: Any, value: Any, where: str) -> Any:
     return value
 
 
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
 def _decoded_fields(kind: type, value: Any, where: str) -> Any:
     _expect(dict, value, where)
-    hints = typing.get_type_hints(kind)
+    hints = _hints(kind)
     unknown = sorted(value.keys() - hints.keys())
     if unknown:
         raise ValueError(f"{where} has no field {unknown[0]!r}")

@@ -5,9 +5,12 @@ rounds of short slices of torch.utils.benchmark, each tier once a round and anot
 whatever disturbs the machine for a while disturbs all alike; last the memory and, on CUDA, the device's own clock.
 """
 
+import contextlib
 import gc
 import itertools
 import math
+import signal
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -28,7 +31,8 @@ ROUNDS = 5
 SLICE_S = 0.04  # of each tier in each round; a call that takes longer is run once a round
 TIER_S = 1.0  # a tier leaves the rounds once its slices at one size took this long
 QUARTILES = torch.tensor([0.25, 0.5, 0.75], dtype=torch.float64)
-WATCHED_S = 0.5  # the longest call that is watched step by step
+COMPILES_LONG = "torch.compile takes too long"
+WATCHED_S = 0.25  # the longest call that is watched step by step, a few times
 DEVICE_CLOCK_S = 0.2  # for CUDA's own clock at the end, at most 20 calls
 
 
@@ -251,9 +255,11 @@ def _admitted(
 
 def _left_out(state: _State, operator: Operator, tier: str, size: int) -> str:
     """Why the tier is not even tried at this size; empty where it is."""
+    before = [m for m in state.result.measurements if (m.operator, m.tier) == (operator.mirrors, tier)]
+    if tier == "compiled" and before and before[-1].detail.startswith(COMPILES_LONG):
+        return before[-1].detail  # a loop that is unrolled is no shorter at a larger size
     if tier == "compiled":
         return devices.compile_failure(state.settings.device)
-    before = [m for m in state.result.measurements if (m.operator, m.tier) == (operator.mirrors, tier)]
     if tier != "textbook" or not before:
         return ""
     last, limit = before[-1], state.settings.textbook_limit_s
@@ -276,7 +282,10 @@ def _tried(
     settings, tier = state.settings, known.tier
     try:
         if tier == "compiled":
-            function, ours, known, written = _compiled(state, operator, inputs[0], leaves, known)
+            try:
+                function, ours, known, written = _compiled(state, operator, inputs[0], leaves, known)
+            except TimeoutError as over:
+                return replace(known, status="left out", detail=f"{COMPILES_LONG}: {over}")
             first_s = 0.0
         else:
             function, written = tiers.function(operator, tier), []
@@ -303,7 +312,12 @@ def _compiled(
 
     It takes seconds, for which no other reader should have to wait, and needs no fixed draws.
     """
-    with tiers.compiling_afresh(), why.generated() as written:
+    budget_left = state.settings.budget_s - (state.clock() - state.started)
+    with (
+        bounded(min(state.settings.compile_limit_s, max(budget_left, 1.0))),
+        tiers.compiling_afresh(),
+        why.generated() as written,
+    ):
         started = state.clock()
         tiers.outcome(tiers.function(operator, "compiled"), call, leaves)
         filled = state.clock()
@@ -312,6 +326,31 @@ def _compiled(
         ours = tiers.outcome(function, call, leaves)
         known = replace(known, compile_s=filled - started, cached_s=state.clock() - filled)
     return function, ours, known, written
+
+
+@contextlib.contextmanager
+def bounded(seconds: float) -> Iterator[None]:
+    """End what takes longer with a TimeoutError; only a process's main thread can be interrupted, others go on."""
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    class Over(BaseException):
+        """No Exception: the compiler catches those of the code that it traces."""
+
+    def interrupt(number: int, frame: object) -> None:
+        del number, frame
+        raise Over
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    except Over:
+        raise TimeoutError(f"more than {seconds:.3g} s") from None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _failed(known: Measurement, error: Exception) -> Measurement:
@@ -391,14 +430,13 @@ def _measured(state: _State, contender: _Contender) -> Measurement:
 
 
 def _explained(state: _State, contender: _Contender, measured: Measurement) -> Measurement:
-    """With the calls that the version makes: how many, what they move, and at the largest size each of them."""
-    largest = measured.size == state.settings.sizes_of(contender.operator)[-1]
+    """With the calls that the version makes: how many, what they move, and the first of them one by one."""
     if measured.median_s is None or measured.tier == "textbook" or measured.median_s > WATCHED_S or state.over():
         return measured
     try:
         with tiers.drawing(contender.operator, state.settings.seed):
-            trips = why.trips(contender.once, contender.written, why.REPEATS if largest else 1)
+            trips = why.trips(contender.once, contender.written)
     except Exception as error:  # the times stand, whatever stands in the way of watching
         return replace(measured, detail=_reason(error)[1])
-    kept = trips[: why.MOST] if largest else ()
-    return replace(measured, calls=len(trips), moved_bytes=sum(trip.moved for trip in trips), trips=kept)
+    moved = sum(trip.moved for trip in trips)
+    return replace(measured, calls=len(trips), moved_bytes=moved, trips=trips[: why.MOST])

@@ -23,11 +23,13 @@ class Settings:
     dtype: str = "float32"
     sizes: str | tuple[int, ...] = "all"
     backward: bool = False  # time forward + backward instead of forward alone
-    tiers: tuple[str, ...] = ("textbook", "manual", "torch")
+    tiers: tuple[str, ...] = TIERS
     threads: int = 1
     seed: int = 0
     budget_s: float = 60.0  # bound on the whole run; checked between calls, so that one call may overrun it
     textbook_limit_s: float = 2.0  # a textbook call expected to take longer is left out
+    compile_limit_s: float = 20.0  # a compilation that takes longer is given up, where the run has its own process
+    tf32: bool = False  # CUDA: whether products of float32 numbers may round their factors to 10 bits
 
     def __post_init__(self) -> None:
         _among("dtype", (self.dtype,), DTYPES)
@@ -38,8 +40,9 @@ class Settings:
             raise ValueError(f"sizes must be at least 1, but got {self.sizes}")
         if self.threads < 1:
             raise ValueError(f"threads must be at least 1, but got {self.threads}")
-        if not self.budget_s > 0 or not self.textbook_limit_s > 0:
-            raise ValueError(f"limits of time must be positive, but got {self.budget_s}, {self.textbook_limit_s}")
+        bounds = (self.budget_s, self.textbook_limit_s, self.compile_limit_s)
+        if not all(bound > 0 for bound in bounds):
+            raise ValueError(f"limits of time must be positive, but got {bounds}")
 
     @property
     def torch_device(self) -> torch.device:

@@ -9,19 +9,28 @@ import streamlit as st
 from core.figures.board import Cells, Panel
 from core.figures.timing import Bar, Series, against_size, bar_places, ratio_bars
 from core.ops.operator import Operator
-from core.timing import devices, results
+from core.timing import devices, explain, results
 from core.timing.report import seconds
 from core.timing.results import Measurement, Result
-from core.ui import board, controls, timing_run
+from core.timing.settings import TIERS
+from core.ui import board, controls, timing_run, timing_why, timing_words
+from core.ui.timing_why import bytes_said
+from core.words import N_, _, say
 
 SWEEPS = ("all", "small", "large")
-BUDGET = 30  # seconds of a run by default
+BUDGET = 60  # seconds of a run by default
 TO = "\u2060–\u2060"  # a dash at which no line ends
-HEAD = ("Size", "Version", "Median", "Quartiles", "÷ torch", "Of the limit", "Peak memory", "÷ torch's", "Besides")
+FIRST = N_(
+    "A run compares every version's values with torch's, then times those that are right in turn, in short slices, so "
+    "that whatever else the machine does disturbs all alike."
+)
 
 
 def show(page: str, operators: tuple[Operator, ...], chosen: Operator | None = None) -> None:
-    """Settings, the button, and what the session's runs found for the operator; opened at the chosen one."""
+    """Settings, the button, and what the session's runs found for the operator; opened at the chosen one.
+
+    Before the first run stands what was recorded elsewhere, and says so.
+    """
     timing_run.attend(page)
     without = devices.without_gpu()
     if without:
@@ -31,16 +40,13 @@ def show(page: str, operators: tuple[Operator, ...], chosen: Operator | None = N
         settings = timing_run.ask(SWEEPS, textbook=operator.textbook_tier is not None, budget=BUDGET)
     sizes = ", ".join(f"{size:,}" for size in settings.sizes_of(operator))
     st.caption(f"`{operator.mirrors}` at size {sizes} ({operator.size_meaning})")
-    if timing_run.control(page, (operator,), settings, _so_far):
+    if timing_run.control(page, (operator,), settings, table):
         return
-    found = list(_found(operator))
+    found = list(_found(operator)) or list(_kept(operator))[-1:]
     if found:
         _results(operator, found[0], found[1:])
     else:
-        st.caption(
-            "A run compares every version's values with torch's, then times those that are right in turn, in short "
-            "slices, so that whatever else the machine does disturbs all alike."
-        )
+        st.caption(_(FIRST))
 
 
 def _operator(operators: tuple[Operator, ...], chosen: Operator | None) -> Operator:
@@ -49,7 +55,7 @@ def _operator(operators: tuple[Operator, ...], chosen: Operator | None) -> Opera
         return operators[0]
     key = f"t_op_{chosen.name}" if chosen else "t_op"  # what the page's controls choose next opens anew
     first = chosen.name if chosen else names[0]
-    return operators[names.index(controls.choice(key, "Operator", names, first))]
+    return operators[names.index(controls.choice(key, N_("Operator"), names, first))]
 
 
 def _found(operator: Operator) -> Iterable[Result]:
@@ -60,37 +66,43 @@ def _found(operator: Operator) -> Iterable[Result]:
             yield part
 
 
-def _so_far(result: Result) -> None:
-    if result.measurements:
-        st.markdown(table(result))
+def _kept(operator: Operator) -> Iterable[Result]:
+    """What was recorded of this operator, the oldest first."""
+    for result in timing_run.recorded():
+        part = results.narrowed(result, operator.mirrors)
+        if any(m.status == "ok" for m in part.measurements):
+            yield part
 
 
 # ---- one result, and others laid over it -----------------------------------------------------------------------
 
 
 def _results(operator: Operator, newest: Result, older: Sequence[Result]) -> None:
-    st.markdown(f"**{operator.name}**: {timing_run.label(newest)}")
-    over = _laid_over(operator, older)
+    st.markdown(f"**{operator.name}**: {timing_run.labelled(newest)}")
+    over = _laid_over(operator, newest, older)
+    compared = explain.compared(newest)
+    if compared:
+        st.markdown(timing_words.times(compared))
     _pictures(operator, [newest, *over.values()])
+    missing = _not_timed(newest)
+    if missing:
+        st.caption(say(N_("Not timed: {missing}."), missing=missing))
     for number, name in enumerate(over, start=2):
-        st.caption(f"Run {number}: {name}")
-    st.markdown(table(newest))
-    _limit(newest)
+        st.caption(say(N_("Run {number}: {name}"), number=number, name=name))
+    timing_why.show(operator, newest)
+    table(newest)
     timing_run.notes(newest)
     _pitfall(newest)
     timing_run.downloads(operator.name, newest)
 
 
-def _laid_over(operator: Operator, older: Sequence[Result]) -> dict[str, Result]:
+def _laid_over(operator: Operator, newest: Result, older: Sequence[Result]) -> dict[str, Result]:
     """The other runs that the reader wants to see with the newest, by their labels; recorded ones say so."""
     offered = {timing_run.label(result): result for result in older}
-    for result in timing_run.recorded():
-        part = results.narrowed(result, operator.mirrors)
-        if part.measurements:
-            offered[timing_run.recorded_label(part)] = part
+    offered |= {timing_run.recorded_label(part): part for part in _kept(operator) if part != newest}
     if not offered:
         return {}
-    chosen = controls.several(f"timing over {operator.name}", "Lay other runs over it", list(offered))
+    chosen = controls.several(f"timing over {operator.name}", N_("Lay other runs over it"), list(offered))
     return {name: offered[name] for name in chosen}
 
 
@@ -140,9 +152,7 @@ def _times(operator: Operator, shown: Sequence[Result], at: Points) -> Panel:
     series = [one for run, result in enumerate(shown) for one in _series(result, run)]
     floors = {m.size: m.floor_s for m in shown[0].measurements if m.floor_s is not None}
     limit = Series("limit", "torch", list(floors), list(floors.values()))
-    figure = against_size(
-        series, title="Time of a call", x=operator.size_meaning, unit="s", note=_not_timed(shown[0]), limit=limit
-    )
+    figure = against_size(series, title=N_("Time of a call"), x=operator.size_meaning, unit="s", limit=limit)
     points = {
         (one.name, size): ((float(size), value), f"{one.name} at size {size:,}: {_span(seconds, value, low, high)}")
         for one in series for size, value, low, high in zip(one.sizes, one.values, one.low, one.high, strict=True)
@@ -169,7 +179,7 @@ def _ratios(result: Result, at: Points) -> Panel | None:
     bars = {tier: some for tier, some in bars.items() if some}
     if not bars:
         return None
-    figure = ratio_bars(bars, title="Time ÷ torch's", x="size")
+    figure = ratio_bars(bars, title=N_("Time ÷ torch's"), x=N_("size"))
     points = {
         (tier, bar.size): (
             (place, bar.ratio),
@@ -195,7 +205,11 @@ def _memory(shown: Sequence[Result], at: Points) -> Panel | None:
     if not series:
         return None
     figure = against_size(
-        series, title="Peak memory of a call", x="size", unit="B", note="beyond the inputs, outputs included"
+        series,
+        title=N_("Peak memory of a call"),
+        x=N_("size"),
+        unit="B",
+        note=N_("beyond the inputs, outputs included"),
     )
     held = {
         (one.name, size): ((float(size), float(value)), f"{one.name} at size {size:,}: **{bytes_said(int(value))}**")
@@ -208,29 +222,65 @@ def _memory(shown: Sequence[Result], at: Points) -> Panel | None:
 # ---- the table -------------------------------------------------------------------------------------------------
 
 
-def table(result: Result) -> str:
-    """A line of Markdown for each size and version; the reason where there is no time."""
+def table(result: Result) -> None:
+    """A row for each size and version, to be sorted by any column; the reason where there is no time."""
     found = {(r.operator, r.size, r.tier): r for r in results.ratios(result)}
-    rows = [
-        _cells(m, found.get((m.operator, m.size, m.tier))) for m in sorted(result.measurements, key=lambda m: m.size)
-    ]
-    wide = len(HEAD) if any(row[-1] for row in rows) else len(HEAD) - 1
-    lines = ["| " + " | ".join(row[:wide]) + " |" for row in (HEAD, *rows)]
-    return "\n".join([lines[0], "|--:|:--|" + "--:|" * 6 + ":--|" * (wide == len(HEAD)), *lines[1:]])
+    if not result.measurements:
+        return
+    rows = [_row(m, found.get((m.operator, m.size, m.tier))) for m in sorted(result.measurements, key=lambda m: m.size)]
+    st.dataframe(columns(rows), hide_index=True, height="content", placeholder="")
 
 
-def _cells(m: Measurement, ratio: results.Ratio | None) -> tuple[str, ...]:
-    """The cells of one line; no number may be broken at its unit."""
-    head = (f"{m.size:,}", m.tier)
-    if m.median_s is None or m.low_s is None or m.high_s is None:
-        return (*head, "", "", "", "", "", "", f"**{m.status}**: {plain(m.detail)}")
-    times = (seconds(m.median_s), f"{seconds(m.low_s)}{TO}{seconds(m.high_s)}")
-    quotient = _quotient(ratio) if ratio else ""
-    share = timing_run.share_said(m.limit_share) if m.limit_share is not None else ""
-    memory = "" if m.peak_bytes is None else bytes_said(m.peak_bytes)
-    memory_ratio = timing_run.ratio_said(ratio.memory) if ratio and ratio.memory is not None else ""
-    unbroken = [text.replace(" ", "\u00a0") for text in (*times, quotient, share, memory, memory_ratio)]
-    return (*head, *unbroken, _apart(m))
+def _row(m: Measurement, ratio: results.Ratio | None) -> dict[str, object]:
+    """The cells of one row by the heads of their columns; None where there is nothing to say."""
+    spread = f"{seconds(m.low_s)}{TO}{seconds(m.high_s)}" if m.low_s is not None and m.high_s is not None else None
+    return {
+        _(N_("Size")): m.size,
+        _(N_("Version")): m.tier,
+        _(N_("Median, µs")): short(m.median_s, 1e6),
+        _(N_("Quartiles")): spread,
+        _(N_("÷ torch")): short(ratio.ratio) if ratio else None,
+        _(N_("Of the limit, %")): short(m.limit_share, 100),
+        "GB/s": short(m.bytes_per_s, 1e-9),
+        "GFLOP/s": short(m.operations_per_s, 1e-9),
+        _(N_("Calls")): m.calls,
+        _(N_("Peak memory, kB")): short(m.peak_bytes, 1e-3),
+        _(N_("Compiling, s")): short(m.compile_s),
+        _(N_("From the cache, s")): short(m.cached_s),
+        _(N_("Device, µs")): short(m.kernels_s, 1e6),
+        _(N_("Cold, µs")): short(m.cold_s, 1e6),
+        _(N_("As a graph, µs")): short(m.graph_s, 1e6),
+        _(N_("Besides")): "" if m.status == "ok" else f"{m.status}: {m.detail}",
+    }
+
+
+def overall_row(name: str, row: explain.Row) -> dict[str, object]:
+    """One operator's cells in the table of all, by the heads of their columns."""
+    return {
+        _(N_("Operator")): name,
+        _(N_("Size")): row.size,
+        _(N_("torch, µs")): short(row.torch_s, 1e6),
+        **{say(N_("{tier} ÷ torch"), tier=tier): short(row.ratios.get(tier)) for tier in TIERS if tier != "torch"},
+        _(N_("torch, % of the limit")): short(row.share, 100),
+        _(N_("torch, GB/s")): short(row.bytes_per_s, 1e-9),
+        _(N_("torch, GFLOP/s")): short(row.operations_per_s, 1e-9),
+        _(N_("manual moves ÷ needed")): short(row.moved),
+        _(N_("manual's calls")): row.calls,
+        _(N_("Compiling, s")): short(row.compile_s),
+        _(N_("From the cache, s")): short(row.cached_s),
+    }
+
+
+def columns(rows: Sequence[Mapping[str, object]]) -> dict[str, list[object]]:
+    """The rows by columns, without those in which nothing stands."""
+    heads = list(rows[0]) if rows else []
+    by_head = {head: [row[head] for row in rows] for head in heads}
+    return {head: cells for head, cells in by_head.items() if any(cell not in (None, "") for cell in cells)}
+
+
+def short(value: float | None, scale: float = 1.0) -> float | None:
+    """Three digits, so that a column of numbers can be read and sorted."""
+    return None if value is None else float(f"{value * scale:.3g}")
 
 
 def _span(say: Callable[[float], str], middle: float, low: float, high: float) -> str:
@@ -238,73 +288,40 @@ def _span(say: Callable[[float], str], middle: float, low: float, high: float) -
     return f"**{say(middle)}** ({say(low)}{TO}{say(high)})"
 
 
-def _quotient(ratio: results.Ratio) -> str:
-    return _span(timing_run.ratio_said, ratio.ratio, ratio.low, ratio.high)
+# ---- what a careless clock says --------------------------------------------------------------------------------
 
-
-def _apart(m: Measurement) -> str:
-    """What is measured apart from the time of a call."""
-    parts = [f"compiled in {seconds(m.compile_s)}"] if m.compile_s is not None else []
-    if m.kernels_s is not None:
-        parts.append(f"kernels alone {seconds(m.kernels_s)}")
-    return "; ".join(parts)
-
-
-def plain(text: str) -> str:
-    """An error's words as they are: nothing in them may end a cell or be taken for Markdown."""
-    bare = text.replace("`", "'").replace("|", "¦").replace("\n", " ")
-    return f"`{bare}`" if bare else ""
-
-
-def bytes_said(count: int) -> str:
-    """Three digits and the unit that suits."""
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= scale:
-            return f"{count / scale:.3g} {unit}"
-    return f"{count} B"
-
-
-# ---- how far from the limit, and what a careless clock says ----------------------------------------------------
-
-
-def _limit(result: Result) -> None:
-    """The share of the limit that torch and the manual version reach at the largest size."""
-    shares = {(m.size, m.tier): m.limit_share for m in result.measurements if m.limit_share is not None}
-    if not shares:
-        return
-    size = max(size for size, _ in shares)
-    reached = [
-        f"**{tier} {timing_run.share_said(shares[size, tier])}**"
-        for tier in ("torch", "manual")
-        if (size, tier) in shares
-    ]
-    floor = next(m.floor_s for m in result.measurements if m.size == size and m.floor_s is not None)
-    cached = " More than 100% means that the numbers came from a cache, faster than the memory copied for the limit."
-    st.markdown(
-        f"**The limit** at size {size:,} is {seconds(floor)}: as long as this device takes, at its best measured in "
-        "this run, to read the inputs and write the outputs once, or to do the definition's operations, whichever is "
-        f"longer. Of it reach {' and '.join(reached)}."
-        + (cached if any(share > 1 for share in shares.values()) else "")
-    )
+ON_CPU = N_(
+    "On the CPU it does: a call returns when its work is done, so that waiting for the device "
+    "(`torch.cuda.synchronize()`) makes no difference here. On a GPU the call only queues the work and returns."
+)
+WAITED = N_("This device runs on while the host goes on. The clock here waits for it, before and after each slice.")
+QUEUED = N_(
+    "The call only queues the work and returns, and an unsynchronised clock stops there: at size {size:,} it says "
+    "**{without}** for {tier}, whose call takes **{call}** until the device is done, its kernels alone **{kernels}**."
+)
+SAME_CLOCK = N_(
+    "Here the two agree: at size {size:,} an unsynchronised clock says **{without}** for {tier}, and the call takes "
+    "**{call}**: starting the work takes longer than the work, so that the device waits for the host."
+)
 
 
 def _pitfall(result: Result) -> None:
     with st.container(border=True):
-        st.markdown(":material/close: **“`time.time()` before and after the call tells how long it takes”**")
+        st.markdown(
+            ":material/close: **" + _(N_("“`time.time()` before and after the call tells how long it takes”")) + "**"
+        )
         st.markdown(_unsynchronised(result))
 
 
 def _unsynchronised(result: Result) -> str:
     if result.settings.device == "cpu":
-        return (
-            "On the CPU it does: a call returns when its work is done, so that waiting for the device "
-            "(`torch.cuda.synchronize()`) makes no difference here. On a GPU the call only queues the work and returns."
-        )
+        return _(ON_CPU)
     clocked = [m for m in result.measurements if m.unsynchronised_s is not None and m.median_s is not None]
     if not clocked:
-        return "This device runs on while the host goes on. The clock here waits for it, before and after each slice."
-    lines = ["| Size | Version | Without waiting | The call | Its kernels alone |", "|--:|:--|--:|--:|--:|"]
-    for m in clocked:
-        times = [seconds(value) for value in (m.unsynchronised_s, m.median_s, m.kernels_s) if value is not None]
-        lines.append(f"| {m.size:,} | {m.tier} | " + " | ".join(times) + " |")
-    return "The call only queues the work and returns, and an unsynchronised clock stops there:\n\n" + "\n".join(lines)
+        return _(WAITED)
+    m = max(clocked, key=lambda m: m.size)
+    without, call, kernels = m.unsynchronised_s or 0.0, m.median_s or 0.0, m.kernels_s or 0.0
+    return say(
+        QUEUED if without < 0.8 * call else SAME_CLOCK,
+        size=m.size, tier=m.tier, without=seconds(without), call=seconds(call), kernels=seconds(kernels),
+    )  # fmt: skip

@@ -7,26 +7,34 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.ops.operator import Operator
+from core.ops.threads import settle_thread
 from core.timing import devices, process, report, results
 from core.timing.job import Job, State
 from core.timing.results import Result
 from core.timing.runner import Step
 from core.timing.settings import Settings
-from core.ui import controls
+from core.ui import controls, language
+from core.words import N_, _, say
 
 BUDGETS = (10, 30, 60, 120)  # seconds of a whole run; a public server lends no more at a time
 MOST_THREADS = 8
 POLL_S = 1.0  # how often a page looks at its run; a run nobody looks at for 15 s gives its turn away
 KEPT = 24  # runs that a session remembers
 RUNS, ENDS = "_timing_runs", "_timing_ends"  # session state: {page: Run} and [End], the oldest first
-COMPILING = (
-    "By torch.compile, which takes seconds for every size, on a busy machine minutes. A compilation under way when the "
-    "run is over or stopped gets five seconds more."
+COMPILING = N_(
+    "By torch.compile, which takes seconds for every size, and is left out where it takes more than twenty. What it "
+    "takes stands apart in the table, beside what the same costs once the compiler's cache has it."
 )
 ENDED = {
-    "stopped": "The run was stopped: what had been measured by then stands below.",
-    "left": "The run ended because its page was left: what had been measured by then stands below.",
+    "stopped": N_("The run was stopped: what had been measured by then stands below."),
+    "left": N_("The run ended because its page was left: what had been measured by then stands below."),
 }
+NOTHING = {
+    "stopped": N_("The run was stopped before anything could be timed."),
+    "left": N_("The run ended with its page before anything could be timed."),
+}
+TOO_SHORT = N_("The run ended before anything could be timed. Give it more time, or fewer versions.")
+PASSES = {"forward": N_("forward"), "forward and backward": N_("forward and backward")}
 
 
 @dataclass
@@ -58,22 +66,50 @@ class End:
 # ---- settings --------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Asked:
+    """The first of a run's controls: what is timed, and on what."""
+
+    device: str
+    dtype: str
+    sizes: str
+    backward: bool
+
+
 def ask(sweeps: Sequence[str], *, textbook: bool, budget: int) -> Settings:
     """The controls of a run, all of them in the address: `sweeps` of core.timing.settings.SWEEPS, the first by default.
 
     `textbook` says whether there is such a version to be timed. torch is always timed: the others are compared with it.
     """
+    return ask_rest(ask_first(sweeps), textbook=textbook, budget=budget)
+
+
+def ask_first(sweeps: Sequence[str]) -> Asked:
+    """The controls that a reader moves most."""
     device = _device()
-    cpu = device == "cpu"
-    dtype = controls.choice("t_dtype", "dtype", devices.dtypes(device))
-    sizes = controls.choice("t_sizes", "Sizes", sweeps)
-    backward = controls.choice("t_pass", "Pass", ("forward", "forward and backward")) != "forward"
-    threads = controls.stops("t_threads", "Threads", _threads()) if cpu else 1
-    seconds = controls.stops("t_budget", "At most", BUDGETS, budget, format=lambda s: f"{s} s")
-    seed = controls.number("t_seed", "Seed of the inputs", 0, controls.LARGEST_SEED, 0)
+    dtype = controls.choice("t_dtype", "dtype", devices.dtypes(device), few=2)
+    sizes = controls.choice("t_sizes", N_("Sizes"), sweeps)
+    return Asked(device, dtype, sizes, controls.choice("t_pass", N_("Pass"), PASSES) != "forward")
+
+
+def ask_rest(asked: Asked, *, textbook: bool, budget: int) -> Settings:
+    """The others."""
+    threads = controls.stops("t_threads", N_("Threads"), _threads()) if asked.device == "cpu" else 1
+    seconds = controls.stops("t_budget", N_("At most"), BUDGETS, budget, format=lambda s: f"{s} s")
+    seed = controls.number("t_seed", N_("Seed of the inputs"), 0, controls.LARGEST_SEED, 0)
+    tf32 = _tf32(asked)
     with st.container(width="content", gap="xxsmall"):
-        tiers = _tiers(device, textbook)
-    return Settings(device, dtype, sizes, backward, tiers, threads, seed, float(seconds))
+        tiers = _tiers(asked.device, textbook)
+    return Settings(
+        asked.device, asked.dtype, asked.sizes, asked.backward, tiers, threads, seed, float(seconds), tf32=tf32
+    )
+
+
+def _tf32(asked: Asked) -> bool:
+    """Whether float32 products may round their factors, which only a CUDA device does."""
+    if not asked.device.startswith("cuda") or asked.dtype != "float32":
+        return False
+    return controls.toggle("t_tf32", "TF32", help=N_("Products of float32 numbers round their factors to 10 bits."))
 
 
 def _device() -> str:
@@ -91,15 +127,15 @@ def _threads() -> list[int]:
 
 
 def _tiers(device: str, textbook: bool) -> tuple[str, ...]:
-    """Switches for the versions that one can do without."""
+    """Switches for the versions that one can do without; the compiled one is on where there is a compiler."""
     chosen = ["torch", "manual"]
-    if textbook and controls.toggle("t_textbook", "Textbook", True, help="Loops as in the definition"):
+    if textbook and controls.toggle("t_textbook", N_("Textbook"), True, help=N_("Loops as in the definition")):
         chosen.append("textbook")
     missing = devices.compiler_missing(device)
     if missing:
-        st.toggle("Manual, compiled", False, disabled=True)
+        st.toggle(_(N_("Manual, compiled")), False, disabled=True)
         st.markdown(f":gray[:small[{missing}.]]", width=controls.WIDTH)
-    elif controls.toggle("t_compiled", "Manual, compiled", help=COMPILING):
+    elif controls.toggle("t_compiled", N_("Manual, compiled"), True, help=COMPILING):
         chosen.append("compiled")
     return tuple(chosen)
 
@@ -124,8 +160,11 @@ def control(
     operators: tuple[Operator, ...],
     settings: Settings,
     show: Callable[[Result], None] | None = None,
+    *,
+    beside: str = "",
 ) -> bool:
-    """The button that runs; while a run of this page is under way its progress, with `show` of the result so far.
+    """The button that runs, with words beside it; while a run of this page is under way its progress, with `show` of
+    the result so far.
 
     Gives whether one is under way.
     """
@@ -133,10 +172,16 @@ def control(
     if run:
         _watch(run, show)
         return True
-    st.button("Run", icon=":material/timer:", on_click=_begin, args=(page, operators, settings))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            _(N_("Run it here")), type="primary", width=260, icon=":material/timer:",
+            on_click=_begin, args=(page, operators, settings),
+        )  # fmt: skip
+        if beside:
+            st.markdown(beside)
     ended = [end for end in ends() if end.page == page]
     if ended:
-        _say(ended[-1])
+        _tell(ended[-1])
     return False
 
 
@@ -158,41 +203,46 @@ def _begin(page: str, operators: tuple[Operator, ...], settings: Settings) -> No
 @st.fragment(run_every=POLL_S)
 def _watch(run: Run, show: Callable[[Result], None] | None) -> None:
     """Look at the run once a second, which also keeps its place in the queue."""
+    language.speak()
+    settle_thread()
     state = run.job.state()
     if state.over:
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(state.step.fraction if state.step else 0.0, said(run, state))
-        st.button("Stop", icon=":material/stop:", on_click=run.stop, disabled=run.stopping)
+        st.button(_(N_("Stop")), icon=":material/stop:", on_click=run.stop, disabled=run.stopping)
     if show and state.step:
         show(state.step.result)
 
 
 def said(run: Run, state: State[Step]) -> str:
     """Where the run is, in a line."""
-    if run.stopping:
-        return "Stopping after the piece of work under way"
-    if state.phase == "waiting":
-        return f"{state.before} before you in the queue. Leaving this page leaves it." if state.before else "Starting"
     step = state.step
+    if run.stopping:
+        return _(N_("Stopping after the piece of work under way"))
+    if state.phase == "waiting" and state.before:
+        return say(N_("{before} before you in the queue. Leaving this page leaves it."), before=state.before)
+    if state.phase == "waiting":
+        return _(N_("Starting"))
     if step is None or not step.operator:
-        return "Measuring how fast the device copies and multiplies"
+        return _(N_("Measuring how fast the device copies and multiplies"))
     names = [operator.mirrors for operator in run.operators]
-    count = f" ({names.index(step.operator) + 1} of {len(names)})" if len(names) > 1 else ""
-    return f"{short(step.operator)}{count}, size {step.size:,}, {step.tier}: about {step.left_s:.0f} s left"
+    at = {"name": short(step.operator), "size": step.size, "tier": step.tier, "left": step.left_s}
+    if len(names) == 1:
+        return say(N_("{name}, size {size:,}, {tier}: about {left:.0f} s left"), at)
+    at |= {"number": names.index(step.operator) + 1, "all": len(names)}
+    return say(N_("{name} ({number} of {all}), size {size:,}, {tier}: about {left:.0f} s left"), at)
 
 
-def _say(end: End) -> None:
+def _tell(end: End) -> None:
     if end.phase == "failed":
-        st.error(f"The run failed: {controls.quoted(end.error)}", icon=":material/block:")
+        st.error(say(N_("The run failed: {error}"), error=controls.quoted(end.error)), icon=":material/block:")
     elif end.result is None:
-        st.info("The run was stopped before its turn came.")
+        st.info(_(N_("The run was stopped before its turn came.")))
     elif all(m.status == "not reached" for m in end.result.measurements):
-        rest = "." if end.phase in ENDED else ". Give it more time, or fewer versions."
-        how = {"stopped": "was stopped", "left": "ended with its page"}.get(end.phase, "ended")
-        st.info(f"The run {how} before anything could be timed{rest}")
+        st.info(_(NOTHING.get(end.phase, TOO_SHORT)))
     elif end.phase in ENDED:
-        st.info(ENDED[end.phase])
+        st.info(_(ENDED[end.phase]))
 
 
 # ---- words that all tables use ---------------------------------------------------------------------------------
@@ -208,11 +258,6 @@ def ratio_said(ratio: float) -> str:
     return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.1f}" if ratio < 100 else f"{ratio:,.0f}"
 
 
-def share_said(share: float) -> str:
-    """A share of the limit: whole per cents, below ten one digit that is not 0."""
-    return f"{share:.0%}" if share >= 0.095 else f"{100 * share:.1g}%"
-
-
 def label(result: Result) -> str:
     """A run's settings, machine and moment: two runs of a day have different ones."""
     return f"{results.label(result)} {result.date[11:19]} UTC"
@@ -226,7 +271,13 @@ def recorded() -> tuple[Result, ...]:
 
 def recorded_label(result: Result) -> str:
     """A label that can't be taken for a live run's."""
-    return f"recorded, not live: {results.label(result)}"
+    return say(N_("recorded, not live: {label}"), label=results.label(result))
+
+
+def labelled(result: Result) -> str:
+    """The label of a run, which says of one that came with the app that it is recorded."""
+    came_with = any((one.date, one.machine) == (result.date, result.machine) for one in recorded())
+    return recorded_label(result) if came_with else label(result)
 
 
 def notes(result: Result) -> None:

@@ -10,12 +10,13 @@ import pytest
 
 from core import topics
 from core.figures.timing import shortened
-from core.timing import devices, process, report, results, runner
+from core.timing import devices, process, results, runner
 from core.timing.devices import Device
 from core.timing.results import Machine, Measurement, Result, Versions
 from core.timing.runner import Step
 from core.timing.settings import Settings
-from core.ui import timing_run
+from core.timing.why import Trip
+from core.ui import timing_run, timing_words
 from core.ui.timing_run import BUDGETS, End
 from tests.linking import partners
 from tests.pages.opening import boards, charts, control, kept, open_page, panels, sound, words
@@ -23,7 +24,8 @@ from tests.pages.test_every_page import HOSTILE, settings
 from tests.timing.fakes import limits
 
 DROPOUT = "torch.nn.functional.dropout"
-TAB = {"tab": "Timing"}
+TAB = {"tab": "Timing", "t_compiled": "false"}  # compiling takes seconds
+RUN = "Run it here"
 
 
 def button(app, label):
@@ -32,6 +34,11 @@ def button(app, label):
 
 def labels(app):
     return [b.label for b in app.button]
+
+
+def table(app):
+    """The rows of the last table, as they are shown: a mapping each."""
+    return app.dataframe[-1].value.to_dict("records")
 
 
 def progress(app):
@@ -49,12 +56,12 @@ def poll(app, until, timeout=60.0):
 
 
 def over(app):
-    return "Run" in labels(app)
+    return RUN in labels(app)
 
 
 def started(name, **parameters):
     app = open_page(name, **parameters)
-    return sound(button(app, "Run").click().run())
+    return sound(button(app, RUN).click().run())
 
 
 @pytest.fixture(autouse=True)
@@ -113,12 +120,15 @@ def test_a_run_shows_the_figures_that_it_measured():
             assert "float32" in m.detail
             continue
         assert m.status == "ok"
-        assert f"{m.size:,} | {m.tier} | {report.seconds(m.median_s)}".replace(" µs", "\u00a0µs") in shown
+        (row,) = [row for row in table(app) if (row["Size"], row["Version"]) == (m.size, m.tier)]
+        assert row["Median, µs"] == pytest.approx(1e6 * m.median_s, rel=0.01)
+        assert row["GB/s"] == pytest.approx(m.bytes_per_s / 1e9, rel=0.01)
+        assert row["GFLOP/s"] == pytest.approx(m.operations_per_s / 1e9, rel=0.01)
     (manual,) = [r for r in results.ratios(end.result) if r.tier == "manual"]
-    assert f"**{manual.ratio:.2f}**" in shown
+    assert f"{manual.ratio:.2f}" in shown
     assert f"divided by torch's: manual: {manual.ratio:.2f} at size 1000" in " ".join(charts(app))
     share = end.result.at(DROPOUT, 1000, "torch").limit_share
-    assert f"**torch {timing_run.share_said(share)}**" in shown
+    assert f"**torch {timing_words.share(share)}**" in shown
     assert "makes no difference here" in shown
 
 
@@ -136,9 +146,9 @@ def test_the_pictures_draw_every_version_and_the_limit():
 def test_a_run_stays_until_the_next_and_others_can_be_laid_over_it():
     app = poll(started("dropout", **TAB, t_sizes="small"), over)
     sound(control(app, "p").set_value(0.2).run())
-    assert "Peak memory" in words(app)
+    assert "Memory." in words(app)
     sound(control(app, "t_pass").set_value("forward and backward").run())
-    poll(sound(button(app, "Run").click().run()), over)
+    poll(sound(button(app, RUN).click().run()), over)
     first, second = app.session_state["_timing_ends"]
     assert second.result.settings.backward
     assert timing_run.label(second.result) in words(app)
@@ -179,7 +189,7 @@ def test_progress_counts_the_operators(gate):
 def test_stopping_half_way_keeps_what_has_been_measured(monkeypatch):
     monkeypatch.setattr(runner, "ROUNDS", 50)  # the largest size alone takes seconds
     app = started("dropout", **TAB, t_budget="120 s")
-    poll(app, lambda a: "Quartiles" in words(a))  # the first size stands in the table
+    poll(app, lambda a: len(a.dataframe))  # the first size stands in the table
     sound(button(app, "Stop").click().run())
     poll(app, over)
     (end,) = app.session_state["_timing_ends"]
@@ -188,8 +198,9 @@ def test_stopping_half_way_keeps_what_has_been_measured(monkeypatch):
     assert len(end.result.measurements) == 9
     first = [m for m in end.result.measurements if m.size == 1000]
     assert [m.status for m in first] == ["ok"] * 3
+    shown = {(row["Size"], row["Version"]): row["Median, µs"] for row in table(app)}
     for m in first:
-        assert f"| 1,000 | {m.tier} | {report.seconds(m.median_s)}".replace(" µs", "\u00a0µs") in words(app)
+        assert shown[1000, m.tier] == pytest.approx(1e6 * m.median_s, rel=0.01)
     for m in end.result.measurements:
         if m.status != "ok":
             assert (m.status, m.detail) == ("not reached", "the run was stopped")
@@ -244,7 +255,7 @@ def test_opening_the_timing_of_another_page_stops_the_run(gate):
 
 def test_there_is_no_second_run_to_be_had_while_one_is_under_way(gate):
     app = started("dropout", **TAB)
-    assert "Run" not in labels(app)
+    assert RUN not in labels(app)
     first = app.session_state["_timing_runs"]["dropout"].job
     app.switch_page("pages/timing.py")
     sound(app.run())
@@ -262,7 +273,7 @@ def test_there_is_no_second_run_to_be_had_while_one_is_under_way(gate):
 def test_nothing_of_it_is_drawn_before_the_tab_is_open():
     app = open_page("dropout")
     assert not [key for key in settings(app) if key.startswith("t_")]
-    assert "Run" not in labels(app)
+    assert RUN not in labels(app)
 
 
 def test_the_link_sets_every_setting(gate):
@@ -277,8 +288,8 @@ def test_the_link_sets_every_setting(gate):
 
 @pytest.mark.parametrize("value", HOSTILE)
 def test_a_wrong_value_in_the_link_gives_the_default_and_a_sentence(value):
-    plain = {key: s for key, s in settings(open_page("dropout", **TAB)).items() if key.startswith("t_")}
-    app = open_page("dropout", **TAB, **dict.fromkeys(plain, value))
+    plain = {key: s for key, s in settings(open_page("dropout", tab="Timing")).items() if key.startswith("t_")}
+    app = open_page("dropout", tab="Timing", **dict.fromkeys(plain, value))
     for key, setting in settings(app).items():
         if key in plain:
             assert setting.value == plain[key].default or key == "t_seed", key
@@ -297,7 +308,7 @@ def test_no_run_may_take_longer_than_two_minutes_nor_larger_sizes_than_the_opera
 def test_without_a_gpu_it_says_so_and_without_a_compiler_it_says_why(monkeypatch):
     monkeypatch.setattr(devices, "devices", lambda: (Device("cpu", "Some CPU"),))
     monkeypatch.setattr(devices, "compiler_missing", lambda key: "torch.compile needs a C++ compiler")
-    app = open_page("dropout", **TAB, t_compiled="true")
+    app = open_page("dropout", tab="Timing")
     assert "No GPU here" in words(app)
     assert "torch.compile needs a C++ compiler" in words(app)
     (compiled,) = [t for t in app.toggle if t.label == "Manual, compiled"]
@@ -330,7 +341,8 @@ def result_of(*measurements, device="cpu", **changed):
 
 
 def timed(tier, median, size=1000, operator=DROPOUT, **other):
-    return Measurement(operator, size, tier, "ok", "", median, median * 0.9, median * 1.2, 9, 800, 1e-6, **other)
+    known = {"needed_bytes": 1_000, "operations": 1_000} | other
+    return Measurement(operator, size, tier, "ok", "", median, median * 0.9, median * 1.2, 9, 800, 1e-6, **known)
 
 
 def showing(name, result, page="dropout", **parameters):
@@ -351,18 +363,14 @@ def test_what_could_not_be_timed_is_said_in_the_picture_and_in_the_table():
         ),
         **TAB,
     )  # fmt: skip
-    shown = words(app)
+    shown = [row["Besides"] for row in table(app)]
     for sentence in (
-        "**wrong**: `values differ from torch's by 1 ¦ 'x'`",
-        "**left out**: `a call would take some 9 s",
-        "**out of memory**: `tried",
-        "**failed**: `RuntimeError",
-    ):
+        "wrong: values differ from torch's by 1 | `x`", "left out: a call would take some 9 s, more than 2 s",
+        "out of memory: tried to allocate 9 GB", "failed: RuntimeError: oh",
+    ):  # fmt: skip
         assert sentence in shown
-    (times,) = [figure for alt, figure in charts(app).items() if alt.startswith("Time of a call")]
-    note = times["layout"]["title"]["subtitle"]["text"]
-    assert "textbook at 4,000: left out" in note
-    assert "manual at 4,000: out of memory" in note
+    assert "textbook at 4,000: left out" in words(app)
+    assert "manual at 4,000: out of memory" in words(app)
 
 
 def test_a_run_too_short_for_anything_says_so():
@@ -372,7 +380,7 @@ def test_a_run_too_short_for_anything_says_so():
     app = showing("dropout", result_of(*never), **TAB)
     assert "ended before anything could be timed" in words(app)
     assert "Give it more time" in words(app)
-    assert "Run" in labels(app)
+    assert RUN in labels(app)
 
 
 def test_a_run_stopped_before_anything_was_timed_is_not_told_to_take_longer():
@@ -385,29 +393,33 @@ def test_a_run_stopped_before_anything_was_timed_is_not_told_to_take_longer():
 
 
 def test_on_a_gpu_the_careless_clock_is_shown_beside_the_call():
-    one = timed("torch", 4e-4, kernels_s=3.5e-4, unsynchronised_s=1.2e-5)
+    one = timed("torch", 4e-4, kernels_s=3.5e-4, unsynchronised_s=1.2e-5, cold_s=3.8e-4, graph_s=3.4e-4)
     app = showing("dropout", result_of(one, device="cuda:0"), **TAB)
-    assert "| 1,000 | torch | 12 µs | 400 µs | 350 µs |" in words(app)
+    assert "**12 µs** for torch, whose call takes **400 µs**" in words(app)
+    assert "kernels alone **350 µs**" in words(app)
     assert "NVIDIA H100" in words(app)
-    assert "kernels alone 350 µs" in words(app)
+    (row,) = table(app)
+    assert (row["Device, µs"], row["Cold, µs"], row["As a graph, µs"]) == (350, 380, 340)
 
 
-def test_compile_time_stands_apart():
-    app = showing("dropout", result_of(timed("compiled", 1e-6, compile_s=12.5), timed("torch", 2e-6)), **TAB)
-    assert "compiled in 12.5 s" in words(app)
+def test_where_starting_the_work_takes_longer_than_the_work_the_two_clocks_agree():
+    one = timed("torch", 1.2e-5, kernels_s=3e-6, unsynchronised_s=1.1e-5)
+    app = showing("dropout", result_of(one, device="cuda:0"), **TAB)
+    assert "Here the two agree" in words(app)
 
 
-def test_a_share_above_the_limit_is_explained():
-    app = showing("dropout", result_of(timed("torch", 5e-7), timed("manual", 2e-6)), **TAB)
-    assert "**torch 200%** and **manual 50%**" in words(app)
-    assert "came from a cache" in words(app)
+def test_compile_time_stands_apart_and_the_cache_apart_from_it():
+    one = timed("compiled", 1e-6, compile_s=12.5, cached_s=0.07)
+    app = showing("dropout", result_of(one, timed("torch", 2e-6)), **TAB)
+    row = table(app)[0]
+    assert (row["Compiling, s"], row["From the cache, s"]) == (12.5, 0.07)
 
 
 @pytest.mark.parametrize(
     ("share", "said"), [(2.0, "200%"), (0.364, "36%"), (0.1, "10%"), (0.096, "10%"), (0.021, "2%"), (0.0034, "0.3%")]
 )
 def test_shares(share, said):
-    assert timing_run.share_said(share) == said
+    assert timing_words.share(share) == said
 
 
 @pytest.mark.parametrize(("ratio", "said"), [(0.5, "0.50"), (9.994, "9.99"), (18.34, "18.3"), (4069.2, "4,069")])
@@ -432,7 +444,6 @@ def test_every_operator_has_a_row():
     app = open_page("timing")
     rows = [name for figure in charts(app).values() for name in figure["layout"]["yaxis"]["ticktext"]]
     assert rows == [shortened(timing_run.short(operator.mirrors)) for operator in topics.operators()]
-    assert "none are kept yet" in words(app) or timing_run.recorded()
 
 
 def test_a_run_of_all_fills_the_table_and_is_found_on_the_operators_page(monkeypatch):
@@ -447,7 +458,7 @@ def test_a_run_of_all_fills_the_table_and_is_found_on_the_operators_page(monkeyp
     kept(app).own["picked"] = table.picks[place]
     sound(app.run())
     assert app.title[0].value == "Dropout"
-    assert "**3.00**" in words(app)
+    assert "**3.00** times as long as torch" in words(app)
 
 
 def all_timed():
@@ -461,26 +472,22 @@ def all_timed():
     return result_of(*parts)
 
 
-@pytest.mark.parametrize(
-    ("order", "expected"),
-    [
-        ("as the pages", lambda ops: ops),
-        ("slowest first", lambda ops: [*ops[-2::-1], ops[-1]]),
-        ("fastest first", lambda ops: ops),
-        ("by name", lambda ops: sorted(ops, key=lambda op: timing_run.short(op.mirrors).casefold())),
-    ],
-)
-def test_rows_are_sorted_and_those_without_a_time_come_last(order, expected):
-    app = showing("timing", all_timed(), page="timing", t_sort=order)
-    rows = [name for figure in charts(app).values() for name in figure["layout"]["yaxis"]["ticktext"]]
-    assert rows == [shortened(timing_run.short(op.mirrors)) for op in expected(list(topics.operators()))]
+def test_the_table_can_be_sorted_by_its_numbers_and_a_click_leads_to_the_page():
+    app = showing("timing", all_timed(), page="timing")
+    rows = table(app)
+    assert [row["manual ÷ torch"] for row in rows] == [1 + k for k in range(len(rows))]
+    assert [row["Operator"] for row in rows] == [timing_run.short(op.mirrors) for op in topics.operators()[:-1]]
+    place = next(i for i, row in enumerate(rows) if row["Operator"] == "dropout")
+    kept(app).own["picked"] = str(place)
+    sound(app.run())
+    assert app.title[0].value == "Dropout"
 
 
 def test_a_run_that_was_cut_short_goes_on_with_what_is_missing(gate):
     app = open_page("timing")
     app.session_state["_timing_ends"] = [End("timing", "stopped", all_timed())]
     sound(app.run())
-    sound(button(app, "Run").click().run())
+    sound(button(app, RUN).click().run())
     missing = topics.operators()[-1]
     poll(app, lambda a: f"{timing_run.short(missing.mirrors)} (1 of" in progress(a))
     gate.open.set()
@@ -497,12 +504,88 @@ def test_recorded_results_stand_beside_and_are_called_recorded(monkeypatch):
     assert "recorded, not live" in name
     assert "5.00" not in " ".join(charts(app))
     sound(app.multiselect[0].set_value([name]).run())
-    assert f"**rec. 1**: {name}" in words(app)
+    assert f"rec. 1: {name}" in words(app)
     told = " ".join(charts(app))
     assert "manual 3.00" in told
     assert "manual<br>rec. 1 5.00" in told
 
 
-def test_the_figures_link_to_the_pages():
-    app = showing("timing", result_of(timed("manual", 6e-6), timed("torch", 2e-6)), page="timing")
-    assert "[dropout](dropout?tab=Timing&t_op=dropout) | 1,000 | 2 µs" in words(app)
+# ---- first sight, why, roof ------------------------------------------------------------------------------------
+
+
+def explained(**changed):
+    """A run of one operator whose formula makes more trips than torch, with what the compiler made of it."""
+    kernel = Trip("cpp_fused_mul_sub_0", ("1000",), ("1000",), (4000,), (4000,), 1e-6, "void kernel() {}")
+    step = Trip("aten::mul.Tensor", ("1000",), ("1000",), (4000,), (4000,), 1e-6)
+    moved = {"needed_bytes": 8000, "operations": 2000}
+    return result_of(
+        timed("manual", 3e-6, calls=3, moved_bytes=24000, trips=(step,) * 3, **moved),
+        timed("compiled", 1.1e-6, calls=1, moved_bytes=8000, trips=(kernel,), **moved),
+        timed("torch", 1e-6, calls=1, moved_bytes=8000, trips=(step,), **moved),
+        **changed,
+    )
+
+
+def test_the_trips_of_every_version_are_drawn_and_counted_and_hang_together_with_their_times():
+    app = showing("dropout", explained(), **TAB)
+    assert "the formula makes **6 trips**" in words(app)
+    assert "torch **2 trips**" in words(app)
+    assert "the compiled formula **2 trips**" in words(app)
+    found = {panel.name: panel for panel in boards(app)["trips"].panels}
+    assert partners(boards(app)["trips"], "bytes", (0, 1))["seconds"] == {(0, 1)}
+    assert found["bytes"].cells.shape == (3, 3)
+    assert [box is None for box in found["bytes"].cells.boxes] == [False] * 3 + [False, True, True] * 2
+
+
+def test_the_compilers_code_stands_beside_the_formula():
+    app = showing("dropout", explained(), **TAB, t_code="true")
+    shown = [block.value for block in app.code]
+    assert "void kernel() {}" in shown
+    assert any("def dropout(" in text for text in shown)
+    assert "fuses mul sub" in words(app)
+
+
+def test_every_version_stands_under_the_roof():
+    app = showing("dropout", explained(), **TAB)
+    (drawn,) = [figure for alt, figure in charts(app).items() if alt.startswith("Operations a second against")]
+    dots = {trace["name"]: trace for trace in drawn["data"] if trace["mode"] == "markers"}
+    assert {name: dot["x"][0] for name, dot in dots.items()} == pytest.approx(
+        {"manual": 2000 / 24000, "compiled": 0.25, "torch": 0.25}
+    )
+    assert dots["torch"]["y"][0] == pytest.approx(2e9)
+
+
+def test_before_the_first_run_recorded_results_are_shown_as_such(monkeypatch):
+    theirs = explained()
+    monkeypatch.setattr(timing_run, "recorded", lambda: (theirs,))
+    app = open_page("timing")
+    assert "recorded elsewhere, not live" in words(app)
+    assert "manual 3.00, compiled 1.10" in " ".join(charts(app))
+    (run,) = [b for b in app.button if b.label == RUN]
+    assert run.proto.type == "primary"
+    app = open_page("dropout", **TAB)
+    assert timing_run.recorded_label(theirs) in words(app)
+    assert "**3.00** times as long as torch" in words(app)
+
+
+def test_an_own_run_takes_the_place_of_the_recorded_one(monkeypatch):
+    monkeypatch.setattr(timing_run, "recorded", lambda: (explained(device="cuda:0"),))
+    app = showing("dropout", result_of(timed("manual", 6e-6), timed("torch", 1e-6)), **TAB)
+    assert "**6.00** times as long as torch" in words(app)
+    assert "recorded, not live" not in words(app)
+
+
+def test_the_compiled_version_is_timed_by_default_where_a_compiler_is(monkeypatch, gate):
+    monkeypatch.setattr(devices, "compiler_missing", lambda key: "")
+    app = poll(started("dropout", tab="Timing"), lambda a: gate.settings is not None)
+    assert "compiled" in gate.settings.tiers
+    gate.open.set()
+    poll(app, over)
+
+
+def test_the_table_fills_in_while_one_looks(gate):
+    app = started("timing")
+    poll(app, lambda a: "(1 of" in progress(a))
+    assert len(charts(app)) == 3
+    gate.open.set()
+    poll(app, over)

@@ -64,4 +64,4 @@ def known_limits(settings: Settings, clock: Callable[[], float]) -> Limits:
     return LIMITS
 
 
-SETTINGS = Settings(budget_s=1000.0)
+SETTINGS = Settings(tiers=("textbook", "manual", "torch"), budget_s=1000.0)

@@ -26,7 +26,7 @@ def free(name, **other):
 
 
 def table_of(capsys, *arguments):
-    code = command.main([*arguments, "--device", "cpu", "--sizes", "small"])
+    code = command.main(["--tiers", "textbook,manual,torch", *arguments, "--device", "cpu", "--sizes", "small"])
     told = capsys.readouterr()
     return code, told.out, told.err
 
@@ -77,10 +77,17 @@ def test_a_wrong_version_gives_exit_code_1(capsys, monkeypatch):
     assert "wrong: value differs from torch's by 1" in out
 
 
+def test_operators_are_named_as_plain_arguments_too(capsys):
+    assert "fake.plus_one" not in table_of(capsys, "also")[1]
+    _, out, _ = table_of(capsys, "also", "plus_one")
+    assert {"fake.also", "fake.plus_one"} <= {line.split()[0] for line in out.splitlines() if line.startswith("fake.")}
+
+
 @pytest.mark.parametrize(
     ("arguments", "naming"),
     [
-        (["--ops", "nonsense"], "there is no 'nonsense'; there are also, plus_one"),
+        (["nonsense"], "there is no operator 'nonsense'"),
+        (["--ops", "nonsense"], "there is no operator 'nonsense'; there are also, plus_one"),
         (["--tiers", "fast"], "tiers must be among"),
         (["--device", "cuda:99"], "device must be among"),
         (["--threads", "0"], "threads must be at least 1"),

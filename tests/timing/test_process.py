@@ -11,7 +11,7 @@ from core.timing import process
 from core.timing.settings import Settings
 
 MATMUL = next(op for op in products.OPERATORS if op.name == "matmul")
-SMALL = Settings(sizes="small", budget_s=30)
+SMALL = Settings(sizes="small", tiers=("textbook", "manual", "torch"), budget_s=30)
 ENDLESS = Settings(sizes=(600,), tiers=("textbook", "torch"), budget_s=60)  # the loops of a product take minutes
 
 

@@ -20,7 +20,9 @@ texts = st.text(max_size=12)
 positive = st.floats(min_value=1e-9, max_value=1e9)
 maybe = st.none() | positive
 
-machines = st.builds(Machine, texts, texts, st.integers(1, 512), texts, st.none() | st.floats(0, 100))
+machines = st.builds(
+    Machine, texts, texts, st.integers(1, 512), texts, st.none() | st.floats(0, 100), st.none() | st.integers(1, 10**9)
+)
 versions = st.builds(Versions, texts, texts, texts, st.booleans())
 chosen = st.builds(
     Settings,
@@ -33,6 +35,8 @@ chosen = st.builds(
     seed=st.integers(0, 2**63),
     budget_s=positive,
     textbook_limit_s=positive,
+    compile_limit_s=positive,
+    tf32=st.booleans(),
 )
 shapes = st.lists(texts, max_size=2).map(tuple)
 counts = st.lists(st.integers(0, 10**12), max_size=2).map(tuple)
@@ -62,6 +66,8 @@ measurements = st.builds(
     compile_s=maybe,
     cached_s=maybe,
     kernels_s=maybe,
+    cold_s=maybe,
+    graph_s=maybe,
     unsynchronised_s=maybe,
 )
 every_result = st.builds(
@@ -153,7 +159,7 @@ def test_csv_has_a_row_a_measurement_with_its_machine_and_settings():
         assert row["machine.device"] == "Some GPU"
         assert row["versions.torch"] == "2.13"
         assert row["settings.seed"] == "0"
-        assert row["settings.tiers"] == "textbook manual torch"
+        assert row["settings.tiers"] == "textbook manual compiled torch"
         assert row["limits.memory.median"] == "1.0"
         assert None not in row
 
@@ -197,6 +203,7 @@ def test_begin_describes_this_machine():
         ("budget_s", 0.0),
         ("budget_s", float("nan")),
         ("textbook_limit_s", -1.0),
+        ("compile_limit_s", 0.0),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(field, value):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.ops import convolution, dropout, linear, normalize, softmax
 from core.ops.seeded import seeded
-from core.timing import devices, results, runner
+from core.timing import devices, results, runner, tiers
 from core.timing.results import ratios
 from core.timing.settings import Settings
 from tests.timing.fakes import COSTS, LIMITS, SETTINGS, Clock, costing, known_limits, operator
@@ -273,6 +273,29 @@ def test_without_a_compiler_the_compiled_tier_is_left_out_with_the_reason(monkey
     assert (m.status, m.detail) == ("left out", "no compiler here")
 
 
+def test_a_compilation_that_takes_too_long_is_given_up_and_not_tried_at_larger_sizes(monkeypatch):
+    monkeypatch.setattr(devices, "compile_failure", lambda key: "")
+    tried = []
+
+    def endless():
+        tried.append(True)
+        while True:
+            pass
+
+    real = tiers.outcome
+    outcome = lambda function, *rest: real(function, *rest) if function else endless()  # noqa: E731
+    monkeypatch.setattr(tiers, "outcome", outcome)
+    monkeypatch.setattr(tiers, "function", lambda op, tier: None if tier == "compiled" else op.torch)
+    clock = Clock()
+    chosen = dataclasses.replace(SETTINGS, tiers=("compiled", "torch"), compile_limit_s=0.3)
+    result = found([operator(clock)], chosen, clock)
+    assert [(m.status, m.detail) for m in result.measurements if m.tier == "compiled"] == [
+        ("left out", "torch.compile takes too long: more than 0.3 s")
+    ] * 2
+    assert len(tried) == 1
+    assert {m.status for m in result.measurements if m.tier == "torch"} == {"ok"}
+
+
 def test_a_dtype_the_device_lacks_is_refused(monkeypatch):
     monkeypatch.setattr(devices, "dtypes", lambda key: ("float32",))
     with pytest.raises(ValueError, match="dtype"):
@@ -333,7 +356,7 @@ REAL = [module.OPERATORS[0] for module in (linear, normalize, softmax, dropout, 
 @pytest.mark.parametrize("backward", [False, True], ids=["forward", "backward"])
 def test_real_operators(monkeypatch, operator, backward):
     monkeypatch.setattr(runner, "SLICE_S", 0.002)
-    chosen = Settings(sizes="small", backward=backward)
+    chosen = Settings(sizes="small", backward=backward, tiers=("textbook", "manual", "torch"))
     *_, last = runner.run([operator], chosen, measure_limits=known_limits)
     for m in last.result.measurements:
         assert m.status == "ok", m
