@@ -114,3 +114,26 @@ def test_a_large_board_travels_compressed_and_is_drawn_whole(page, url):
     point(page, "x1", 1, 0)
     assert outlined(page, "x0") == {(0, 1)}
     assert "0 + 1·1 + 0·50 = 1 of A" in line(page)
+
+
+def test_windows_of_a_large_tensor_hang_together_and_the_map_moves_them(page, url):
+    open_page(page, f"{url}/layout?shape=4096,4096&dtype=float32&fill=arange&chain=transpose(0,1)>contiguous")
+    point(page, "x1", 1, 2)
+    assert outlined(page, "x0") == {(2, 1)}
+    assert outlined(page, "A") == {(2, 1)}
+    assert outlined(page, "A map") == {(0, 0)}
+    assert outlined(page, "x2", role="origin") or outlined(page, "B", role="origin")
+    assert "0 + 1·1 + 2·4096 = 8193, address 8,193 of A" in line(page)
+    pin(page, "B map", 1, 0)  # the middle of the storage
+    assert parameters(page)["cell"] == "2048, 0"
+    point(page, "x2", 2, 0)  # its window begins at 2046
+    assert "x2[2048, 0]" in line(page)
+    assert outlined(page, "B map") == {(1, 0)}
+    assert "copied from A[2048]" in line(page)
+
+
+def test_a_warp_lights_up_what_its_threads_read(page, url):
+    open_page(page, f"{url}/layout?shape=64,64&dtype=float32&fill=arange&chain=transpose(0,1)&tab=On+a+GPU")
+    point(page, "thread", 0, 9)
+    assert outlined(page, "memory") == {(9, 0)}
+    assert "thread 9 reads x1[0, 9] at address 576: byte 2,304, sector 72" in line(page, "warp")

@@ -372,6 +372,11 @@ def test_no_text_makes_a_large_tensor(steps):
             assert all(n >= 0 for n in stage.tensor.shape)
 
 
+@pytest.mark.parametrize("shape", [(0, 2**32), (3000, 4000, 0, 700)])
+def test_sizes_beside_a_0_are_not_gone_through(shape):
+    assert all(stage.tensor.is_meta for stage in run(shape, "flip(0)>T"))
+
+
 def test_a_size_of_minus_1_goes_no_further():
     stage = run((), "resize_(0,-1)>clone")[1]
     assert stage.status == "refused"

@@ -465,4 +465,5 @@ def too_large(result: Layout | Copy) -> str:
 def is_whole(result: Layout | Copy) -> bool:
     """Whether a tensor of this layout is made for real and drawn whole."""
     layout = result.layout if isinstance(result, Copy) else result
-    return max(layout.numel, layout.storage_size, *layout.shape) <= WHOLE  # beside a size of 0 another may be large
+    places = math.prod(max(n, 1) for n in layout.shape)  # beside a size of 0 the others may be large
+    return max(places, layout.storage_size) <= WHOLE
