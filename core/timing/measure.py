@@ -1,51 +1,13 @@
-"""What torch's Timer does not tell: peak memory, and on CUDA the device's own time beside the host's."""
+"""What torch's Timer does not tell: peak memory."""
 
 import os
-import statistics
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 
 Once = Callable[[], object]  # one call of what is timed
 
 TRACED_S = 0.25  # the longest call traced for its memory on the CPU: the trace keeps every allocation
-SPIN_CYCLES = 20_000_000  # some 10 ms of an idle kernel
-
-
-@dataclass(frozen=True)
-class DeviceTimes:
-    """Medians on CUDA, which runs while the host goes on."""
-
-    kernels_s: float  # the device's work, by its own events, nothing waiting for a launch
-    unsynchronised_s: float  # until the call returns: launching alone, and what time.time() would have said
-
-
-def device_times(once: Once, device: torch.device, runs: int) -> DeviceTimes:
-    """Time the work and the launching of one call apart, each `runs` times."""
-    with torch.cuda.device(device):
-        kernels = statistics.median(_kernels_s(once) for _ in range(runs))
-        launches = statistics.median(_launch_s(once) for _ in range(runs))
-    return DeviceTimes(kernels, launches)
-
-
-def _kernels_s(once: Once) -> float:
-    """Between two events in the stream, queued while the device is kept busy, so that it never waits for the host."""
-    start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-    torch.cuda._sleep(SPIN_CYCLES)
-    start.record()
-    once()
-    end.record()
-    torch.cuda.synchronize()
-    return start.elapsed_time(end) / 1000
-
-
-def _launch_s(once: Once) -> float:
-    torch.cuda.synchronize()
-    before = time.perf_counter()
-    once()
-    return time.perf_counter() - before
 
 
 def peak_bytes(once: Once, device: torch.device) -> int | None:

@@ -19,10 +19,12 @@ from typing import Any
 import torch
 
 from core.timing import devices
+from core.timing.cuda import Gauge
 from core.timing.limits import Limits
 from core.timing.settings import Settings
 from core.timing.why import Trip
 
+NESTED = ("trips", "gauge")  # fields of a measurement that a table has no column for
 FORMAT = "torch-underneath timing"
 VERSION = 2  # raised when a field changes its meaning; older files are then refused, not misread
 STATUSES = ("ok", "wrong", "left out", "out of memory", "failed", "not reached")
@@ -47,7 +49,7 @@ class Versions:
     python: str
     torch: str
     cuda: str = ""
-    tf32: bool = False  # whether torch's float32 convolutions may round their inputs to 10 bits (CUDA)
+    tf32: bool = False  # whether products of float32 numbers may round their factors to 10 bits (CUDA)
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ class Measurement:
     cold_s: float | None = None  # CUDA: as kernels_s, with an L2 cache that holds none of the inputs
     graph_s: float | None = None  # CUDA: as kernels_s, replayed from a graph, without a launch for each kernel
     unsynchronised_s: float | None = None  # CUDA: what a clock read without waiting for the device would say
+    kernels: tuple[str, ...] = ()  # CUDA: what a call starts on the device, in order
+    gauge: Gauge | None = None  # CUDA: clock and power after the run, where NVML tells them
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
@@ -131,9 +135,7 @@ def begin(settings: Settings) -> Result:
         name, devices.cpu_name(), devices.cores(), platform.platform(), devices.load(),
         devices.last_level_cache(settings.device),
     )  # fmt: skip
-    versions = Versions(
-        platform.python_version(), torch.__version__, torch.version.cuda or "", torch.backends.cudnn.allow_tf32
-    )
+    versions = Versions(platform.python_version(), torch.__version__, torch.version.cuda or "", settings.tf32)
     return Result(machine, versions, datetime.now(UTC).isoformat(timespec="seconds"), settings)
 
 
@@ -268,7 +270,7 @@ def _expect(kind: type, value: Any, where: str) -> None:
 def to_csv(result: Result) -> str:
     """One row a measurement, each with the machine, versions, date and settings it belongs to."""
     run = _flat("", dataclasses.asdict(dataclasses.replace(result, measurements=())))
-    columns = [field.name for field in dataclasses.fields(Measurement) if field.name != "trips"]
+    columns = [field.name for field in dataclasses.fields(Measurement) if field.name not in NESTED]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*columns, "limit_share", *run])

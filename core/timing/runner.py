@@ -22,18 +22,18 @@ from torch.utils.benchmark.utils.timer import timer
 
 from core import calls, compare
 from core.ops.operator import Call, Operator
-from core.timing import devices, limits, measure, results, tiers, why
+from core.timing import cuda, devices, limits, measure, results, tiers, why
 from core.timing.limits import Limits
 from core.timing.results import Measurement, Result
 from core.timing.settings import Settings
 
-ROUNDS = 5
+ROUNDS, MOST_ROUNDS = 5, 15  # at least; more only for a tier whose median is not yet sure
+NOISE = 0.02  # the standard error of a median that is sure enough, as a share of it
 SLICE_S = 0.04  # of each tier in each round; a call that takes longer is run once a round
 TIER_S = 1.0  # a tier leaves the rounds once its slices at one size took this long
 QUARTILES = torch.tensor([0.25, 0.5, 0.75], dtype=torch.float64)
 COMPILES_LONG = "torch.compile takes too long"
 WATCHED_S = 0.25  # the longest call that is watched step by step, a few times
-DEVICE_CLOCK_S = 0.2  # for CUDA's own clock at the end, at most 20 calls
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def run(
         raise ValueError(f"dtype must be one that {settings.device} computes in, but got {settings.dtype}")
     units = sum(len(settings.sizes_of(op)) * len(settings.tiers_of(op)) * (1 + ROUNDS) for op in operators)
     state = _State(settings, stop, clock, units, clock(), results.begin(settings))
-    with set_torch_threads(settings.threads):
+    with set_torch_threads(settings.threads), tiers.products_in(settings):
         yield state.step("", "", 0)
         if not state.over():
             state.result = replace(state.result, limits=measure_limits(settings, clock))
@@ -124,6 +124,10 @@ class _Contender:
     known: Measurement  # all but the times
     written: Sequence[why.Generated] = ()  # what the compiler wrote for it
     slices: list[Slice] = field(default_factory=list)
+
+    def noise(self) -> float:
+        """How sure the median of the slices is: its standard error ÷ itself."""
+        return cuda.noise(Slice.merge(self.slices)[0].times) if self.slices else 0.0
 
     def spent_s(self) -> float:
         """Seconds timed so far."""
@@ -391,14 +395,16 @@ def _warm(state: _State, contender: _Contender) -> None:
 
 def _rounds(state: _State, contenders: list[_Contender]) -> Iterator[Step]:
     """A slice of each contender a round, another one first each time, until the run is over."""
-    for r, i in itertools.product(range(ROUNDS), range(len(contenders))):
+    for r, i in itertools.product(range(MOST_ROUNDS), range(len(contenders))):
         contender = contenders[(r + i) % len(contenders)]
-        yield state.step(contender.known.operator, contender.known.tier, contender.known.size)
+        if r < ROUNDS:
+            yield state.step(contender.known.operator, contender.known.tier, contender.known.size)
         if state.over():
             return
-        if contender.known.status == "ok" and contender.spent_s() < TIER_S:
+        noisy = r < ROUNDS or contender.noise() > NOISE
+        if noisy and contender.known.status == "ok" and contender.spent_s() < TIER_S:
             _add_slice(state, contender)
-        state.done += 1
+        state.done += r < ROUNDS
 
 
 def _add_slice(state: _State, contender: _Contender) -> None:
@@ -421,9 +427,15 @@ def _measured(state: _State, contender: _Contender) -> Measurement:
     known = replace(known, median_s=median, low_s=low, high_s=high, runs=len(times))
     if state.settings.torch_device.type != "cuda":
         return known
-    runs = min(max(int(DEVICE_CLOCK_S / median), 1), 20)
-    apart = measure.device_times(contender.once, state.settings.torch_device, runs)
-    return replace(known, kernels_s=apart.kernels_s, unsynchronised_s=apart.unsynchronised_s)
+    try:
+        with torch.cuda.device(state.settings.torch_device), tiers.drawing(contender.operator, state.settings.seed):
+            apart = cuda.times(contender.once, cuda.Gpu(state.settings.torch_device))
+    except Exception as error:
+        return _failed(known, error)
+    return replace(
+        known, kernels_s=apart.kernels_s, cold_s=apart.cold_s, graph_s=apart.graph_s,
+        unsynchronised_s=apart.unsynchronised_s, kernels=apart.kernels, gauge=apart.gauge,
+    )  # fmt: skip
 
 
 # ---- where the time goes ---------------------------------------------------------------------------------------

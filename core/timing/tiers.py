@@ -70,6 +70,18 @@ def compiling_afresh() -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def products_in(settings: Settings) -> Iterator[None]:
+    """Within it float32 products on CUDA round their factors, or not, as the settings say."""
+    matmul, convolution = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, convolution.allow_tf32
+    matmul.allow_tf32 = convolution.allow_tf32 = settings.tf32
+    try:
+        yield
+    finally:
+        matmul.allow_tf32, convolution.allow_tf32 = before
+
+
 def comparison(
     operator: Operator, tier: str, settings: Settings, call: Call, ours: Outcome, theirs: Outcome
 ) -> compare.Comparison:

@@ -250,6 +250,9 @@ def _row(m: Measurement, ratio: results.Ratio | None) -> dict[str, object]:
         _(N_("Device, µs")): short(m.kernels_s, 1e6),
         _(N_("Cold, µs")): short(m.cold_s, 1e6),
         _(N_("As a graph, µs")): short(m.graph_s, 1e6),
+        _(N_("Kernels")): len(m.kernels) or None,
+        _(N_("Clock, MHz")): m.gauge.clock_mhz if m.gauge else None,
+        _(N_("Power, W")): short(m.gauge.power_w) if m.gauge else None,
         _(N_("Besides")): "" if m.status == "ok" else f"{m.status}: {m.detail}",
     }
 
@@ -305,6 +308,23 @@ SAME_CLOCK = N_(
 )
 
 
+METHODS = N_(
+    "The device's own clock gives {kernels} where the call before has left the inputs in its cache, and {cold} where "
+    "the "
+    "cache holds something else: the second is what a call costs in a program that does other things in between."
+)
+GRAPH = N_(
+    "Replayed from a graph, which launches all its kernels at once, it takes **{graph}**, **{gain}** less than the "
+    "call: that much "
+    "is the cost of launching, and the GPU waits for it."
+)
+GRAPH_SAME = N_("Replayed from a graph it takes {graph}, no less than its kernels: launching hides behind the work.")
+NO_GRAPH = N_("As a graph it can't be captured: somewhere the call waits for the device's answer.")
+GAUGE = N_("Afterwards the device's clock stood at {clock_mhz:.0f} MHz, at {power_w:.0f} W and {celsius:.0f} °C.")
+SLOWED = N_("Its clock was held down by {slowed_by}: the times are those of a slower device.")
+NO_NVML = N_("Without NVML nothing tells the device's clock and power: a device that slows down looks like slow work.")
+
+
 def _pitfall(result: Result) -> None:
     with st.container(border=True):
         st.markdown(
@@ -320,8 +340,25 @@ def _unsynchronised(result: Result) -> str:
     if not clocked:
         return _(WAITED)
     m = max(clocked, key=lambda m: m.size)
-    without, call, kernels = m.unsynchronised_s or 0.0, m.median_s or 0.0, m.kernels_s or 0.0
-    return say(
-        QUEUED if without < 0.8 * call else SAME_CLOCK,
-        size=m.size, tier=m.tier, without=seconds(without), call=seconds(call), kernels=seconds(kernels),
-    )  # fmt: skip
+    without, call, kernels, cold = (value or 0.0 for value in (m.unsynchronised_s, m.median_s, m.kernels_s, m.cold_s))
+    times = {"without": seconds(without), "call": seconds(call), "kernels": seconds(kernels), "cold": seconds(cold)}
+    facts = times | {"size": m.size, "tier": m.tier}
+    said = [say(QUEUED if without < 0.8 * call else SAME_CLOCK, facts)]
+    if cold:
+        said.append(say(METHODS, facts))
+        said.append(_graph(m.graph_s, call, kernels))
+        said += _gauge(m)
+    return " ".join(said)
+
+
+def _graph(graph: float | None, call: float, kernels: float) -> str:
+    if graph is None:
+        return _(NO_GRAPH)
+    gains = call > 1.2 * max(graph, kernels)
+    return say(GRAPH if gains else GRAPH_SAME, graph=seconds(graph), gain=seconds(max(call - graph, 0.0)))
+
+
+def _gauge(m: Measurement) -> list[str]:
+    if m.gauge is None:
+        return [_(NO_NVML)]
+    return [say(GAUGE, m.gauge), *([say(SLOWED, m.gauge)] if m.gauge.slowed_by else [])]

@@ -8,6 +8,7 @@ import torch
 from core import calls, compare
 from core.ops import normalize, softmax
 from core.ops.operator import Call
+from core.timing import cuda as clocks
 from core.timing import devices, measure, runner
 from core.timing.settings import Settings
 
@@ -34,14 +35,18 @@ def test_tiers_are_timed_by_both_clocks(dtype, backward):
         assert m.status == "ok", m
         assert m.kernels_s > 0
         assert m.unsynchronised_s > 0
+        assert m.cold_s > 0
+        assert m.kernels
         assert m.peak_bytes > 0
 
 
 def test_a_clock_that_does_not_wait_misses_the_work(cuda):
     a = torch.ones(4096, 4096, device=cuda)
     a @ a  # the library's own setting up
-    times = measure.device_times(lambda: a @ a, cuda, 5)
+    times = clocks.times(lambda: a @ a, clocks.Gpu(cuda))
     assert times.unsynchronised_s < times.kernels_s
+    assert times.kernels
+    assert times.graph_s is not None
 
 
 def test_peak_memory(cuda):

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.timing import results
+from core.timing.cuda import Gauge
 from core.timing.limits import Copy, Limits, Rate
 from core.timing.results import Machine, Measurement, Result, Versions
 from core.timing.settings import DTYPES, SWEEPS, TIERS, Settings
@@ -69,6 +70,8 @@ measurements = st.builds(
     cold_s=maybe,
     graph_s=maybe,
     unsynchronised_s=maybe,
+    kernels=shapes,
+    gauge=st.none() | st.builds(Gauge, positive, positive, positive, texts),
 )
 every_result = st.builds(
     Result,
