@@ -152,10 +152,10 @@ TRIES = (
         "torch refuses, and its message names no dimension. Below it stands the pair that one stride would have to walk, and the step it would have to have. Which of the offered mends copies, and what?"),
     Try("Overlapping windows", "shape=10&fill=arange&chain=unfold(0,4,2)",
         "Sixteen elements read ten cells: the same colour is the same cell. Write a number into one window and see which others change with it."),
-    Try("The numbers of a copy", "shape=3,4&fill=arange&chain=transpose(0,1)>contiguous>flip(1)",
-        "Point at a cell of the last storage: the dotted outline shows the cell that it was copied from, through every storage before it. Which of the three steps moved numbers?"),
-    Try("A line of Python", "shape=2,3,4&fill=arange&chain=x.transpose(1, 2).contiguous().view(2, -1)[:, ::2]",
-        "The chain stands in the link, and in *Edit as text*, as a line of Python. Paste your own there: which of its steps copies?"),
+    Try("Attention at real size", "shape=32,12,512,64&dtype=bfloat16&chain=transpose(1,2)>view(32,512,768)",
+        "The heads of a batch are to be joined again, and view refuses. Which pair of dimensions stands in the way, and how many bytes does each mend copy? Click one, then see under *Who holds the memory* what lives at the same time."),
+    Try("A column on a GPU", "shape=4096,4096&dtype=float32&chain=T&tab=On+a+GPU",
+        "A warp reads 32 neighbours of a transposed matrix. How many sectors come for them, and how much of what comes is wanted? Let the threads go along dim 0, then look at the tile in shared memory."),
 )  # fmt: skip
 
 

@@ -311,6 +311,8 @@ def strip(held: Near, chosen: Stage, shown: Sequence[Sight], traced: Origins) ->
     layout["margin"] |= {"l": held.margin}
     starts = [str(line * held.across) for line in held.lines.tolist()]
     layout["yaxis"] |= {"tickvals": list(range(len(starts))), "ticktext": starts}
+    if not starts:  # nothing to count
+        layout["xaxis"] |= {"tickvals": [], "ticktext": []}
     first = first_readers(shown, reader)
     return Panel(
         name, unchecked(drawn["data"], layout), describe(picture),

@@ -16,7 +16,7 @@ IN_ORDER = "order"
 INTRO = N_("""A GPU runs threads in **warps** of 32, and serves all 32 loads of an instruction at once. Memory comes in **sectors** of 32
 bytes: those that the threads need are fetched once each, whatever they hold. Thread 0 reads x{number}[{first}]: pick another cell to move it.""")
 READ = N_("""The {threads:|thread wants|threads want} **{used:|byte|bytes}** and **{sectors:|sector comes|sectors come}**, {fetched:|byte|bytes} in {lines:|line|lines} of
-128: **{share:.0%}** of what comes is wanted. Side by side the same bytes would fill {least:|sector|sectors}.""")
+128: **{share:.1%}** of what comes is wanted. Side by side the same bytes would fill {least:|sector|sectors}.""")
 COALESCED = N_("The load is **coalesced**: neighbouring threads read neighbouring addresses.")
 UNALIGNED = N_("The load is coalesced, and begins in the middle of a sector: that costs one more.")
 BROADCAST = N_("All threads read one address: one sector serves them all.")
