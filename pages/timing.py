@@ -24,7 +24,7 @@ ROWS, TABLES = 16, 3  # of one table at least, and how many stand side by side
 PICKED = "picked"  # what the page keeps: the number of the row that was clicked
 TEXTS = {"ok": "", "not reached": "–", "out of memory": N_("memory")}  # of a cell, where not the status itself
 
-FIRST_SIGHT = N_(":small[Below: recorded elsewhere, not live ({label}).]")
+FIRST_SIGHT = N_(":small[**Recorded, not live**: {label}]")
 YOURS = N_(":small[**Yours**: {label}]")
 NOTHING_YET = N_("Nothing has been timed yet: run it here.")
 TERMS = N_("""**textbook**: the definition's loops, as a book writes them. **manual**: the formula in tensors. **compiled**: what

@@ -237,11 +237,16 @@ def share(part: float) -> str:
 
 # ---- all operators together ------------------------------------------------------------------------------------
 
+CELL = N_("A cell is a time ÷ torch's: below 1 (blue) faster, above 1 (orange) slower.")
 MEDIAN = N_(
-    "A cell is a time ÷ torch's: below 1 (blue) faster, above 1 (orange) slower. Over "
-    "{operators:|operator|operators} the "
-    "formula's median is **{manual:.2f}**; it is furthest behind at {slowest}, with **{slowest_ratio:.1f}**."
+    "Over {operators:|operator|operators} the formula's median is **{manual:.2f}**; it is furthest behind at "
+    "{slowest}, with "
+    "**{slowest_ratio:.1f}**."
 )
+NEVER_BEHIND = N_(
+    "Over {operators:|operator|operators} the formula's median is **{manual:.2f}**: nowhere is it behind torch."
+)
+ONE = N_("So far {slowest} alone is timed: its formula takes **{manual:.2f}** times as long as torch.")
 HELPED = N_(
     "Compiled, the median is **{compiled:.2f}**: {helped} of {compiled_of} formulas are clearly faster, where steps "
     "that "
@@ -254,7 +259,8 @@ NOT_HELPED = N_(
 
 def overall(found: Overall) -> list[str]:
     """What the table of all operators says."""
-    said = [say(MEDIAN, found)]
+    median = ONE if found.operators == 1 else MEDIAN if found.slowest_ratio > 1 else NEVER_BEHIND
+    said = [say(CELL), say(median, found)]
     if found.compiled is not None:
         said.append(say(HELPED if found.helped else NOT_HELPED, found))
     return said

@@ -14,8 +14,12 @@ pytestmark = pytest.mark.browser
 def test_a_run_on_a_topics_page_from_start_to_end(page, url):
     open_page(page, f"{url}/dropout?tab=Timing&t_sizes=small")
     page.get_by_role("button", name="Run").click()
+    page.get_by_role("button", name="Stop").wait_for(timeout=30_000)
+    page.get_by_role("button", name="Run").wait_for(timeout=120_000)
     page.wait_for_selector("[data-panel='call times'] .js-plotly-plot .main-svg", timeout=60_000)
+    page.wait_for_selector("[data-panel='bytes'] .js-plotly-plot .main-svg", timeout=60_000)
     rest(page)
+    assert page.get_by_text("recorded, not live").count() == 0
     assert page.get_by_role("button", name="CSV").count() == 1
     assert page.get_by_role("button", name="JSON").count() == 1
 

@@ -10,8 +10,9 @@ import pytest
 
 from core import topics
 from core.figures.timing import shortened
-from core.timing import devices, process, results, runner
+from core.timing import devices, explain, process, results, runner
 from core.timing.devices import Device
+from core.timing.limits import Rate
 from core.timing.results import Machine, Measurement, Result, Versions
 from core.timing.runner import Step
 from core.timing.settings import Settings
@@ -559,7 +560,7 @@ def test_before_the_first_run_recorded_results_are_shown_as_such(monkeypatch):
     theirs = explained()
     monkeypatch.setattr(timing_run, "recorded", lambda: (theirs,))
     app = open_page("timing")
-    assert "recorded elsewhere, not live" in words(app)
+    assert "**Recorded, not live**" in words(app)
     assert "manual 3.00, compiled 1.10" in " ".join(charts(app))
     (run,) = [b for b in app.button if b.label == RUN]
     assert run.proto.type == "primary"
@@ -589,3 +590,86 @@ def test_the_table_fills_in_while_one_looks(gate):
     assert len(charts(app)) == 3
     gate.open.set()
     poll(app, over)
+
+
+# ---- sentences -------------------------------------------------------------------------------------------------
+
+
+def of(manual, low=None, high=None, small=None, compiled=None, memory=None):
+    known = (manual if low is None else low, manual if high is None else high, small or manual)
+    return timing_words.times(explain.Compared(100, 10, manual, *known, compiled, memory))
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (of(3.0), "takes **3.00** times as long as torch"),
+        (of(0.5), "is the faster one"),
+        (of(1.1, 0.9, 1.3), "equally fast as far as this run can tell"),
+        (of(2.0, small=9.0), "what a call costs before it computes"),
+        (of(9.0, small=2.0), "the difference grows with the numbers"),
+        (of(4.0, compiled=1.0), "the compiler turned it into fewer calls"),
+        (of(4.0, compiled=4.0), "the compiler does not help"),
+        (of(4.0, memory=3.0), "holds up to **3.00** times as much"),
+        (of(4.0, memory=0.5), "holds less at a time"),
+        (of(4.0, memory=1.0), "about as much"),
+    ],
+)
+def test_the_charts_of_times_are_read_by_their_numbers(said, expected):
+    assert expected in said
+
+
+def trips_of(moved, time, calls=1, within=None):
+    step = Trip("aten::mul", ("1",), ("1",), (moved,), (0,), time if within is None else within)
+    manual = explain.Path("manual", (step,), calls, moved, 1, time)
+    theirs = explain.Path("torch", (replace(step, read=(100,), seconds=1.0),), 1, 100, 1, 1.0)
+    return timing_words.why(explain.Why(100, (manual, theirs)))
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (trips_of(400, 4.0), "That is why."),
+        (trips_of(400, 1.2), "hides the trips"),
+        (trips_of(100, 3.0), "but the work on each number"),
+        (trips_of(100, 1.0), "take about as long"),
+        (trips_of(100, 0.5), "The formula takes **0.50** of torch's time"),
+        (trips_of(100, 3.0, within=0.5), "lie between its calls"),
+        (trips_of(100, 3.0, calls=90), "Of the 90 calls of manual the first 1 are drawn."),
+    ],
+)
+def test_the_trips_are_read_by_their_numbers(said, expected):
+    assert expected in said
+
+
+def roof_of(m, **rates):
+    known = limits(1e9, 1e10)
+    result = replace(result_of(m), limits=replace(known, **rates))
+    found = explain.roof(result)
+    assert found is not None
+    return timing_words.roof(found)
+
+
+def test_the_roof_is_read_by_its_numbers():
+    memory = timed("torch", 1e-5, needed_bytes=8000, operations=2000)
+    assert "however fast the arithmetic" in roof_of(memory)
+    work = timed("torch", 1e-3, needed_bytes=8000, operations=10**6)
+    assert "however fast the memory" in roof_of(work)
+    slow = Rate(2.9e9, 2.9e9, 2.9e9)
+    assert "it is no roof for other work" in roof_of(memory, matrix=slow)
+    assert "it is no roof for other work" not in roof_of(memory)
+    above = timed("torch", 5e-7, needed_bytes=8000, operations=2000)
+    assert "torch is above 100%, and this run's numbers do not tell why." in roof_of(above)
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (explain.Overall(1, 2.0, "softmax", 2.0, 0, None, 0), "softmax alone is timed"),
+        (explain.Overall(3, 2.0, "softmax", 9.0, 3, 1.0, 2), "2 of 3 formulas are clearly faster"),
+        (explain.Overall(3, 2.0, "softmax", 9.0, 3, 2.0, 0), "makes none clearly faster"),
+        (explain.Overall(3, 0.5, "softmax", 0.9, 0, None, 0), "nowhere is it behind torch"),
+    ],
+)
+def test_all_operators_together_are_read_by_their_numbers(found, expected):
+    assert expected in " ".join(timing_words.overall(found))
