@@ -40,10 +40,14 @@ def main() -> None:
     for number in range(asked.part, asked.part + asked.n):
         x, steps = chains.chain(random.Random(f"{asked.seed} {number}"))
         said = f"{tuple(x.shape)} {x.dtype} {format_chain(steps)}"
-        for difference in chains.differences(x, steps):
+        try:
+            found = chains.differences(x, steps)
+            taken = timed(x, steps)
+        except Exception as error:  # counts as a difference, and the others go on
+            found, taken = [repr(error)], 0.0
+        for difference in found:
             wrong += 1
-            print(f"chain {number}, {said}: {difference}")
-        taken = timed(x, steps)
+            print(f"chain {number}, {said}: {difference}", flush=True)
         times.append(taken)
         heapq.heappush(slowest, (taken, said))
         slowest[:] = heapq.nlargest(SHOWN, slowest)

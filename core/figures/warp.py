@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from core.experiments.layout.warp import BANKS, LINE_BYTES, SECTOR_BYTES, Tile, Warp
+from core.experiments.layout.warp import BANK_BYTES, BANKS, LINE_BYTES, SECTOR_BYTES, Tile, Warp
 from core.figures import board, colour
 from core.figures.board import Cells, Panel, Relation
 from core.figures.colour import Scale
 from core.figures.drawing import unchecked
 from core.figures.heatmap import Outline, Picture, describe
 from core.figures.memory import in_rows
-from core.words import N_, say
+from core.words import N_, _, say
 
 THREADS_A_ROW, THREAD_SIDE = 16, 24  # pixels of a thread
 LINE_WIDTH, LARGEST, SMALLEST = 352, 22, 2  # pixels of a line of 128 bytes; of an element of it
@@ -88,8 +88,9 @@ def lines(read: Warp, cells: np.ndarray) -> Panel:
     ranks = np.searchsorted(read.sectors, sector)
     fetched, wanted = np.isin(sector, read.sectors), np.isin(cells, read.addresses)
     values = torch.from_numpy(np.where(fetched, ranks, np.nan)).float()
+    wanted_is, unwanted_is, absent_is = _(WANTED), _(UNWANTED), _(NOT_FETCHED)  # looked up once for all cells
     notes = [
-        say(WANTED if w else UNWANTED if f else NOT_FETCHED, address=a, sector=s)
+        (wanted_is if w else unwanted_is if f else absent_is).format(address=a, sector=s)
         for a, s, f, w in zip(cells.tolist(), sector.tolist(), fetched.tolist(), wanted.tolist(), strict=True)
     ]
     picture = Picture(
@@ -122,11 +123,10 @@ def arranged(tile: Tile) -> str:
 
 def banks(tile: Tile, column: int = 0) -> Panel:
     """A tile coloured by bank; the column that a warp reads is outlined."""
-    numbers = torch.tensor([[tile.bank(r, c) for c in range(tile.columns)] for r in range(tile.rows)])
-    notes = [
-        say(CELL, row=r, column=c, word=tile.place(r, c) * tile.itemsize // 4, bank=tile.bank(r, c))
-        for r in range(tile.rows) for c in range(tile.columns)
-    ]  # fmt: skip
+    rows, columns = range(tile.rows), range(tile.columns)
+    words = [[tile.place(r, c) * tile.itemsize // BANK_BYTES for c in columns] for r in rows]
+    numbers, cell = torch.tensor(words) % BANKS, _(CELL)
+    notes = [cell.format(row=r, column=c, word=words[r][c], bank=words[r][c] % BANKS) for r in rows for c in columns]
     name = f"tile {tile.arranged}"
     picture = Picture(
         name, numbers.float(), Scale(colour.IDENTITY, 0.0, BANKS - 1.0), say(TILE, arranged=arranged(tile)),

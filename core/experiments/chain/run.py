@@ -55,10 +55,10 @@ class Numbers:
     row: int = 1  # cells a row, in each of which "rows" counts from 0
 
     def at(self, addresses: np.ndarray) -> torch.Tensor:
-        """The numbers at these addresses."""
+        """The numbers at these addresses; where there is no cell at all, any."""
         where = torch.from_numpy(addresses)
         if self.cells is not None:
-            return self.cells[where]
+            return self.cells[where] if len(self.cells) else torch.zeros(where.shape, dtype=self.cells.dtype)
         return where % self.row if self.fill == "rows" else where
 
 
