@@ -110,11 +110,10 @@ def weights(found: runs.TwoDraws) -> str:
     if not found.p:
         return _("With p = 0 nothing is set to zero, neither weight nor activation: choose a larger p and look again.")
     again = _("in a second call {differ:|activation has|activations have} another fate") if found.p < 1 else _("a second call drops them all again")  # fmt: skip
-    return say(
-        "In training, a linear layer ran on what dropout gave: **{changed}** of its {weights} weights have changed. Of the {cells:|activation|activations} in front of it, **{dropped:|is|are}** dropped, and {again}. What zeroes weights is another method, DropConnect.",
-        found,
-        again=again,
+    said = N_(
+        "In training, a linear layer ran on what dropout gave: **{changed}** of its {weights} weights have changed. Of the {cells:|activation|activations} in front of it, **{dropped}** {dropped_is}, and {again}. What zeroes weights is another method, DropConnect."
     )
+    return say(said, found, again=again, dropped_is=_("is dropped") if found.dropped == 1 else _("are dropped"))
 
 
 def shift(found: runs.Shift) -> str:

@@ -13,7 +13,7 @@ from core.topics import Topic
 from core.ui import board, chain_editor, controls, frame, link
 from core.ui.board import At, Part
 from core.ui.frame import Try
-from core.words import N_, listed, say, spelled
+from core.words import N_, _, listed, say, spelled
 from pages.layout_parts import asked, refused
 from pages.layout_parts.believed import pitfalls
 from pages.layout_parts.cost import show_cost
@@ -26,21 +26,29 @@ ROOM = memory.Room(950, 372, largest=40, least=SMALLEST_TEXT)  # above the fold 
 ROOM_ON_A_PROJECTOR = memory.Room(1190, 305, largest=56, least=PROJECTED_TEXT)
 Index = tuple[int, ...]
 
-ALONE = (
-    "This is one tensor, and the **storage** that holds its numbers. Add a step, and see whether a number moves. {hint}"
-)
-ONE_STORAGE = """The **one storage** A is read by {tensors} tensors. No number has moved: a step has changed shape and strides,
-which say how to read it. {hint}"""
-COPIED = """**{copied:|number was|numbers were} copied** ({bytes:,} bytes), by {steps}; the other steps moved none. A new
-storage has colours of its own."""
-HINT = "Point at a number to see where it lies."
+ALONE = N_("""This is one tensor, and the **storage** that holds its numbers. Add a step, and see whether a number moves.
+Point at a number to see where it lies.""")
+ONE_STORAGE = N_("""The **one storage** A is read by {tensors} tensors. No number has moved: a step has changed shape and strides,
+which say how to read it. Point at a number to see where it lies.""")
+COPIED = N_("""**{copied:|number was|numbers were} copied** ({bytes:,} bytes), by {steps}; the other steps moved none. A new
+storage has colours of its own.""")
 WINDOW = N_("""These tensors are too large to be drawn whole: torch's **meta tensors** have their shapes, strides and storages, and no
 numbers; those in the windows count the cells of x0's storage and follow them to where they were copied. A window shows the cells around the picked one: type an index
 under *Picked cell*, or click the map below a storage, to move all of them.""")
-VERDICTS = {
-    "start": ":gray-badge[{}]", "view": ":green-badge[view of {}]", "copy": ":orange-badge[copy: {}]",
-    "itself": ":green-badge[itself, in {}]", "in place": ":violet-badge[in place, in {}]",
-}  # fmt: skip
+VERDICTS = N_({
+    "start": ":gray-badge[{storage}]", "view": ":green-badge[view of {storage}]",
+    "copy": ":orange-badge[copy: {storage}]", "itself": ":green-badge[itself, in {storage}]",
+    "in place": ":violet-badge[in place, in {storage}]",
+})  # fmt: skip
+REFUSED, NOT_RUN = N_(":red-badge[refused: {error_type}]"), N_(":gray-badge[not run]")
+TABLE = N_("| step | storage | shape | stride | offset | contiguous |")
+YES, NO, CHANNELS_LAST = N_("yes"), N_("no"), N_("no, but channels_last")
+AGREES = N_(
+    """Shape, strides, offset and view or copy, worked out from the integers alone, are torch's for **{right} of {judged}** tensors."""
+)
+AGREES_REFUSED = N_(
+    """Shape, strides, offset and view or copy, worked out from the integers alone, are torch's for **{right} of {judged}** tensors, the one that it refuses among them."""
+)
 
 
 def lesson(topic: Topic) -> None:
@@ -63,7 +71,7 @@ def lesson(topic: Topic) -> None:
     no_move = claims.moved(ran)
     steps = listed([f"`{code}`" for code in no_move.copies])
     said = COPIED if no_move.copied else ONE_STORAGE if no_move.tensors > 1 else ALONE
-    st.markdown(say(said, no_move, steps=steps, hint=HINT) + ("" if stage.whole else "  \n" + say(WINDOW)))
+    st.markdown(say(said, no_move, steps=steps) + ("" if stage.whole else "  \n" + say(WINDOW)))
     agreement(stages)
     facts_table(stages)
     frame.below(
@@ -73,10 +81,10 @@ def lesson(topic: Topic) -> None:
         questions=asked.questions(stages, stage),
         take=lambda: asked.take(ran),
         more={
-            "What view may join": lambda: refused.show_joining(stage),
-            "Cache lines": lambda: show_cost(ran, stage, cell),
-            "On a GPU": lambda: show_gpu(stage, cell),
-            "Who holds the memory": lambda: show_holding(ran, stages),
+            N_("What view may join"): lambda: refused.show_joining(stage),
+            N_("Cache lines"): lambda: show_cost(ran, stage, cell),
+            N_("On a GPU"): lambda: show_gpu(stage, cell),
+            N_("Who holds the memory"): lambda: show_holding(ran, stages),
         },
         tries=TRIES,
     )
@@ -104,12 +112,12 @@ def show_chain(ran: list[Stage], stage: Stage, cell: Index | None) -> None:
         pinned=(memory.name_of(stage), cell) if cell else None,
     )  # fmt: skip
     if count < len(ran):
-        st.caption(f"Shown are {listed(list(tensors))}; *Look at* another stage to see it and its neighbours.")
+        st.caption(say("Shown are {shown}; *Look at* another stage to see it and its neighbours.", shown=list(tensors)))
 
 
 def facts_table(stages: tuple[Stage, ...]) -> None:
     """One line a stage: what is true of its real tensor; and what is worth knowing about a step."""
-    rows = ["| step | storage | shape | stride | offset | contiguous |", "|---" * 6 + "|"]
+    rows = [_(TABLE), "|---" * 6 + "|"]
     st.markdown("\n".join(rows + [facts_row(stage) for stage in stages]))
     for stage in stages:
         if stage.facts is not None and stage.explanation:
@@ -120,12 +128,12 @@ def facts_row(stage: Stage) -> str:
     """The stage's line of the table."""
     facts = stage.facts
     if facts is None:
-        said = f":red-badge[refused: {stage.error_type}]" if stage.status == "refused" else ":gray-badge[not run]"
-        return f"| `{stage.code}` | {said} | | | | |"
-    contiguous = "yes" if facts.is_contiguous else "no, but channels_last" if facts.is_channels_last else "no"
+        return f"| `{stage.code}` | {say(REFUSED if stage.status == 'refused' else NOT_RUN, stage)} | | | | |"
+    contiguous = YES if facts.is_contiguous else CHANNELS_LAST if facts.is_channels_last else NO
+    verdict = say(VERDICTS[facts.verdict], storage=memory.letter(facts.storage))
     return (
-        f"| `{stage.code}` | {VERDICTS[facts.verdict].format(memory.letter(facts.storage))} | "
-        f"{spelled(facts.layout.shape)} | {spelled(facts.layout.stride)} | {facts.layout.storage_offset} | {contiguous} |"
+        f"| `{stage.code}` | {verdict} | {spelled(facts.layout.shape)} | {spelled(facts.layout.stride)} | "
+        f"{facts.layout.storage_offset} | {_(contiguous)} |"
     )
 
 
@@ -135,14 +143,11 @@ def agreement(stages: tuple[Stage, ...]) -> None:
     right = sum(s.agrees for s in judged)
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         if right == len(judged):
-            st.badge("our reasoning agrees with torch", icon=":material/check:", color="green")
+            st.badge(_("our reasoning agrees with torch"), icon=":material/check:", color="green")
         else:
-            st.badge("our reasoning differs from torch", icon=":material/close:", color="red")
-        st.markdown(
-            f"Shape, strides, offset and view or copy, worked out from the integers alone, are torch's for **{right} of {len(judged)}** tensors"
-            + ("." if all(s.facts for s in judged) else ", the one that it refuses among them."),
-            width="content",
-        )
+            st.badge(_("our reasoning differs from torch"), icon=":material/close:", color="red")
+        said = AGREES if all(s.facts for s in judged) else AGREES_REFUSED
+        st.markdown(say(said, right=right, judged=len(judged)), width="content")
 
 
 TRIES = (

@@ -172,7 +172,7 @@ def questions(lambd: float, setting: Setting) -> list[Draw]:
         w, n = [draw.choice((-4, -3, -2, 1, 2, 3, 4)) for _ in range(3)], draw.choice((2, 10))
         both = runs.penalties_of(w, 2.0, n)
         why = say("λ/2n·‖w‖² and λ/2·‖w‖²; ‖w‖² is {square}.", {"square": int(both.code)})  # λ/2 is 1
-        return Question(say("w = {w}, λ = 2, n = {n}: what is the penalty by the tutorial's formula, and what by its code? Two numbers.", w=w, n=n),
+        return Question(say("w = {w}, λ = 2, n = {n}: what is the penalty by the tutorial's formula, and what by its code? Two numbers.", w=str(w), n=n),
                         f"{both.formula:g}, {both.code:g}", why, tolerance=0)  # fmt: skip
 
     def equal(draw: random.Random) -> Question:

@@ -42,7 +42,7 @@ def questions(chosen: Way) -> list[Draw]:
         seen = memory.try_out(way, a, False, "b", 0, value)
         shares = _("lies in the memory of a") if seen.first is not None else _("has memory of its own")
         return Question(
-            say("a is {a} and requires no gradient. After `b = {code}` and `b[0] = {value}`, what is a?", a=spelled(a), code=way.code, value=value),
+            say("a is {a} and requires no gradient. After `b = {code}` and `b[0] = {value}`, what is a?", a=spelled(a), code=way.code, value=str(value)),
             spelled(seen.a.after), f"b {shares}.", tolerance=0, covers=COVERS,
         )  # fmt: skip
 
@@ -51,7 +51,7 @@ def questions(chosen: Way) -> list[Draw]:
         found = memory.backward_through(way)
         answer = ARRIVES[2 if found.error else 1 if found.a_grad is None else 0]
         why = found.error or say(
-            "With a = {example}, a.grad is {a_grad}.", EXAMPLE=spelled(memory.EXAMPLE), a_grad=spelled(found.a_grad)
+            "With a = {example}, a.grad is {a_grad}.", example=spelled(memory.EXAMPLE), a_grad=spelled(found.a_grad)
         )
         return Question(
             say("a requires a gradient. `b = {code}`, then `(b ** 2).sum().backward()`. What happens?", code=way.code),

@@ -175,7 +175,7 @@ def extra_sentence(facts: runs.Extra) -> str:
         else _("zeros, for no input reaches it with padding 0")
     )
     return (
-        _("With stride {stride} and padding {padding}, `output_padding=1` makes {rows_with} rows instead of {rows}, for it adds at the end only. The new row holds ") + what + say(": {row}. It is there because the convolution, rounding down, makes one size of several ({sources} rows here), and going back somebody must say which.", sources=listed(facts.sources))
+        _("With stride {stride} and padding {padding}, `output_padding=1` makes {rows_with} rows instead of {rows}, for it adds at the end only. The new row holds ") + what + say(": {row}. It is there because the convolution, rounding down, makes one size of several ({sources} rows here), and going back somebody must say which.", facts, sources=listed(facts.sources))
     )  # fmt: skip
 
 

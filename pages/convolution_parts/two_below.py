@@ -119,7 +119,7 @@ def strides_table(facts: runs.Strides) -> str:
         f"| {s.stride} | {number(s.divided)} | **{s.outputs}** | {s.unread} | **{s.padded}** |" for s in facts.found
     )
     return (
-        say("What counts is how many windows fit, and the last one must fit whole. For {rows:|row|rows} and a kernel of {kernel:|row|rows}:\n\n| stride | rows / stride | output rows, no padding | rows never read | output rows, padding k // 2 |\n|---|---|---|---|---|\n{rows}", rows=rows)
+        say("What counts is how many windows fit, and the last one must fit whole. For {rows:|row|rows} and a kernel of {kernel:|row|rows}:\n\n| stride | rows / stride | output rows, no padding | rows never read | output rows, padding k // 2 |\n|---|---|---|---|---|\n{table}", facts, table=rows)
     )  # fmt: skip
 
 
@@ -130,7 +130,7 @@ def bias_sentence(facts: runs.Bias) -> str:
         for o, values in enumerate(facts.added)
     )
     return (
-        say("`nn.Conv2d` with these channels learns a bias of the shape **{shape}** for {outputs:|output|outputs}. A bias of {bias} adds, {added}. It is one number a channel, the same in every cell.", bias=listed(facts.bias), added=added)
+        say("`nn.Conv2d` with these channels learns a bias of the shape **{shape}** for {outputs:|output|outputs}. A bias of {bias} adds, {added}. It is one number a channel, the same in every cell.", facts, bias=listed(facts.bias), added=added)
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from core.tensors.script import Script
 from core.ui import walk
 from core.ui.predict import Draw, Question
 from core.ui.take_away import TakeAway
-from core.words import listed, spelled
+from core.words import _, say, spelled
 
 
 def walk_in_order(stage: Stage) -> None:
@@ -41,28 +41,30 @@ def where(stages: tuple[Stage, ...], stage: Stage, draw: random.Random) -> Quest
     cell = tuple(draw.randrange(n) for n in layout.shape)
     terms = addresses.address_terms(layout, cell)
     return Question(
-        f"At which address of its storage does x{stage.number}{list(cell)} lie? Its strides are {spelled(layout.stride)}, its offset is {layout.storage_offset}.",
-        str(terms.address), f"offset + index·stride: {terms}.", tolerance=0, covers=covered(stages),
+        say("At which address of its storage does x{number}{cell} lie? Its strides are {stride}, its offset is {storage_offset}.",
+            layout, number=stage.number, cell=str(list(cell))),
+        str(terms.address), say("offset + index·stride: {terms}.", terms=terms), tolerance=0, covers=covered(stages),
     )  # fmt: skip
 
 
-def view_or_copy(_: tuple[Stage, ...], stage: Stage, draw: random.Random) -> Question:
+def view_or_copy(_stages: tuple[Stage, ...], stage: Stage, draw: random.Random) -> Question:
     """Whether a further step copies."""
     step, after = next_step(stage, draw)
-    verdict = "a copy" if memory.of(after).verdict == "copy" else "the same storage"
+    verdict = _("a copy") if memory.of(after).verdict == "copy" else _("the same storage")
     return Question(
-        f"Next comes `{step.code(f'x{stage.number}')}`. Does it read the same storage, or a copy?", verdict,
-        f"The storage pointers of the two real tensors say so. {after.explanation}", ("the same storage", "a copy"),
+        say("Next comes `{code}`. Does it read the same storage, or a copy?", code=step.code(f"x{stage.number}")), verdict,
+        say("The storages of the two tensors say so. {remark}", remark=after.explanation),
+        (_("the same storage"), _("a copy")),
     )  # fmt: skip
 
 
-def strides(_: tuple[Stage, ...], stage: Stage, draw: random.Random) -> Question:
+def strides(_stages: tuple[Stage, ...], stage: Stage, draw: random.Random) -> Question:
     """The strides after a further step."""
     step, after = next_step(stage, draw)
     layout = memory.of(after).layout
     return Question(
-        f"Which strides does `{step.code(f'x{stage.number}')}` have? Its shape is {spelled(layout.shape)}.",
-        spelled(layout.stride), f"{step.operation.description.capitalize()}.", tolerance=0,
+        say("Which strides does `{code}` have? Its shape is {shape}.", layout, code=step.code(f"x{stage.number}")),
+        spelled(layout.stride), say("The operation: {what}.", what=_(step.operation.description)), tolerance=0,
     )  # fmt: skip
 
 
@@ -71,8 +73,10 @@ def how_many_change(stages: tuple[Stage, ...], stage: Stage, draw: random.Random
     cell = tuple(draw.randrange(n) for n in memory.of(stage).layout.shape)
     changed = run.reached_by_a_write(stages, stage.number, cell)
     return Question(
-        f"Someone writes another number into x{stage.number}{list(cell)}. How many of the tensors x0 … x{memory.last(stages)} change?",
-        str(len(changed)), f"All that read that cell of that storage: {listed([f'x{n}' for n in changed])}.", tolerance=0,
+        say("Someone writes another number into x{number}{cell}. How many of the tensors x0 … x{last} change?",
+            number=stage.number, cell=str(list(cell)), last=memory.last(stages)),
+        str(len(changed)),
+        say("All that read that cell of that storage: {changed}.", changed=[f"x{n}" for n in changed]), tolerance=0,
     )  # fmt: skip
 
 
@@ -98,6 +102,6 @@ def take(ran: list[Stage]) -> TakeAway:
     if not tensors:
         facts = memory.of(ran[0])
         start = f'x0 = torch.empty({facts.layout.shape}, dtype={facts.dtype}, device="meta")'
-        return TakeAway(Script("Memory layout", {}, (), (start, *calls), tuple(strides)))
+        return TakeAway(Script(_("Memory layout"), {}, (), (start, *calls), tuple(strides)))
     names = [name for pair in zip(tensors, strides, strict=True) for name in pair]
-    return TakeAway(Script("Memory layout", {"x0": tensors["x0"]}, (), tuple(calls), tuple(names)), tensors)
+    return TakeAway(Script(_("Memory layout"), {"x0": tensors["x0"]}, (), tuple(calls), tuple(names)), tensors)

@@ -8,41 +8,43 @@ from core.figures import memory
 from core.tensors.dtypes import DTYPES
 from core.ui import board
 from core.ui.frame import Pitfall
+from core.words import N_
 
-STRIDED = """`x = arange(32).reshape(4, 8)[:, ::2]` has strides {stride}, and `x.is_contiguous()` is **{contiguous}**.
+STRIDED = N_("""`x = arange(32).reshape(4, 8)[:, ::2]` has strides {stride}, and `x.is_contiguous()` is **{contiguous}**.
 `x.view(16)` works all the same, with stride {viewed}; that both read one storage is **{shared}**. What counts is that strides
 fit: two dimensions can be joined where stride[left] = stride[right]·shape[right]. The dimensions of x{number}, on screen,
-fall into **{groups:|group|groups}** that may be joined."""
-PERMUTED = """`zeros(3, 1, 4).permute(1, 0, 2).is_contiguous()` is **{size_one}**: a dimension of size 1 takes no step, so
+fall into **{groups:|group|groups}** that may be joined.""")
+PERMUTED = N_("""`zeros(3, 1, 4).permute(1, 0, 2).is_contiguous()` is **{size_one}**: a dimension of size 1 takes no step, so
 moving it changes nothing. For a channels_last tensor that is permuted to NHWC it is **{channels_last}** too: its numbers lie
-in that order in memory, and permute only says so."""
-BOTH = """The tutorial's 6×5 tensor, once viewed as 5×6 (its comment says 5*5), once permuted: **{differ} of {numbers}**
+in that order in memory, and permute only says so.""")
+BOTH = N_("""The tutorial's 6×5 tensor, once viewed as 5×6 (its comment says 5*5), once permuted: **{differ} of {numbers}**
 numbers differ. The view's strides {view_stride} read the storage from its first number to its last; permute's strides
-{permute_stride} go down the columns of x. Neither moved a number."""
-CLONED = """`zeros(3, 4).t().clone()` has strides {clone_stride}: a clone keeps the order of the dimensions in memory, and
-with it the refusal of `view(12)`: “{refusal}” `contiguous()` gives strides {contiguous_stride}, and view works."""
-HELD = """One row of a 1000×1000 tensor shows {row_shows:,} bytes and keeps **{row_holds:,}** bytes alive; its clone keeps
-{clone_holds:,}. x{number}, on screen, shows {shows:,} bytes and keeps {holds:,}."""
-EXPANDED = """A row expanded to 3×3 has strides {stride}: the three rows are one. `x += column` would have to give one cell
+{permute_stride} go down the columns of x. Neither moved a number.""")
+CLONED = N_("""`zeros(3, 4).t().clone()` has strides {clone_stride}: a clone keeps the order of the dimensions in memory, and
+with it the refusal of `view(12)`: “{refusal}” `contiguous()` gives strides {contiguous_stride}, and view works.""")
+HELD = N_("""One row of a 1000×1000 tensor shows {row_shows:,} bytes and keeps **{row_holds:,}** bytes alive; its clone keeps
+{clone_holds:,}. x{number}, on screen, shows {shows:,} bytes and keeps {holds:,}.""")
+EXPANDED = N_("""A row expanded to 3×3 has strides {stride}: the three rows are one. `x += column` would have to give one cell
 three values, and torch says: “{refusal}” Out of place, `x + column` makes a new tensor: {after_out_of_place}. A clone has
-nine cells of its own, and takes `+=`: {after_on_a_copy}."""
-REREAD = """`view(dtype)` converts nothing. It reads the bytes of the float32 numbers {numbers} as {dtype}, {itemsize} bytes each, and
-finds {read}; that both read one storage is **{shared}**. `to(dtype)` converts the numbers into a new storage."""
+nine cells of its own, and takes `+=`: {after_on_a_copy}.""")
+REREAD = N_("""`view(dtype)` converts nothing. It reads the bytes of the float32 numbers {numbers} as {dtype}, {itemsize} bytes each, and
+finds {read}; that both read one storage is **{shared}**. `to(dtype)` converts the numbers into a new storage.""")
+
+
+NOTHING = N_("The tensor on screen has no elements: reshape has nothing to copy. Choose another shape, and look again.")
+SOME_VIEWS = N_("""We can: the strides say it beforehand. x{number} was reshaped to {shapes:|shape|shapes} of two factors, and whether a view or a
+copy comes out was foretold rightly for **{right} of {shapes}**. As a view it gives {views}; the others are copies.""")
+NO_VIEWS = N_("""We can: the strides say it beforehand. x{number} was reshaped to {shapes:|shape|shapes} of two factors, and whether a view or a
+copy comes out was foretold rightly for **{right} of {shapes}**. All of them are copies.""")
+ALL_VIEWS = N_("""We can: the strides say it beforehand. x{number} was reshaped to {shapes:|shape|shapes} of two factors, and whether a view or a
+copy comes out was foretold rightly for **{right} of {shapes}**. All of them are views.""")
 
 
 def foretold(found: claims.Foretold) -> str:
     """How often the strides were right."""
     if not found.shapes:
-        return (
-            "The tensor on screen has no elements: reshape has nothing to copy. Choose another shape, and look again."
-        )
-    views = "As a view it gives {views}; the others are copies." if found.views else "All of them are copies."
-    if len(found.views) == found.shapes:
-        views = "All of them are views."
-    return (
-        "We can: the strides say it beforehand. x{number} was reshaped to {shapes:|shape|shapes} of two factors, and whether a view or a "
-        "copy comes out was foretold rightly for **{right} of {shapes}**. " + views
-    )
+        return NOTHING
+    return ALL_VIEWS if len(found.views) == found.shapes else SOME_VIEWS if found.views else NO_VIEWS
 
 
 def pitfalls(stage: Stage) -> list[Pitfall]:

@@ -10,13 +10,13 @@ from core.ui import board, process_run
 from core.words import N_, _, say
 
 Index = tuple[int, ...]
-PICTURE, WINDOW = N_("picture"), N_("window")
 ON_LINE = N_("{note}.")
 
 
-WALK = N_("""A processor fetches memory in lines of 64 bytes and keeps the lines that it used last. Here a walk in reading order goes through a
-cache of {capacity} lines, {which}. The {kind} below it shows the tensor that you look at: where the walk has to wait for a line, and on which line each number lies.""")
-MODEL, REAL = N_("a scale model for tensors of this size"), N_("as a first-level cache of 32 KiB has")
+SMALL = N_("""A processor fetches memory in lines of 64 bytes and keeps the lines that it used last. Here a walk in reading order goes through a
+cache of {capacity} lines, a scale model for tensors of this size. The picture shows the tensor that you look at: on which line each number lies, and where the walk has to wait for one.""")
+LARGE = N_("""A processor fetches memory in lines of 64 bytes and keeps the lines that it used last. Here a walk in reading order goes through a
+cache of {capacity} lines, as a first-level cache of 32 KiB has. The window shows the tensor that you look at: on which line each number lies, and where a walk through the window alone has to wait for one.""")
 TABLE = N_("| | lines touched | fetched | fetched again | lines the numbers would fill |")
 TOO_LONG = N_("too many to count")
 
@@ -24,11 +24,7 @@ TOO_LONG = N_("too many to count")
 def show_cost(ran: list[Stage], stage: Stage, cell: Index | None) -> None:
     """Cache lines of a walk in reading order for every stage, the walk in a picture, and one measured on a button."""
     capacity = cache.SCALE_MODEL if stage.whole else cache.FIRST_LEVEL
-    st.markdown(
-        say(
-            WALK, capacity=capacity, which=_(MODEL if stage.whole else REAL), kind=_(PICTURE if stage.whole else WINDOW)
-        )
-    )
+    st.markdown(say(SMALL if stage.whole else LARGE, capacity=capacity))
     rows = [_(TABLE), "|---" * 5 + "|"]
     for each in ran:
         facts = memory.of(each)
@@ -45,33 +41,31 @@ def show_cost(ran: list[Stage], stage: Stage, cell: Index | None) -> None:
         doing="Timing both walks in turn.",
     )
     if found:
-        st.markdown(say(walked(found[-1]), found[-1]))
+        st.markdown(say(TIMES, found[-1]) + " " + say(walked(found[-1]), found[-1]))
+
+
+TIMES = N_(
+    """`cumsum(-1)` over shape {shape}, one thread: **{strided} ns** an element with strides {stride}, **{packed} ns** with strides {packed_stride}."""
+)
+EQUAL = N_("The two have the same strides: what differs is the machine's own spread, {least:.2f} to {most:.2f} times.")
+BUSY = N_(
+    "The ratio went from {least:.2f} to {most:.2f} within the run: something else takes this machine, and the times tell nothing yet."
+)
+SLOWER = N_(
+    "With these strides the walk takes **{ratio:.2f}** times as long ({least:.2f} to {most:.2f} over the rounds)."
+)
+FASTER = N_(
+    "With these strides the walk is the faster one: **{ratio:.2f}** times the time ({least:.2f} to {most:.2f} over the rounds)."
+)
+EITHER = N_(
+    "The ratio, {ratio:.2f}, lies on both sides of 1 over the rounds ({least:.2f} to {most:.2f}): no difference that this run can tell."
+)
 
 
 def walked(found: large.Walked) -> str:
     """What the two times say."""
-    times = "`cumsum(-1)` over shape {shape}, one thread: **{strided} ns** an element with strides {stride}, **{packed} ns** with strides {packed_stride}. "
     if found.stride == found.packed_stride:
-        return (
-            times
-            + "The two have the same strides: what differs is the machine's own spread, {least:.2f} to {most:.2f} times."
-        )
+        return EQUAL
     if found.busy:
-        return (
-            times
-            + "The ratio went from {least:.2f} to {most:.2f} within the run: something else takes this machine, and the times tell nothing yet."
-        )
-    if found.least > 1:
-        return (
-            times
-            + "With these strides the walk takes **{ratio:.2f}** times as long ({least:.2f} to {most:.2f} over the rounds)."
-        )
-    if found.most < 1:
-        return (
-            times
-            + "With these strides the walk is the faster one: **{ratio:.2f}** times the time ({least:.2f} to {most:.2f} over the rounds)."
-        )
-    return (
-        times
-        + "The ratio, {ratio:.2f}, lies on both sides of 1 over the rounds ({least:.2f} to {most:.2f}): no difference that this run can tell."
-    )
+        return BUSY
+    return SLOWER if found.least > 1 else FASTER if found.most < 1 else EITHER

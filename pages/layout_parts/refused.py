@@ -9,7 +9,7 @@ from core.experiments.chain.run import Stage
 from core.experiments.layout import rule
 from core.figures import memory
 from core.ui import board, chain_editor
-from core.words import N_, _, say, spelled
+from core.words import N_, _, say
 
 LABELS = {
     "reshape": N_("`{code}` instead: copies {bytes:,} bytes"),
@@ -24,6 +24,11 @@ ALSO = N_("""`x.clone(memory_format=torch.contiguous_format)` copies as much as 
 ORDER = N_(
     "What copies nothing gives the elements in another order than reshape: right only where the order was the mistake."
 )
+
+
+GROUP = N_("{dims}: size {size}, stride {stride}")
+JOINING = N_("""Two neighbouring dimensions can become one where stride[left] = stride[right]·shape[right]: one step past the end of the right one lands where a step of the left one does.
+`view` may join and cut within such a group of dimensions, never across. The groups of x{number} are {groups}.""")
 
 
 def show(stage: Stage, stages: tuple[Stage, ...]) -> None:
@@ -55,11 +60,7 @@ def explained(stage: Stage, found: list[Mend]) -> str:
 def show_joining(stage: Stage) -> None:
     """Which dimensions one stride could walk: the condition of view."""
     groups = rule.merged_groups(memory.of(stage).layout)
-    said = ", ".join(f"{spelled(g.dims)}: size {g.size}, stride {g.stride}" for g in groups)
-    st.markdown(
-        "Two neighbouring dimensions can become one where stride[left] = stride[right]·shape[right]: one step past the end of the right one lands where a step of the left one does. "
-        f"`view` may join and cut within such a group of dimensions, never across. The groups of x{stage.number} are {said or 'none'}."
-    )
-    board.alone(
-        memory.dimensions(memory.of(stage).layout), f"Groups of dimensions that can be joined: {said}", name="joining"
-    )
+    said = ", ".join(say(GROUP, g) for g in groups) or _("none")
+    st.markdown(say(JOINING, number=stage.number, groups=said))
+    alt = say("Groups of dimensions that can be joined: {groups}", groups=said)
+    board.alone(memory.dimensions(memory.of(stage).layout), alt, name="joining")

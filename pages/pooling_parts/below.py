@@ -61,7 +61,7 @@ def divisors_table(facts: runs.Divisors) -> str:
 def ties_sentence(facts: runs.Ties) -> str:
     """Which of several equal numbers gets the gradient."""
     return (
-        say("In **{tied} of {outputs}** windows on screen the maximum occurs more than once. The first in reading order takes all: of {kernel}×{kernel} equal numbers, torch's `max_pool2d` gives the gradient {rows}, the manual version {rows2}. It is `amax` that shares: {rows3}.", kernel=facts.kernel, rows=rows(facts.torchs), rows2=rows(facts.manual), rows3=rows(facts.amax))
+        say("In **{tied} of {outputs}** windows on screen the maximum occurs more than once. The first in reading order takes all: of {kernel}×{kernel} equal numbers, torch's `max_pool2d` gives the gradient {rows}, the manual version {rows2}. It is `amax` that shares: {rows3}.", facts, rows=rows(facts.torchs), rows2=rows(facts.manual), rows3=rows(facts.amax))
     )  # fmt: skip
 
 
