@@ -46,7 +46,7 @@ async def stay(reader: Reader, until: float, answers: list[Answer]) -> Answer:
 
 
 LONG = {  # page: its link, and the buttons that start a run or go on with it
-    "timing": ("t_budget=120+s", ("Run",)),
+    "timing": ("t_budget=120+s", ("Run it here",)),
     "mlp": ("epochs=20", ("Train", "Continue", "Train again")),
 }
 

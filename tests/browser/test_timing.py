@@ -20,7 +20,8 @@ def test_a_run_on_a_topics_page_from_start_to_end(page, url):
     page.wait_for_selector("[data-panel='bytes'] .js-plotly-plot .main-svg", timeout=60_000)
     rest(page)
     assert page.get_by_text("recorded, not live").count() == 0
-    assert page.get_by_role("button", name="CSV").count() == 1
+    files = page.locator("[data-testid=stDownloadButton]").all_inner_texts()
+    assert [text.split()[-1] for text in files[-2:]] == ["CSV", "JSON"]
     assert page.get_by_role("button", name="JSON").count() == 1
 
 
