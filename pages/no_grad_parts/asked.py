@@ -51,7 +51,7 @@ def nested(draw: random.Random) -> Question:
     """Contexts within contexts."""
     contexts = [draw.choice(list(CALLS)) for _ in range(3)]
     return Question(
-        f"Inside {_(', in it ').join(f'`with {CALLS[context]}`' for context in contexts)}: is `z = x * w` recorded?",
+        say("Inside {contexts}: is `z = x * w` recorded?", contexts=_(", in it ").join(f"`with {CALLS[context]}`" for context in contexts)),
         "yes" if runs.recorded_inside(contexts) else "no",
         "The innermost block decides, except that nothing is recorded anywhere inside inference_mode().", ("yes", "no"),
     )  # fmt: skip
@@ -83,7 +83,7 @@ def take(run: Expression, leaves: tuple[str, ...], source: str) -> TakeAway:
         inputs={"x": run.x, "w": run.w},
         functions=(autograd.graph_of,),
         calls=(
-            "\n    ".join(["try:", *lines]) + _('\nexcept RuntimeError as refusal:\n    print("refused:", refusal)'),
+            "\n    ".join(["try:", *lines]) + '\nexcept RuntimeError as refusal:\n    print("refused:", refusal)',
             "x_grad, w_grad = x.grad, w.grad",
             *((f"for node in graph_of({last}).nodes:\n    print(node.name, node.shape)",) if last else ()),
         ),
