@@ -22,7 +22,8 @@ from core.figures.colour import Scale
 from core.figures.drawing import unchecked
 from core.figures.heatmap import LETTER, NARROWEST, Outline, Picture, describe, draw
 from core.figures.montage import MARGIN_TOP, Index, Montage
-from core.words.numbers import number  # fmt: skip
+from core.words import N_, _, say
+from core.words.numbers import number
 
 LETTERS = "ABCDEFGHIJKLM"  # names of storages
 PALETTES = (colour.IDENTITY, colour.COPIED, colour.COPIED_AGAIN)  # of one storage and the next
@@ -244,6 +245,9 @@ def tensor(
     return Panel(picture.name, in_rows(picture, across, side, least), describe(picture), cells)
 
 
+STRIP = N_("{title}, {across} cells a row, {read} read by {reader}. In address order: {texts}")
+
+
 def strip(stage: Stage, chosen: Stage, ran: Sequence[Stage], traced: Trace, made: Plan, least: float) -> Panel:
     """A storage in address order, in rows of whole cache lines. Cells that the chosen stage does not read are grey."""
     facts, held = of(stage), of(stage).layout.storage_size
@@ -256,10 +260,10 @@ def strip(stage: Stage, chosen: Stage, ran: Sequence[Stage], traced: Trace, made
     )  # fmt: skip
     across = row_length(stage, made.lines)
     figure = in_rows(picture, across, made.side, least)
-    alt = (
-        f"{picture.title}, {across} cells a row, {facts.layout.numel} read by {name_of(reader)}. "
-        f"In address order: {', '.join(texts[:24])}{', …' if held > 24 else ''}"
-    )
+    alt = say(
+        STRIP, title=picture.title, across=across, read=facts.layout.numel, reader=name_of(reader),
+        texts=", ".join(texts[:24]) + (", …" if held > 24 else ""),
+    )  # fmt: skip
     cells = Cells(picture.name, (held,), texts=texts, notes=cell_notes(facts, traced), wrap=across)
     return Panel(picture.name, figure, alt, cells if held else None, picks=readers_of(chosen, ran, facts.storage, held))
 
@@ -345,26 +349,39 @@ def first_at(where: Layout) -> dict[int, str]:
 # ---- words -----------------------------------------------------------------------------------------------------
 
 
+CELL = N_("`{at}` = **{value}**: {note}. Read by: {readers}.")
+ELEMENT = N_("`{at}` = **{value}** lies at {note}.")
+ELEMENT_SHARED = N_("`{at}` = **{value}** lies at {note}. The same cell: {others}.")
+ADDRESS = N_("{sum} of {name}, {cell}")
+ADDRESS_SHARED = N_("{sum} of {name}, {cell}, read by {readers} elements of this tensor")
+BYTE = N_("byte {byte}, cache line {line}")
+COPIED = N_("byte {byte}, cache line {line}, copied from `{source}`")
+UNWRITTEN = N_("byte {byte}, cache line {line}, never written to")
+COPIED_UNWRITTEN = N_("byte {byte}, cache line {line}, copied from `{source}`, never written to")
+
+
 def sentences(shown: Sequence[Stage]) -> dict[str, str]:
     """For each picture the sentence of its cells: where one lies, and who else reads it."""
     said = {}
     for storage, sharing in groupby(shown, key=lambda stage: of(stage).storage):
         readers = list(sharing)
         name = letter(storage)
-        said[name] = f"`{{at:{name}}}` = **{{{name}}}**: {{note:{name}}}. {read_as(readers, 'Read by')}"
+        tokens = {"at": f"{{at:{name}}}", "value": f"{{{name}}}", "note": f"{{note:{name}}}"}
+        said[name] = say(CELL, tokens, readers=listed_readers(readers))
         for stage in readers:
             others = [other for other in readers if other is not stage]
             x = name_of(stage)
-            itself = f"{{at:{x}}}" if of(stage).layout.ndim else x
-            lies = f"`{itself}` = **{{{x}}}** lies at {{note:{x}}}."
-            said[x] = f"{lies} {read_as(others, 'The same cell')}" if others else lies
+            at = f"{{at:{x}}}" if of(stage).layout.ndim else x
+            tokens = {"at": at, "value": f"{{{x}}}", "note": f"{{note:{x}}}", "others": listed_readers(others)}
+            said[x] = say(ELEMENT_SHARED if others else ELEMENT, tokens)
     return said
 
 
-def read_as(readers: Sequence[Stage], how: str) -> str:
-    """Which elements of these stages read the cell under the pointer."""
-    said = [f"{{each:{name_of(s)}}}" if of(s).layout.ndim else f"{name_of(s)}: {{list:{name_of(s)}}}" for s in readers]
-    return f"{how}: {', '.join(said)}."
+def listed_readers(readers: Sequence[Stage]) -> str:
+    """Which elements of these stages read the cell under the pointer, for the browser to fill in."""
+    return ", ".join(
+        f"{{each:{name_of(s)}}}" if of(s).layout.ndim else f"{name_of(s)}: {{list:{name_of(s)}}}" for s in readers
+    )
 
 
 def notes(stage: Stage, traced: Trace) -> Iterator[str]:
@@ -373,9 +390,11 @@ def notes(stage: Stage, traced: Trace) -> Iterator[str]:
     cells, name = cell_notes(of(stage), traced), letter(of(stage).storage)
     readers = np.bincount(order).tolist() if order else []
     steps = [[f" + {i}·{stride}" for i in range(size)] for size, stride in zip(where.shape, where.stride, strict=True)]
+    alone, shared = _(ADDRESS), _(ADDRESS_SHARED)  # looked up once for all elements
     for address, terms in zip(order, product(*steps), strict=True):
-        shared = f", read by {readers[address]} elements of this tensor" if readers[address] > 1 else ""
-        yield f"{where.storage_offset}{''.join(terms)} = {address} of {name}, {cells[address]}{shared}"
+        total = f"{where.storage_offset}{''.join(terms)} = {address}"
+        count = readers[address]
+        yield (shared if count > 1 else alone).format(sum=total, name=name, cell=cells[address], readers=count)
 
 
 def cell_notes(facts: Facts, traced: Trace) -> list[str]:
@@ -388,12 +407,21 @@ def cell_notes(facts: Facts, traced: Trace) -> list[str]:
 
 def _cell_notes(facts: Facts, copies: Mapping[int, np.ndarray]) -> list[str]:
     came = copies[facts.storage].tolist() if facts.storage in copies else []
+    before = letter(max(facts.storage - 1, 0))
+    plain = {
+        (False, False): _(BYTE), (True, False): _(COPIED),
+        (False, True): _(UNWRITTEN), (True, True): _(COPIED_UNWRITTEN),
+    }  # fmt: skip
     return [
-        f"byte {address * facts.itemsize}, cache line {address * facts.itemsize // LINE_BYTES}"
-        + (f", copied from `{letter(facts.storage - 1)}[{came[address]}]`" if address < len(came) else "")
-        + (", never written to" if address in facts.uninitialised else "")
+        plain[address < len(came), address in facts.uninitialised].format(
+            byte=address * facts.itemsize, line=address * facts.itemsize // LINE_BYTES,
+            source=f"{before}[{came[address]}]" if address < len(came) else "",
+        )
         for address in range(facts.layout.storage_size)
-    ]
+    ]  # fmt: skip
+
+
+STORAGE = N_("storage {name}: {cells} cells of {itemsize} B")
 
 
 def tensor_title(stage: Stage) -> str:
@@ -404,7 +432,8 @@ def tensor_title(stage: Stage) -> str:
 
 def strip_title(stage: Stage) -> str:
     """The storage's name and size."""
-    return f"storage {letter(of(stage).storage)}: {of(stage).layout.storage_size} cells of {of(stage).itemsize} B"
+    facts = of(stage)
+    return say(STORAGE, name=letter(facts.storage), cells=facts.layout.storage_size, itemsize=facts.itemsize)
 
 
 def texts_of(stage: Stage) -> list[str]:
@@ -482,7 +511,7 @@ def _box(d: int) -> dict:
 
 
 def _inside(layout: Layout, d: int) -> dict:
-    text = f"<b>dim {d}</b><br>size {layout.shape[d]}<br>stride {layout.stride[d]}"
+    text = say("<b>dim {d}</b><br>size {size}<br>stride {stride}", d=d, size=layout.shape[d], stride=layout.stride[d])
     return _word(text, d * (BOX_WIDTH + SPACE) + BOX_WIDTH / 2, BOX_HEIGHT / 2)
 
 
@@ -497,17 +526,17 @@ def _rule(layout: Layout, d: int) -> list[dict]:
     """The rule in numbers, above the line, and below it whether it holds."""
     right = next((r for r in range(d + 1, layout.ndim) if layout.shape[r] != 1), None)
     if right is None or layout.shape[d] == 1:
-        rule = "size 1: no step"
+        rule = _("size 1: no step")
     else:
         sign = "=" if layout.stride[d] == layout.stride[right] * layout.shape[right] else "≠"
         rule = f"{layout.stride[d]} {sign} {layout.stride[right]}·{layout.shape[right]}"
     middle = _joint(d) + SPACE / 2
-    verdict = "merge" if mergeable(layout, d) else "do not merge"
+    verdict = _("merge") if mergeable(layout, d) else _("do not merge")
     return [_word(rule, middle, BOX_HEIGHT / 2 + 13), _word(verdict, middle, BOX_HEIGHT / 2 - 13)]
 
 
 def _span(refusal: ViewRefusal) -> dict:
-    text = f"new dim {refusal.new_dim} (size {refusal.new_size}) would span both"
+    text = say("new dim {new_dim} (size {new_size}) would span both", refusal)
     return _word(text, _joint(refusal.left_dim) + SPACE / 2, -14)
 
 

@@ -15,6 +15,7 @@ from core.experiments.chain.presets import PRESETS
 from core.experiments.chain.run import Stage
 from core.tensors.dtypes import DTYPES
 from core.ui import controls, state
+from core.words import N_, _, say
 
 FIRST = PRESETS["both"]
 DEFAULTS = {"shape": ",".join(map(str, FIRST.shape)), "dtype": "int64", "fill": FIRST.fill, "chain": FIRST.chain}
@@ -25,8 +26,8 @@ DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 def presets() -> None:
     """A list of examples; choosing one sets the tensor and the chain, and the list stands open for the next."""
     st.selectbox(
-        "Start from an example", list(PRESETS), format_func=lambda name: PRESETS[name].title, index=None,
-        placeholder="choose one …", key="preset", on_change=take_preset, width=230,
+        _("Start from an example"), list(PRESETS), format_func=lambda name: _(PRESETS[name].title), index=None,
+        placeholder=_("choose one …"), key="preset", on_change=take_preset, width=230,
     )  # fmt: skip
 
 
@@ -36,7 +37,7 @@ def show() -> tuple[Stage, ...]:
     with row:
         shape, dtype, fill = start()
         chips = st.container(horizontal=True, gap="xsmall", width="content")
-    with row, st.popover("Edit as text", key="as_text"):
+    with row, st.popover(_("Edit as text"), key="as_text"):
         text = controls.text(
             "chain", "Chain of operations", DEFAULTS["chain"], longest=operations.MAX_TEXT, width=560,
             help="A line of Python, `x.permute(1, 0)[:, ::2].flatten()`, which is read and never run; or steps joined "
@@ -47,7 +48,7 @@ def show() -> tuple[Stage, ...]:
         tensor = chain_text.start_tensor(chain_text.parse_shape(shape), DTYPES[dtype], fill)
         stages = chain.run_chain(tensor, steps, fill)
     except ValueError as refusal:
-        controls.complain(f"{refusal}. Showing the last chain that could be read.")
+        controls.complain(say("{refusal}. Showing the last chain that could be read.", refusal=refusal))
         stages = state.own().get("stages") or chain.run_chain(FIRST.start(), FIRST.steps)
     state.own()["stages"] = stages
     with chips:
@@ -90,7 +91,7 @@ def edit(stages: tuple[Stage, ...], steps: tuple[Step, ...]) -> None:
             if popover.open:
                 change(steps, place)
     last = next(stage for stage in reversed(stages) if stage.facts is not None)
-    with st.popover("Add", icon=":material/add:", key="add", on_change="rerun") as popover:
+    with st.popover(_("Add"), icon=":material/add:", key="add", on_change="rerun") as popover:
         if popover.open:
             add(steps, last)
 
@@ -104,9 +105,9 @@ def chip(step: Step) -> str:
 def change(steps: tuple[Step, ...], place: int) -> None:
     """Edit one step's arguments; move it or take it out."""
     step = steps[place]
-    st.caption(step.operation.description)
+    st.caption(_(step.operation.description))
     for parameter in step.operation.parameters:
-        st.caption(f"`{parameter.name}`: {parameter.meaning}")
+        st.caption(f"`{parameter.name}`: {_(parameter.meaning)}")
     key = f"edit {place} {chain_text.format_step(step)}"
 
     def rewrite() -> None:
@@ -118,18 +119,20 @@ def change(steps: tuple[Step, ...], place: int) -> None:
         state.own().pop("step fault", None)
         write((*steps[:place], new, *steps[place + 1 :]))
 
-    st.text_input("Step", chain_text.format_step(step), key=key, on_change=rewrite)
+    st.text_input(_("Step"), chain_text.format_step(step), key=key, on_change=rewrite)
     if fault := state.own().pop("step fault", None):
         controls.complain(fault)
     with st.container(horizontal=True):
-        button(place, "Earlier", ":material/arrow_back:", place > 0, lambda: write(swapped(steps, place - 1)))
-        button(place, "Later", ":material/arrow_forward:", place < len(steps) - 1, lambda: write(swapped(steps, place)))
-        button(place, "Remove", ":material/delete:", True, lambda: write((*steps[:place], *steps[place + 1 :])))
+        button(place, N_("Earlier"), ":material/arrow_back:", place > 0, lambda: write(swapped(steps, place - 1)))
+        button(
+            place, N_("Later"), ":material/arrow_forward:", place < len(steps) - 1, lambda: write(swapped(steps, place))
+        )
+        button(place, N_("Remove"), ":material/delete:", True, lambda: write((*steps[:place], *steps[place + 1 :])))
 
 
 def button(place: int, label: str, icon: str, possible: bool, act: Callable[[], None]) -> None:
     """A button of one step."""
-    st.button(label, icon=icon, disabled=not possible, on_click=act, key=f"step {place} {label}")
+    st.button(_(label), icon=icon, disabled=not possible, on_click=act, key=f"step {place} {label}")
 
 
 def swapped(steps: tuple[Step, ...], place: int) -> tuple[Step, ...]:
@@ -145,13 +148,13 @@ def add(steps: tuple[Step, ...], last: Stage) -> None:
     assert last.facts is not None
     where = last.facts.layout
     if len(steps) >= operations.MAX_STEPS:
-        st.caption(f"A chain has at most {operations.MAX_STEPS} steps: remove one first.")
+        st.caption(say("A chain has at most {most} steps: remove one first.", most=operations.MAX_STEPS))
         return
     if last.number < len(steps):
-        st.caption(f"Step {last.number + 1} is refused: a new step goes before it.")
+        st.caption(say("Step {number} is refused: a new step goes before it.", number=last.number + 1))
     for name in operations.usable(where):
         step = operations.default_step(name, where)
         st.button(
-            f"`{step.code(f'x{last.number}')}`  {step.operation.description}", key=f"add {name}", type="tertiary",
+            f"`{step.code(f'x{last.number}')}`  {_(step.operation.description)}", key=f"add {name}", type="tertiary",
             on_click=lambda step=step: write((*steps[: last.number], step, *steps[last.number :])),
         )  # fmt: skip
