@@ -17,6 +17,7 @@ from core.experiments.chain.operations import MAX_STEPS, Fill, Step, is_whole, p
 from core.experiments.layout import addresses, rule
 from core.experiments.layout.addresses import Extent
 from core.experiments.layout.rule import Copy, Ints, Layout, ViewRefusal, ViewRefused
+from core.words import N_, _, say
 
 Verdict = Literal["start", "view", "copy", "itself", "in place"]
 
@@ -172,7 +173,7 @@ def _run(x: torch.Tensor, steps: Sequence[Step]) -> tuple[Stage, ...]:
         last = stages[-1]
         if last.tensor is None:
             stopped = next(s.number for s in stages if s.status == "refused")
-            stages.append(replace(todo, explanation=f"Not run, because step {stopped} was refused."))
+            stages.append(replace(todo, explanation=say("Not run, because step {number} was refused.", number=stopped)))
             continue
         stage, unwritten = _run_step(todo, step, last.tensor, unwritten, stages)
         stages.append(stage)
@@ -192,8 +193,9 @@ def _run_step(
     except (RuntimeError, IndexError, ValueError, TypeError) as error:
         return _refused(todo, step, error, why), unwritten
     if predicted is None:  # torch even makes tensors with a size of -1, beside a size of 0
-        passes = "" if x.is_meta else " torch lets it pass, but the result is no tensor to go on with."
-        remark = f"{_explained(step, why)}{passes}"  # a meta tensor has no cells that as_strided could leave
+        remark = _explained(step, why)  # a meta tensor has no cells that as_strided could leave
+        if not x.is_meta:
+            remark = say("{why} torch lets it pass, but the result is no tensor to go on with.", why=remark)
         return replace(todo, status="refused", explanation=remark), unwritten
     unwritten, _ = _apply(step, unwritten, grown=1)
     facts = _measure(y, unwritten, verdict, earlier)
@@ -262,20 +264,23 @@ def _remark(step: Step, before: Layout, facts: Facts) -> str:
     if step.op == "resize_":
         return _resize_remark(before, facts)
     if step.op == "T" and after.ndim != 2:
-        return "torch deprecates .T unless the tensor has 2 dimensions; .mT or permute say what is meant."
+        return _("torch deprecates .T unless the tensor has 2 dimensions; .mT or permute say what is meant.")
     if facts.verdict == "itself":
-        return "Nothing to do: torch returned the very same tensor."
+        return _("Nothing to do: torch returned the very same tensor.")
     return ""
 
 
+GROWN = N_("""The tensor itself was changed; the stage before shows how it looked until now. Its storage grew by {grown} cells that torch leaves unwritten: no number is known there.""")  # fmt: skip
+CROPPED = N_("""The tensor itself was changed; the stage before shows how it looked until now. No number moved; {unread} cells of the storage are not read.""")  # fmt: skip
+CHANGED = N_("The tensor itself was changed; the stage before shows how it looked until now. No number moved.")
+
+
 def _resize_remark(before: Layout, facts: Facts) -> str:
-    earlier = "The tensor itself was changed; the stage before shows how it looked until now."
     if grown := facts.layout.storage_size - before.storage_size:
-        return f"{earlier} Its storage grew by {grown} cells that torch leaves unwritten: no number is known there."
+        return say(GROWN, grown=grown)
     if facts.extent.distinct is None:
-        return f"{earlier} No number moved."
-    unread = facts.layout.storage_size - facts.extent.distinct
-    return f"{earlier} No number moved; {unread} cells of the storage are not read."
+        return _(CHANGED)
+    return say(CROPPED, unread=facts.layout.storage_size - facts.extent.distinct)
 
 
 def sources(stages: Sequence[Stage]) -> dict[int, np.ndarray]:
