@@ -8,6 +8,7 @@ from core.figures.board import Cells, Panel, Relation
 from core.figures.heatmap import Outline, Picture
 from core.figures.montage import MARGIN_BOTTOM, MARGIN_TOP
 from core.ops.softmax import softmax
+from core.words import _, say
 from core.words.numbers import number
 
 SHARE = colour.Scale(colour.MAGNITUDE, 0.0, 1.0)
@@ -27,10 +28,12 @@ def matrix(run: Run, picked: tuple[int, int]) -> Picture:
 
 def _taken_for(true: int, predicted: int, count: int, of_class: int, topk: int, shown: bool) -> str:
     """What a cell of the matrix counts."""
-    among = "recognised" if topk == 1 else f"right: {true} is among the {topk} best"
-    what = f"images of a {true} are " + (among if true == predicted else f"taken for a {predicted}")
-    share = f" ({count / of_class:.1%} of that class)" if of_class else ""
-    here = "; they stand on the right" if shown and count else "; a click shows them" if count else ""
+    among = "recognised" if topk == 1 else say("right: {true} is among the {topk} best", true=true, topk=topk)
+    what = say("images of a {true} are ", true=true) + (
+        among if true == predicted else say("taken for a {predicted}", predicted=predicted)
+    )
+    share = say(" ({count:.1%} of that class)", count=count / of_class) if of_class else ""
+    here = _("; they stand on the right") if shown and count else _("; a click shows them") if count else ""
     return f"**{count}** of {of_class} {what}{share}{here}."
 
 
@@ -60,12 +63,12 @@ def ranks(run: Run, shown: list[int], count: int) -> Picture:
     best = [(n, r) for n in range(len(shown)) for r in range(run.topk)]
     first = f"; {len(shown)} of {count} images" if count > len(shown) else ""
     return Picture(
-        "ranks", p.gather(1, torch.tensor(orders)), SHARE, f"each image's classes, the best first{first}",
+        "ranks", p.gather(1, torch.tensor(orders)), SHARE, say("each image's classes, the best first{first}", first=first),
         [Outline(best, colour.MUTED, 2), Outline(trues, colour.INK, 2)], [str(c) for _, _, _, c in places],
         axes="n r", origin=(0, 1), picks=[str(i) for _, i, _, _ in places],
         notes=[
-            f"Image {i}: class **{c}** stands in place {r + 1} with probability **{number(p[n, c].item())}**"
-            + (", and is the true one (framed)." if c == run.y[i] else ".") for n, i, r, c in places
+            say("Image {i}: class **{c}** stands in place {r} with probability **{p}**", i=i, c=c, r=r + 1, p=number(p[n, c].item()))
+            + (_(", and is the true one (framed).") if c == run.y[i] else ".") for n, i, r, c in places
         ],
     )  # fmt: skip
 
@@ -81,9 +84,9 @@ def by_batches(found: Means, sizes: list[int]) -> Panel:
     figure = curves.lines(
         {
             "one batch": (range(len(sizes)), found.shares),
-            f"mean of the batches: {number(found.mean, 5)}": (ends, [found.mean] * 2),
+            say("mean of the batches: {mean}", mean=number(found.mean, 5)): (ends, [found.mean] * 2),
         },
-        curves.Axis(f"batch (the first has {sizes[0]} images, the last {sizes[-1]})", step=max(1, len(sizes) // 10)),
+        curves.Axis(say("batch (the first has {sizes} images, the last {sizes2})", sizes=sizes[0], sizes2=sizes[-1]), step=max(1, len(sizes) // 10)),
         curves.Axis("accuracy"), markers=True, height=280,
         targets={f"right / all: {number(found.whole, 5)}": found.whole},
     )  # fmt: skip
@@ -92,9 +95,12 @@ def by_batches(found: Means, sizes: list[int]) -> Panel:
         "batch", (len(sizes),), torch.tensor(found.shares, dtype=torch.float64), spots=list(enumerate(found.shares)),
         notes=[f"batch {b}: {said}" for b, said in enumerate(right)],
     )  # fmt: skip
-    alt = (
-        f"Accuracy of the batches, from {number(min(found.shares))} to {number(max(found.shares))}; over all images "
-        f"{number(found.whole, 5)}, mean of the batches {number(found.mean, 5)}."
+    alt = say(
+        "Accuracy of the batches, from {shares} to {shares2}; over all images {whole}, mean of the batches {mean}.",
+        shares=number(min(found.shares)),
+        shares2=number(max(found.shares)),
+        whole=number(found.whole, 5),
+        mean=number(found.mean, 5),
     )
     return Panel("batches", figure, alt, cells, stretch=760)
 
@@ -106,7 +112,9 @@ def k_best(among: list[float], topk: int) -> Panel:
          "guessing": ([1, CLASSES], [1 / CLASSES, 1])},
         curves.Axis("k"), curves.Axis("accuracy", range=(0, 1.03)), title="The larger k, the more is right",
     )  # fmt: skip
-    return Panel("k best", figure, f"Accuracy among the k best: {', '.join(map(number, among))}.", stretch=440)
+    return Panel(
+        "k best", figure, say("Accuracy among the k best: {terms}.", terms=", ".join(map(number, among))), stretch=440
+    )
 
 
 def by_class(found: ClassShares) -> Panel:
@@ -116,7 +124,7 @@ def by_class(found: ClassShares) -> Panel:
         curves.Axis(range=(0, 1)), title="Class by class",
     )  # fmt: skip
     said = ", ".join(number(share) for share in found.own.tolist())
-    return Panel("by class", figure, f"Share of each class that is right: {said}.", stretch=440)
+    return Panel("by class", figure, say("Share of each class that is right: {said}.", said=said), stretch=440)
 
 
 def training(found: Learnt, epochs: int) -> Panel:

@@ -16,6 +16,7 @@ from core.figures.heatmap import Picture
 from core.figures.montage import Index, cell_size
 from core.figures.walk import Walk, record
 from core.tensors.dtypes import as_floats
+from core.words import N_, say
 from core.words.numbers import number
 
 PICTURES, CURVE = 570, 390  # pixels of the three tensors, and of the curve beside them
@@ -50,15 +51,20 @@ def curve(run: Run, picked: Index, beside: Activation | None, axes: str) -> Pane
     xs = torch.linspace(min(ends), max(ends), 161, dtype=torch.float64)
     drawn = {f"{f.name}(x)": (xs, f(xs)), "slope": (xs, slope(f, xs)), **_tangent(run, picked)}
     if beside is not None:
-        drawn |= {beside.name: (xs, beside(xs)), f"slope of {beside.name}": (xs, slope(beside, xs))}
+        drawn |= {beside.name: (xs, beside(xs)), say("slope of {name}", name=beside.name): (xs, slope(beside, xs))}
     figure = curves.lines(
         drawn, curves.Axis("x", range=(min(ends), max(ends))), curves.Axis(), title="The function and its slope",
         height=260,
     )  # fmt: skip
     first, *_, last = f(xs).tolist()
-    said = (
-        f"{f.name} from {number(first)} at {number(min(ends))} to {number(last)} at {number(max(ends))}; its slope "
-        f"reaches {number(slope(f, xs).max().item())}."
+    said = say(
+        "{name} from {first} at {ends} to {last} at {ends2}; its slope reaches {slope}.",
+        name=f.name,
+        first=number(first),
+        ends=number(min(ends)),
+        last=number(last),
+        ends2=number(max(ends)),
+        slope=number(slope(f, xs).max().item()),
     )
     indices = [", ".join(map(str, index)) for index in torch.ones(run.x.shape).nonzero().tolist()]
     picks = [index for index in indices for _ in range(2)]
@@ -72,7 +78,7 @@ def _tangent(run: Run, picked: Index) -> dict[str, tuple[Tensor, Tensor]]:
     if not torch.stack([at, y, steep]).isfinite().all():
         return {}
     near = torch.stack([at - 1, at + 1])
-    return {f"tangent at {number(at.item())}": (near, y + steep * (near - at))}
+    return {say("tangent at {at}", at=number(at.item())): (near, y + steep * (near - at))}
 
 
 def _points(run: Run, axes: str) -> Cells:
@@ -96,8 +102,8 @@ class Measure:
 
 
 MEASURES = (
-    Measure("dead", "Share of dead units", False), Measure("std", "Standard deviation of the activations", True),
-    Measure("gradient", "Size of the gradient", True),
+    Measure("dead", N_("Share of dead units"), False), Measure("std", N_("Standard deviation of the activations"), True),
+    Measure("gradient", N_("Size of the gradient"), True),
 )  # fmt: skip
 
 Networks = Mapping[str, Sequence[LayerFacts]]
@@ -121,7 +127,9 @@ def over_layers(measure: Measure, networks: Networks) -> Panel:
         "f layer", (len(found), len(layers)), torch.tensor(list(found.values())), spots=spots,
         notes=[f"{k} of {name}" for name in found for k in layers],
     )  # fmt: skip
-    return Panel(measure.key, figure, f"{measure.title}, first and last: {said}", cells, stretch=290)
+    return Panel(
+        measure.key, figure, say("{title}, first and last: {said}", title=measure.title, said=said), cells, stretch=290
+    )
 
 
 # ---- line by line ----------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from core.figures import answers, sharing
 from core.figures.answers import Answer
 from core.figures.board import Panel, Relation
 from core.figures.montage import PROJECTED
+from core.words import _, say
 from core.words.numbers import number
 
 LONGEST = 29  # letters of a way that fit beside the table
@@ -38,7 +39,7 @@ def trial(ran: Trial, found: Facts, to: str, place: int | None, projector: bool)
 
 def name_of_a(ran: Trial) -> sharing.Name:
     """a and all its cells, which is b as well where they are one object."""
-    title = "a and b: one object" if ran.same_object else "a"
+    title = _("a and b: one object") if ran.same_object else "a"
     return sharing.Name("a", title, about(ran.a), 0, 0, len(ran.a.after))
 
 
@@ -70,17 +71,25 @@ def note(cell: sharing.Cell, found: list[sharing.Cell], storages: list[sharing.S
     now, before = (texts[cell.address] for texts in (storages[cell.storage].texts, storages[cell.storage].before))
     was = f" (was {before})" if now != before else ""
     reads = "read" if len(there) > 1 else "reads"
-    return f"{who} {reads} cell {cell.address} of the storage of {owner}: **{now}**{was}."
+    return say(
+        "{who} {reads} cell {address} of the storage of {owner}: **{now}**{was}.",
+        who=who,
+        reads=reads,
+        address=cell.address,
+        owner=owner,
+        now=now,
+        was=was,
+    )
 
 
 def about(x: Seen, shares_version: bool | None = None) -> tuple[str, str]:
     """Two lines on an object."""
     if x.versions is None:
-        return "ndarray: autograd knows nothing of it", "no version counter"
-    made = "leaf" if x.is_leaf else f"made by {x.grad_fn}"
+        return _("ndarray: autograd knows nothing of it"), _("no version counter")
+    made = "leaf" if x.is_leaf else say("made by {grad_fn}", grad_fn=x.grad_fn)
     before, after = x.versions
     counter = f"version {before} → {after}" if before != after else f"version {after}"
-    whose = {None: "", True: ", the counter that a has", False: ", a counter of its own"}[shares_version]
+    whose = {None: "", True: _(", the counter that a has"), False: _(", a counter of its own")}[shares_version]
     return f"requires_grad={x.requires_grad}, {made}", counter + whose
 
 
@@ -98,9 +107,15 @@ def spoken(ran: Trial) -> str:
     """The picture in words."""
     a_before, a_after = listed(ran.a.before), listed(ran.a.after)
     if ran.b is None:
-        return f"a holds {a_after}; b = {ran.code} is refused"
-    shares = "is a itself" if ran.same_object else "has memory of its own" if ran.first is None else "shares memory"
-    path = f"a gradient at b reaches a by {ran.b.grad_fn}" if ran.b.grad_fn else "b is not in a graph"
+        return say("a holds {a_after}; b = {code} is refused", a_after=a_after, code=ran.code)
+    shares = (
+        "is a itself" if ran.same_object else _("has memory of its own") if ran.first is None else _("shares memory")
+    )
+    path = (
+        say("a gradient at b reaches a by {grad_fn}", grad_fn=ran.b.grad_fn)
+        if ran.b.grad_fn
+        else _("b is not in a graph")
+    )
     return (
         f"b = {ran.code} {shares}; {path}. a: {a_before}, then {a_after}. "
         f"b: {listed(ran.b.before)}, then {listed(ran.b.after)}."

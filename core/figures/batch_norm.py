@@ -10,6 +10,7 @@ from core.figures import colour, curves
 from core.figures.board import Cells, Panel, Relation
 from core.figures.heatmap import Picture
 from core.figures.montage import Index, Montage
+from core.words import say
 from core.words.numbers import number
 
 GROUP = {"batch": "c", "layer": "n", "instance": "n c", "group": "n g"}  # whose words a group's numbers agree in
@@ -110,7 +111,7 @@ def this_batch(found: Moved, x: Tensor) -> list[list[Picture | str]]:
     lines: list[list[Picture | str]] = []
     for name in ("mean", "var"):
         values = [getattr(found, f"{when}{name}") for when in ("", "batch_", "new_")]
-        titles = (f"running_{name}", f"{name} of this batch", f"running_{name} after it")
+        titles = (f"running_{name}", say("{name} of this batch", name=name), say("running_{name} after it", name=name))
         scale, picks = colour.signed(*values), first_cells(x)
         strips = [
             Picture(f"{when}_{name}", value, scale, title, axes="c", side=SMALL, picks=picks)
@@ -140,9 +141,9 @@ def chart(name: str, statistic: str, batches: Tensor, running: Tensor, c: int, t
     series |= {f"c = {k}": (range(len(running)), running[:, k]) for k in range(len(last))}
     figure = curves.lines(
         series, curves.Axis("step"), curves.Axis(), title=statistic, height=280,
-        targets={f"c = {c} over all data": true},
+        targets={say("c = {c} over all data", c=c): true},
     )  # fmt: skip
     said = f"{statistic} after {len(batches)} steps: {', '.join(map(number, last))}; "
-    said += f"in channel {c} all data have {number(true)}"
+    said += say("in channel {c} all data have {true}", c=c, true=number(true))
     ends = Cells("c", (len(last),), running[-1], spots=[(len(batches), value) for value in last])
     return Panel(name, figure, said, ends, picks=first_cells(x), stretch=430)

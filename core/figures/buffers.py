@@ -11,16 +11,17 @@ from core.figures import answers, colour, curves
 from core.figures.answers import Answer
 from core.figures.board import Panel, Relation
 from core.figures.heatmap import Outline, Picture
+from core.words import N_, _, say
 from core.words.numbers import number
 
 NAMES = list(KINDS)
 FACTS = {  # a fact of a role: over its column, and in a sentence
-    "in_parameters": ("param-<br>eters()", "in parameters()"),
-    "in_buffers": ("buffers()", "in buffers()"),
-    "in_state_dict": ("state_<br>dict()", "in the state dict"),
-    "moved": ("moved<br>by .to()", "moved by .to()"),
+    "in_parameters": ("param-<br>eters()", N_("in parameters()")),
+    "in_buffers": ("buffers()", N_("in buffers()")),
+    "in_state_dict": ("state_<br>dict()", N_("in the state dict")),
+    "moved": ("moved<br>by .to()", N_("moved by .to()")),
     "has_gradient": ("has a<br>.grad", "given a gradient"),
-    "changed_by_optimiser": ("step<br>changed", "changed by the step"),
+    "changed_by_optimiser": ("step<br>changed", N_("changed by the step")),
 }
 
 
@@ -28,7 +29,8 @@ def roles_table(found: Sequence[Role], scale: float) -> Panel:
     """What each tensor is and what happens to it."""
     rows = {role.name: [Answer(word, word) for word in map(yes, facts(role))] for role in found}
     notes = [
-        f"`{role.name}`, made by `{role.kind}`" + (f", {asked}? **{yes(fact)}**" if asked else "")
+        say("`{name}`, made by `{kind}`", name=role.name, kind=role.kind)
+        + (f", {asked}? **{yes(fact)}**" if asked else "")
         for role in found
         for asked, fact in zip(("", *(said for _, said in FACTS.values())), (False, *facts(role)), strict=True)
     ]
@@ -61,7 +63,7 @@ def step(found: Sequence[Role], lr: float) -> tuple[Picture, Picture, Picture]:
     return (
         picture("before", before, title="before"),
         picture("grad", gradient, title=".grad", muted=none, texts=texts),
-        picture("after", after, title="after step()"),
+        picture("after", after, title=_("after step()")),
     )
 
 
@@ -70,8 +72,10 @@ def stepped(role: Role, i: int, lr: float) -> str:
     held, after = f"`{role.name}[{i}]`", number(role.after[i])
     if role.handed and role.gradient:
         return f"{held} = {number(role.before[i])} − {lr:g} · {number(role.gradient[i])} = **{after}**"
-    arrives = f"has the gradient {number(role.gradient[i])}" if role.gradient else "has no gradient"
-    return f"{held} {arrives}, and the step leaves it at **{after}**"
+    arrives = (
+        say("has the gradient {gradient}", gradient=number(role.gradient[i])) if role.gradient else _("has no gradient")
+    )
+    return say("{held} {arrives}, and the step leaves it at **{after}**", held=held, arrives=arrives, after=after)
 
 
 # ---- MoCo --------------------------------------------------------------------------------------------------------
@@ -83,8 +87,8 @@ def queue(taken: MoCoSteps) -> tuple[list[Picture | str], list[Relation]]:
     slots, batch = range(len(before)), range(len(keys))
     kept = [slot for slot in slots if not first <= slot < first + len(keys)]
     written = [Outline([(first + i, j) for i in batch for j in range(keys.shape[1])])]
-    came = {slot: f"kept from `queue[{slot}]`" for slot in kept}
-    came |= {first + i: f"written from `key[{i}]`" for i in batch}
+    came = {slot: say("kept from `queue[{slot}]`", slot=slot) for slot in kept}
+    came |= {first + i: say("written from `key[{i}]`", i=i) for i in batch}
     scale = colour.signed(before, keys, taken.queue_after)
     notes = [came[slot] for slot in slots for _ in range(keys.shape[1])]
     parts: list[Picture | str] = [
@@ -102,7 +106,7 @@ def logits(taken: MoCoSteps) -> Picture:
     """How like each query is to its own key, and to each of the queue's."""
     own = [Outline([(i, 0) for i in range(len(taken.logits))], colour.USED)]
     against = [
-        f"query {i} · " + (f"queue[{c - 1}]" if c else "its own key")
+        f"query {i} · " + (f"queue[{c - 1}]" if c else _("its own key"))
         for i in range(len(taken.logits)) for c in range(taken.logits.shape[1])
     ]  # fmt: skip
     texts = [str(round(value)) for value in taken.logits.flatten().tolist()]
@@ -117,5 +121,5 @@ def drift(steps: Sequence[MoCoSteps]) -> Panel:
         {"‖θₖ − θ_q‖": (range(1, len(steps) + 1), values)}, curves.Axis("step"), curves.Axis("distance"),
         title="How far the key encoder lags behind", height=240, markers=True,
     )  # fmt: skip
-    said = f"Distance between the weights of the two encoders before steps 1 to {len(steps)}: "
+    said = say("Distance between the weights of the two encoders before steps 1 to {count}: ", count=len(steps))
     return Panel("drift", figure, said + ", ".join(map(number, values)), stretch=440)

@@ -14,6 +14,7 @@ from core.figures.board import Cells, Panel
 from core.figures.heatmap import Picture
 from core.figures.surface import walked
 from core.figures.walk import record
+from core.words import N_, _, say
 from core.words.numbers import number
 
 REACH, GRID, TALL = 2.2, 45, 276  # of the window, points a side, pixels of a picture
@@ -36,11 +37,13 @@ def paths(how: Setup, run: Race, steps: int, title: str) -> Panel:
     figure = walked(axis, axis, heights, walks, title=title, width=440, height=TALL, named=False)
     spots = [_padded([p if max(map(abs, p)) <= REACH else None for p in walk], steps + 1) for walk in walks.values()]
     texts = [
-        f"`{name}` at step {t} of {steps}: ({x:.3g}, {y:.3g})"
+        say("`{name}` at step {t} of {steps}: ({x:.3g}, {y:.3g})", name=name, t=t, steps=steps, x=x, y=y)
         for k, name in enumerate(NAMES)
         for t, (x, y) in enumerate(run.points[: steps + 1, k, 0].tolist())
     ]
-    said = "; ".join(f"{name} ends at ({w[-1][0]:.3g}, {w[-1][1]:.3g})" for name, w in walks.items() if w)
+    said = "; ".join(
+        say("{name} ends at ({w:.3g}, {w2:.3g})", name=name, w=w[-1][0], w2=w[-1][1]) for name, w in walks.items() if w
+    )
     return Panel(
         "paths", figure, f"{title}: {said}", _points(run, steps, spots, texts), picks=_pins(steps), stretch=440
     )
@@ -94,7 +97,7 @@ def _pins(steps: int) -> list[str]:
 
 SHOWN = ("buffer", "m", "v", "m_hat", "v_hat", "step")
 SPELT = {
-    "p": "p before", "g": "g, the gradient", "buffer": "buf ← μ·buf + g", "m": "m ← β₁m + (1−β₁)g",
+    "p": "p before", "g": N_("g, the gradient"), "buffer": "buf ← μ·buf + g", "m": "m ← β₁m + (1−β₁)g",
     "v": "v ← β₂v + (1−β₂)g²", "m_hat": "m̂ = m/(1−β₁ᵗ)", "v_hat": "v̂ = v/(1−β₂ᵗ)", "step": "step",
 }  # fmt: skip
 
@@ -131,4 +134,8 @@ def starts(ends: Tensor, lowest: float) -> list[Picture]:
 
 
 def _high(height: float) -> str:
-    return f"**{number(height)}** above the lowest" if math.isfinite(height) else "beyond the finite numbers"
+    return (
+        say("**{height}** above the lowest", height=number(height))
+        if math.isfinite(height)
+        else _("beyond the finite numbers")
+    )

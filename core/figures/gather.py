@@ -13,9 +13,10 @@ from core.figures.board import Relation
 from core.figures.heatmap import Outline, Picture
 from core.figures.walk import Index, Moment, Walk, record
 from core.ops import gather as ops
+from core.words import N_, _, say
 from core.words.numbers import number
 
-UNPROMISED = "and which of them stays is not promised"
+UNPROMISED = N_("and which of them stays is not promised")
 
 
 def inputs(input: Tensor, misfit: Misfit, index: Tensor) -> tuple[Picture, Picture]:
@@ -38,7 +39,7 @@ def pictures(run: Run) -> dict[str, Picture]:
         input = Picture("input", run.input, numbers, titled("input", run.input), axes=named, picks=first,
                         notes=readers(run))  # fmt: skip
         output = Picture("output", run.output, numbers, titled("output", run.output), axes=reading)
-        counts = "gradient of input" if run.input.is_floating_point() else "how often each is read"
+        counts = _("gradient of input") if run.input.is_floating_point() else _("how often each is read")
         grad = Picture("grad", run.reads, colour.magnitude(run.reads), counts, axes=named, picks=first)
         return {"input": input, "index": index, "output": output, "grad": grad}
     shared = [alone(run.cells.count(cell)) for cell in run.cells]
@@ -63,12 +64,12 @@ def ties(run: Run) -> list[Relation]:
 def sentences(run: Run) -> dict[str, str]:
     """What the board's line says of a cell of each picture."""
     if run.src is not None:
-        one = "`{at:src}` = **{src}** goes to `{at:output}`, since `{at:index}` = {index}. {note:index}"
+        one = _("`{at:src}` = **{src}** goes to `{at:output}`, since `{at:index}` = {index}. {note:index}")
         return {"src": one, "index": one, "input": "{note:input}", "output": "{note:input}"}
-    one = "`{at:output}` = `{at:input}` = **{output}**: `{at:index}` holds {index}" + kept(run) + "."
+    one = _("`{at:output}` = `{at:input}` = **{output}**: `{at:index}` holds {index}") + kept(run) + "."
     back = "{note:input}"
     if run.input.is_floating_point():
-        back += " Of a gradient of 1 at every output, **{grad}** arrives at `{at:input}`."
+        back += _(" Of a gradient of 1 at every output, **{grad}** arrives at `{at:input}`.")
     return {"index": one, "output": one, "input": back, "grad": back}
 
 
@@ -77,9 +78,9 @@ def kept(run: Run) -> str:
     rank = run.input.dim()
     if rank == 1:
         return ""
-    names = ("row", "column") if rank == 2 else tuple(f"index along dim {d}" for d in range(rank))
+    names = ("row", "column") if rank == 2 else tuple(say("index along dim {d}", d=d) for d in range(rank))
     others = [name for d, name in enumerate(names) if d != run.dim]
-    return f"; that is the {names[run.dim]}, the {' and the '.join(others)} stay{'s' if rank == 2 else ''}"
+    return f"; that is the {names[run.dim]}, the {_(' and the ').join(others)} stay{'s' if rank == 2 else ''}"
 
 
 def readers(run: Run) -> list[str]:
@@ -87,7 +88,11 @@ def readers(run: Run) -> list[str]:
     return [
         f"`input{list(cell)}` = {number(run.input[cell].item())} is read by {listed('index', run.naming(cell))}."
         if run.naming(cell)
-        else f"No place of index names `input{list(cell)}` = {number(run.input[cell].item())}."
+        else say(
+            "No place of index names `input{cell}` = {input}.",
+            cell=str(list(cell)),
+            input=number(run.input[cell].item()),
+        )
         for cell in cells(run.input)
     ]
 
@@ -98,8 +103,16 @@ def writers(run: Run) -> list[str]:
     def said(cell: Place) -> str:
         named, value = run.naming(cell), number(run.output[cell].item())
         if not named:
-            return f"No place of index leads to `output{list(cell)}`: it keeps input's **{value}**."
-        several = f": {len(named)} writes to one cell, {UNPROMISED}." if len(named) > 1 else "."
+            return say(
+                "No place of index leads to `output{cell}`: it keeps input's **{value}**.",
+                cell=str(list(cell)),
+                value=value,
+            )
+        several = (
+            say(": {count} writes to one cell, {unpromised}.", count=len(named), unpromised=UNPROMISED)
+            if len(named) > 1
+            else "."
+        )
         return f"`output{list(cell)}` = **{value}** comes from {listed('src', named)}{several}"
 
     return [said(cell) for cell in cells(run.input)]
@@ -107,7 +120,11 @@ def writers(run: Run) -> list[str]:
 
 def alone(count: int) -> str:
     """How many places of index lead to one cell."""
-    return "No other place leads there." if count == 1 else f"{count} places of index lead there, {UNPROMISED}."
+    return (
+        _("No other place leads there.")
+        if count == 1
+        else say("{count} places of index lead there, {unpromised}.", count=count, unpromised=UNPROMISED)
+    )
 
 
 def titled(name: str, x: Tensor) -> str:

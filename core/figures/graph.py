@@ -9,6 +9,7 @@ from core.experiments.autograd import Graph, Node
 from core.figures import colour
 from core.figures.board import Cells, Panel, Relation
 from core.figures.drawing import unchecked
+from core.words import _, say
 
 WIDTH, NARROWEST = 360, 118  # pixels: of the picture, and of a box
 PROJECTED_WIDTH, PROJECTED_GAP = 480, 12  # on a projector: larger letters, and all layers above the fold
@@ -45,12 +46,14 @@ def _pairs(rows: Sequence[tuple[int, int]]) -> np.ndarray:
 def _said(node: Node | None, planned: Node) -> str:
     """What a node does, in a sentence."""
     if node is None:
-        return f"`{planned.name}` was not recorded: no gradient passes here"
+        return say("`{name}` was not recorded: no gradient passes here", name=planned.name)
     if node.is_leaf:
         return f"`{node.name}` adds the gradient that arrives into `{node.tensor or 'the leaf'}.grad`"
     made = f"`{node.name}`" + (f" made {node.tensor}; it" if node.tensor else "")
     return (
-        f"{made} has let go of what it kept" if node.freed else f"{made} keeps {_kept(node) or 'nothing'} for backward"
+        say("{made} has let go of what it kept", made=made)
+        if node.freed
+        else f"{made} keeps {_kept(node) or 'nothing'} for backward"
     )
 
 
@@ -79,7 +82,7 @@ def draw(
 def layers(graph: Graph) -> list[int]:
     """For each node its depth: the longest way from the output."""
     depth = [0] * len(graph.nodes)
-    for _ in graph.nodes:  # as many rounds as the longest way can have edges
+    for _round in graph.nodes:  # as many rounds as the longest way can have edges
         for i, j in graph.edges:
             depth[j] = max(depth[j], depth[i] + 1)
     return depth
@@ -88,9 +91,11 @@ def layers(graph: Graph) -> list[int]:
 def describe(graph: Graph) -> str:
     """The graph in words."""
     if not graph.nodes:
-        return "No graph: the output has no grad_fn"
+        return _("No graph: the output has no grad_fn")
     said = [f"{node.name}{f' ({node.tensor})' if node.tensor else ''}{_aloud(node)}" for node in graph.nodes]
-    return f"Graph of {len(graph.nodes)} nodes from the output to the leaves: {'; '.join(said)}"
+    return say(
+        "Graph of {count} nodes from the output to the leaves: {terms}", count=len(graph.nodes), terms="; ".join(said)
+    )
 
 
 def _aloud(node: Node) -> str:
@@ -138,7 +143,7 @@ def _box(box: Box, node: Node | None, planned: Node, note: str) -> tuple[dict, d
     left, top, right, bottom = box
     line = {"color": EDGE, "width": 1.5} if node else {"color": colour.MUTED, "width": 1.2, "dash": "dot"}
     title = f"<b>{planned.tensor}</b> · {planned.name}" if planned.tensor else planned.name
-    lines = [title, *_lines(node, note)] if node else [title, "<i>not recorded</i>"]
+    lines = [title, *_lines(node, note)] if node else [title, _("<i>not recorded</i>")]
     text = {"text": "<br>".join(lines), "font": {"size": LINE}, "showarrow": False, "align": "left"}
     place = {"x": left + 6, "y": (top + bottom) / 2, "xanchor": "left", "yanchor": "middle"}
     return {"type": "rect", "x0": left, "x1": right, "y0": top, "y1": bottom, "line": line}, text | place
@@ -148,7 +153,7 @@ def _lines(node: Node, note: str) -> list[str]:
     if node.is_leaf:
         return [f"adds into {node.tensor or 'the leaf'}.grad", *([note] if note else [])]
     shape = f"shape {node.shape}" if node.shape is not None else ""
-    kept = "has let go of what it kept" if node.freed else f"keeps {_kept(node) or 'nothing'}"
+    kept = _("has let go of what it kept") if node.freed else f"keeps {_kept(node) or 'nothing'}"
     return [" · ".join(part for part in (shape, note) if part), kept]
 
 

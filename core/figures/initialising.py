@@ -10,6 +10,7 @@ from core.experiments.initialising import Signals, std
 from core.figures import curves
 from core.figures.board import Cells, Panel, Relation
 from core.figures.ridges import Ridge, boxes, histogram, ridges
+from core.words import say
 from core.words.numbers import number
 
 ROWS = 10  # histograms below each other
@@ -41,13 +42,18 @@ def deviations(runs: Runs) -> Panel:
         height=304, markers=True,
     )  # fmt: skip
     points = [(name, layer, y) for name, (layers, ys) in series.items() for layer, y in zip(layers, ys, strict=True)]
-    notes = [f"Layer {layer}, {name}: standard deviation **{number(y)}**." for name, layer, y in points]
+    notes = [
+        say("Layer {layer}, {name}: standard deviation **{y}**.", layer=layer, name=name, y=number(y))
+        for name, layer, y in points
+    ]
     cells = Cells(
         "line l", (len(series), len(points) // len(series)), origin=(0, 1), texts=notes, notes=notes,
         spots=[(layer, y) if math.isfinite(y) else None for _, layer, y in points],
     )  # fmt: skip
     said = "; ".join(f"{name} from {number(ys[0])} to {number(ys[-1])}" for name, (_, ys) in series.items())
-    return Panel("std", figure, f"Standard deviation from the first layer to the last: {said}", cells, stretch=270)
+    return Panel(
+        "std", figure, say("Standard deviation from the first layer to the last: {said}", said=said), cells, stretch=270
+    )
 
 
 def _positive(value: float) -> float:
@@ -65,17 +71,22 @@ def histograms(runs: Runs, what: str, shown: Sequence[int], own_scale: bool) -> 
         scheme: [_ridge(run.values(what)[i], i, reach, own_scale) for i, reach in zip(shown, reaches, strict=True)]
         for scheme, run in runs.items()
     }
-    title = f"{what.capitalize()}, layer by layer"
+    title = say("{what}, layer by layer", what=what.capitalize())
     figure = ridges(series, what, title=title, width=198, row=min(30, 200 // len(shown)), own_scale=own_scale)
     notes = [
-        f"Layer {i + 1}: the standard deviation of the {what} is "
+        say("Layer {i}: the standard deviation of the {what} is ", i=i + 1, what=what)
         + ", ".join(f"**{number(std(run.values(what)[i]))}** under {scheme}" for scheme, run in runs.items())
         + "."
         for i in shown
     ]
     cells = Cells("r", (len(shown),), texts=notes, notes=notes, boxes=boxes(series[name], own_scale))
     said = ", ".join(f"layer {i + 1} {number(s)}" for i, s in zip(shown, deviations, strict=True))
-    alt = f"Histograms of the {what}, layer by layer; standard deviations under {name}: {said}"
+    alt = say(
+        "Histograms of the {what}, layer by layer; standard deviations under {name}: {said}",
+        what=what,
+        name=name,
+        said=said,
+    )
     return Panel(what, figure, alt, cells)
 
 
@@ -91,8 +102,8 @@ def schemes(ends: Mapping[str, Sequence[float]], activation: str) -> Panel:
     """Every scheme's activations through the same depth."""
     figure = curves.lines(
         {name: (range(1, len(ys) + 1), [_positive(y) for y in ys]) for name, ys in ends.items()},
-        curves.Axis("layer"), curves.Axis("standard deviation", log=True), title=f"Activations under {activation}",
+        curves.Axis("layer"), curves.Axis("standard deviation", log=True), title=say("Activations under {activation}", activation=activation),
         height=420, markers=True,
     )  # fmt: skip
-    said = "; ".join(f"{name} ends at {number(ys[-1])}" for name, ys in ends.items())
+    said = "; ".join(say("{name} ends at {ys}", name=name, ys=number(ys[-1])) for name, ys in ends.items())
     return Panel("schemes", figure, said, stretch=700)

@@ -13,6 +13,7 @@ from core.figures.board import Cells, Panel, Relation, with_row_names
 from core.figures.gallery import panel
 from core.figures.heatmap import Outline, Picture
 from core.figures.lanes import Busy, boxes, lanes
+from core.words import _, say
 from core.words.numbers import number
 
 ROOM, TALLEST = 560, 240  # pixels for the epochs' cells
@@ -29,11 +30,18 @@ def epochs(loaded: Loaded, picked: Place, projector: bool = False) -> list[Pictu
 
 def _epoch(e: int, batches: Sequence[Batch], loaded: Loaded, picked: Place, side: int) -> Picture:
     table = torch.full((max(len(batches), 1), loaded.how.batch_size), -1.0)
-    notes = [["No sample: the batch is not full."] * loaded.how.batch_size for _ in table]
+    notes = [[_("No sample: the batch is not full.")] * loaded.how.batch_size for _ in table]
     for b, batch in enumerate(batches):
         table[b, : len(batch.index)] = batch.index.float()
         for p, (i, label) in enumerate(zip(batch.index.tolist(), batch.labels.tolist(), strict=True)):
-            notes[b][p] = f"**Sample {i}**, a {label}, stands at place {p} of batch {b} in epoch {e}."
+            notes[b][p] = say(
+                "**Sample {i}**, a {label}, stands at place {p} of batch {b} in epoch {e}.",
+                i=i,
+                label=label,
+                p=p,
+                b=b,
+                e=e,
+            )
     outlined = [(picked[1], p) for p in range(len(batches[picked[1]].index))] if picked[0] == e and batches else []
     return Picture(
         f"epoch {e}", table, colour.identity(loaded.count), f"epoch {e}: a batch a row", [Outline(outlined)],
@@ -96,11 +104,15 @@ def in_time(workers: Workers) -> Panel:
     work = [Busy(_lane(slot), *slot.load, f"load {slot.batch}", slot.batch) for slot in workers.slots]
     work += [Busy("training", *slot.train, f"train {slot.batch}", slot.batch) for slot in workers.slots]
     says = [f"`{piece.text}`: by {piece.lane}, from {number(piece.start)} to {number(piece.end)} ms." for piece in work]
-    figure = lanes(names, work, "ms", title="Epoch 0 in time: the batches by their numbers", width=880)
+    figure = lanes(names, work, "ms", title=_("Epoch 0 in time: the batches by their numbers"), width=880)
     cells = Cells("what batch", (2, len(workers.slots)), texts=says, boxes=boxes(names, work), group="batch")
-    alt = (
-        f"{len(workers.slots)} batches, num_workers={workers.workers}: {number(workers.total)} ms an epoch, the "
-        f"training waits for {workers.idle:.0%} of it; {number(workers.alone)} ms without workers"
+    alt = say(
+        "{count} batches, num_workers={workers}: {total} ms an epoch, the training waits for {idle:.0%} of it; {alone} ms without workers",
+        count=len(workers.slots),
+        workers=workers.workers,
+        total=number(workers.total),
+        idle=workers.idle,
+        alone=number(workers.alone),
     )
     return Panel("lanes", figure, alt, cells, stretch=880)
 
@@ -113,7 +125,7 @@ def seeds(drawn: Drawn, title: str) -> Panel:
     """The numbers that one source gave, a row for each worker of each epoch; equal numbers have one colour."""
     table = torch.tensor(drawn.numbers, dtype=torch.float32)
     notes = [
-        f"Worker {worker} draws **{n}** as its number {i} in epoch {epoch}; "
+        say("Worker {worker} draws **{n}** as its number {i} in epoch {epoch}; ", worker=worker, n=n, i=i, epoch=epoch)
         + _elsewhere(drawn, row)
         for row, (epoch, worker) in enumerate(drawn.rows)
         for i, n in enumerate(drawn.numbers[row])
@@ -129,5 +141,5 @@ def _elsewhere(drawn: Drawn, row: int) -> str:
     """In which other rows the same numbers stand."""
     same = [at for k, at in enumerate(drawn.rows) if k != row and drawn.numbers[k] == drawn.numbers[row]]
     if not same:
-        return "no other row has this row's numbers."
-    return "the whole row stands again at " + ", ".join(f"epoch {e} worker {w}" for e, w in same) + "."
+        return _("no other row has this row's numbers.")
+    return _("the whole row stands again at ") + ", ".join(f"epoch {e} worker {w}" for e, w in same) + "."

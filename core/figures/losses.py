@@ -14,6 +14,7 @@ from core.figures.colour import Scale
 from core.figures.heatmap import Outline, Picture
 from core.figures.loss_surface import contours
 from core.figures.montage import Index, cell_size
+from core.words import N_, _, say
 from core.words.numbers import number
 
 Part = Picture | Panel | str
@@ -73,7 +74,7 @@ def classes_backward(run: classes.Run) -> list[Part]:
     """
     off = run.share if run.class_by_class else run.target
     ignored = [(i, j) for i, kept in enumerate(run.kept.tolist()) for j in range(off.shape[1]) if not kept]
-    kind = "target · weight, class by class" if run.class_by_class else "target, " + (
+    kind = _("target · weight, class by class") if run.class_by_class else "target, " + (
         "smoothed" if run.smoothing else "one-hot"
     )  # fmt: skip
     target = Picture("target", off, sized(off), kind, muted=ignored, axes="i j", notes=targets_spelled(run))
@@ -82,7 +83,7 @@ def classes_backward(run: classes.Run) -> list[Part]:
     divided = f") ÷ {number(run.divisor)} =" if run.reduction == "mean" else ") ="
     if not weighs(run):
         return ["(softmax −", target, divided, slope]
-    title = "Σ of target's row" if run.class_by_class else "weight"
+    title = _("Σ of target's row") if run.class_by_class else "weight"
     weight = Picture("w", run.factor, sized(run.factor), title, axes="i one", picks=picks_of(run))
     if run.class_by_class:
         return ["(", weight, "· softmax −", target, divided, slope]
@@ -125,12 +126,12 @@ def classes_spelled(run: classes.Run) -> dict[str, str]:
     if weighs(run):
         slope = "({sum:w} · {p} − {sum:target})" if run.class_by_class else "{sum:w} · ({p} − {target})"
     return {
-        "x": "`{at:x}` = **{x}** has the probability {p}; the loss's slope along this logit is **{grad}**",
+        "x": _("`{at:x}` = **{x}** has the probability {p}; the loss's slope along this logit is **{grad}**"),
         "p": "`{at:p}` = e^{x} / ({note:p}) = **{p}**",
         "log": "`{at:log}` = {note:log} = **{log}**",
         "loss": "{note:loss}",
         "target": "`{at:target}` = {note:target} = **{target}**",
-        "w": "`{at:w}` = **{w}**: softmax's row is multiplied by it",
+        "w": _("`{at:w}` = **{w}**: softmax's row is multiplied by it"),
         "grad": f"`{{at:grad}}` = {slope}{divided} = **{{grad}}**",
     }
 
@@ -144,7 +145,7 @@ def sums_of_exp(x: Tensor) -> list[str]:
 def logs_spelled(run: classes.Run) -> list[str]:
     """For each log probability where it is from; a probability that became 0 has none."""
     dtype = str(run.x.dtype).removeprefix("torch.")
-    gone = f"logit − log of the sum of exp (the probability itself is 0 in {dtype})"
+    gone = say("logit − log of the sum of exp (the probability itself is 0 in {dtype})", dtype=dtype)
     return [f"log {number(value, 4)}" if value else gone for value in run.p.flatten().tolist()]
 
 
@@ -153,7 +154,7 @@ def losses_spelled(run: classes.Run) -> list[str]:
     said = []
     for i, (shares, logs) in enumerate(zip(run.share.tolist(), run.log_p.tolist(), strict=True)):
         if not run.kept[i]:
-            said.append(f"`loss[{i}]` = **0**: its target {int(run.y[i])} is ignored")
+            said.append(say("`loss[{i}]` = **0**: its target {value} is ignored", i=i, value=int(run.y[i])))
             continue
         terms = [(share, -log) for share, log in zip(shares, logs, strict=True) if share]
         if len(terms) == 1 and terms[0][0] == 1:
@@ -167,7 +168,7 @@ def losses_spelled(run: classes.Run) -> list[str]:
 def targets_spelled(run: classes.Run) -> list[str]:
     """For each sample and class what its target is made of."""
     return [
-        target_spelled(run, true, j) if kept else "0 (the sample is ignored)"
+        target_spelled(run, true, j) if kept else _("0 (the sample is ignored)")
         for true, kept in zip(run.label.tolist(), run.kept.tolist(), strict=True)
         for j in range(run.x.shape[1])
     ]
@@ -176,7 +177,7 @@ def targets_spelled(run: classes.Run) -> list[str]:
 def target_spelled(run: classes.Run, true: int, j: int) -> str:
     """What the target of class j is made of where class `true` is right."""
     if not run.smoothing:
-        return f"{int(j == true)} (the target is {true})"
+        return say("{value} (the target is {true})", value=int(j == true), true=true)
     share = f"(1 − {run.smoothing:g})·{int(j == true)} + {run.smoothing:g}/{run.x.shape[1]}"
     if run.weight is None or not run.class_by_class:
         return share
@@ -212,7 +213,7 @@ def minus_log(one: classes.OneLogit) -> Panel:
         drawn, curves.Axis("probability of the target"), curves.Axis("loss", range=(0, 5.3)),
         title=f"Sample {one.sample}: −log p", height=360,
     )  # fmt: skip
-    said = f"Minus log p: {number(one.cost)} at this sample's p of {number(one.p)}."
+    said = say("Minus log p: {cost} at this sample's p of {p}.", cost=number(one.cost), p=number(one.p))
     return Panel("minus log", figure, said, stretch=290)
 
 
@@ -223,13 +224,16 @@ def over_one_logit(one: classes.OneLogit) -> Panel:
     now = now if abs(one.now) <= 8 else {}
     figure = curves.lines(
         {"loss": (one.z, one.loss), "slope": (one.z, one.slope)} | now,
-        curves.Axis(f"logit of the target, class {one.target}", range=(-8.4, 8.4)), curves.Axis(),
+        curves.Axis(say("logit of the target, class {target}", target=one.target), range=(-8.4, 8.4)), curves.Axis(),
         title="Over one logit", height=360,
     )  # fmt: skip
     loss, slope = one.loss.tolist(), one.slope
-    said = (
-        f"Loss from {number(loss[0])} at logit −8 to {number(loss[-1])} at 8; slope between "
-        f"{number(slope.min().item())} and {number(slope.max().item())}."
+    said = say(
+        "Loss from {loss} at logit −8 to {loss2} at 8; slope between {slope} and {slope2}.",
+        loss=number(loss[0]),
+        loss2=number(loss[-1]),
+        slope=number(slope.min().item()),
+        slope2=number(slope.max().item()),
     )
     return Panel("one logit", figure, said, stretch=290)
 
@@ -239,8 +243,14 @@ def over_two_logits(two: classes.TwoLogits) -> Panel:
     names = f"logit {two.target} (target)", f"logit {two.other}"
     points = {"now": two.now} if max(map(abs, two.now)) <= 6 else {}
     low, high = two.loss.min().item(), two.loss.max().item()
-    figure = contours(two.z, two.z, two.loss, names, title="Over two logits", points=points)
-    said = f"Loss over {names[0]} and {names[1]}: from {number(low)} to {number(high)}."
+    figure = contours(two.z, two.z, two.loss, names, title=_("Over two logits"), points=points)
+    said = say(
+        "Loss over {names} and {names2}: from {low} to {high}.",
+        names=names[0],
+        names2=names[1],
+        low=number(low),
+        high=number(high),
+    )
     return Panel("surface", figure, said, stretch=330)
 
 
@@ -278,11 +288,11 @@ def binary_spelled(run: binary.Run) -> dict[str, str]:
     if run.pos_weight != 1:
         slope = "{w} · ({p} − {y})" if run.certain else f"({{w}} · {{p}} − {number(run.pos_weight)} · {{y}})"
     return {
-        "x": "`{at:x}` = **{x}** has the probability {p}; the loss's slope along this logit is **{grad}**",
+        "x": _("`{at:x}` = **{x}** has the probability {p}; the loss's slope along this logit is **{grad}**"),
         "p": "`{at:p}` = 1 / (1 + e^−({x})) = **{p}**",
-        "y": "`{at:y}` = **{y}**: the loss is {note:loss} = {loss}",
+        "y": _("`{at:y}` = **{y}**: the loss is {note:loss} = {loss}"),
         "loss": "`{at:loss}` = {note:loss} = **{loss}**",
-        "w": "`{at:w}` = **{w}** where the target is {y}",
+        "w": _("`{at:w}` = **{w}** where the target is {y}"),
         "grad": f"`{{at:grad}}` = {slope}{divided} = **{{grad}}**",
     }
 
@@ -352,16 +362,16 @@ def pixels_spelled(run: segmentation.Run) -> list[str]:
     """For each pixel what its loss is."""
     chances = run.p.gather(1, run.y[:, None]).flatten().tolist()
     return [
-        f"**0**: its target {c} is ignored" if c == run.ignore_index
+        say("**0**: its target {c} is ignored", c=c) if c == run.ignore_index
         else f"−log {number(chance, 4)} = **{number(loss, 4)}**"
         for c, chance, loss in zip(run.y.flatten().tolist(), chances, run.losses.flatten().tolist(), strict=True)
     ]  # fmt: skip
 
 
 PIXELS_SPELLED = {
-    "x": "`{at:x}` = **{x}**; softmax makes it {p}, over the three classes of this pixel",
-    "p": "`{at:p}` = e^{x} / the sum over the three classes of this pixel = **{p}**",
-    "y": "`{at:y}` = **{note:y}**: the loss is {note:loss}",
+    "x": N_("`{at:x}` = **{x}**; softmax makes it {p}, over the three classes of this pixel"),
+    "p": N_("`{at:p}` = e^{x} / the sum over the three classes of this pixel = **{p}**"),
+    "y": N_("`{at:y}` = **{note:y}**: the loss is {note:loss}"),
     "loss": "`{at:loss}` = {note:loss}",
-    "class": "**{note:class}** is the target of the outlined pixels",
+    "class": N_("**{note:class}** is the target of the outlined pixels"),
 }

@@ -13,6 +13,7 @@ from core.figures.board import Cells, Panel
 from core.figures.colour import Scale
 from core.figures.heatmap import PROJECTED_TEXT, SMALLEST_TEXT, Outline, Picture
 from core.tensors.digits import SIDE
+from core.words import _, say
 from core.words.numbers import number
 
 GRID = 16  # the 256 hidden units are drawn as a grid of 16×16
@@ -49,8 +50,16 @@ def pixels(
 
 def image(seen: Seen, pixel: int) -> Panel:
     """The image on screen."""
-    said = "your image" if seen.label is None else f"an {seen.label}" if seen.label == 8 else f"a {seen.label}"
-    return pixels("x", seen.image, grey(seen.image), f"x: {said}", gallery.GREY, f"The image: {said}, 28×28.", pixel)
+    said = _("your image") if seen.label is None else f"an {seen.label}" if seen.label == 8 else f"a {seen.label}"
+    return pixels(
+        "x",
+        seen.image,
+        grey(seen.image),
+        f"x: {said}",
+        gallery.GREY,
+        say("The image: {said}, 28×28.", said=said),
+        pixel,
+    )
 
 
 def weights_of(unit: int, W1: Tensor, pixel: int, name: str = "W1", title: str = "W1") -> Panel:
@@ -58,7 +67,9 @@ def weights_of(unit: int, W1: Tensor, pixel: int, name: str = "W1", title: str =
     weights = W1[:, unit].view(SIDE, SIDE)
     reach = number(weights.abs().max().item())
     shown = gallery.signed_bytes(weights.nan_to_num())
-    says = f"{title} of unit {unit}: an image of 28×28, at most {reach} in size."
+    says = say(
+        "{title} of unit {unit}: an image of 28×28, at most {reach} in size.", title=title, unit=unit, reach=reach
+    )
     return pixels(name, weights, shown, f"{title}[:, {unit}] ±{reach}", colour.SIGNED, says, pixel)
 
 
@@ -69,7 +80,7 @@ def hidden(seen: Seen, zoom: float = 1) -> Picture:
     """What the hidden units are for this image; enlarged no further than leaves the weights below it on the screen."""
     values = seen.forward.hidden[0].view(GRID, GRID)
     return Picture(
-        "hidden", values, colour.magnitude(values), f"{HIDDEN} hidden units, {int((values > 0).sum())} above 0",
+        "hidden", values, colour.magnitude(values), say("{hidden} hidden units, {value} above 0", hidden=HIDDEN, value=int((values > 0).sum())),
         axes="r s", side=10 if zoom == 1 else 8,
         notes=[number(value, 4) for value in seen.forward.hidden_pre[0].tolist()],
     )  # fmt: skip
@@ -100,7 +111,7 @@ def _of_classes(picture: Picture, zoom: float) -> Panel:
 def second_layer(net: Parameters, zoom: float = 1) -> Picture:
     """The weights from each hidden unit to each class, a grid of units for every class."""
     W2 = net.W2.T.reshape(CLASSES, GRID, GRID)
-    title = "W2: the weights from the hidden units to each class"
+    title = _("W2: the weights from the hidden units to each class")
     return Picture("W2", W2, colour.signed(W2), title, axes="class r s", across=True, side=5 if zoom == 1 else 4)
 
 
@@ -114,7 +125,7 @@ def network_spelled(seen: Seen) -> dict[str, str]:
     return {
         "x": pixel, "W1": pixel,
         "hidden": "`{at:hidden}` = max(0, Σ x·w + b) = max(0, {note:hidden}) = **{hidden}**",
-        "W2": "`{at:W2}`: {hidden} · {sum:W2} = **{total:hidden*W2}** is this unit's part of `{at:logits}`, {logits}.",
+        "W2": _("`{at:W2}`: {hidden} · {sum:W2} = **{total:hidden*W2}** is this unit's part of `{at:logits}`, {logits}."),
         "logits": "`{at:logits}` = {sum:hidden*W2} {note:logits} = **{logits}**",
         "p": "`{at:p}` = exp({logits}) / Σ exp(logits) = **{p}**",
     }  # fmt: skip
@@ -153,7 +164,7 @@ def backward(seen: Seen, label: int) -> tuple[Picture, Picture, Picture, Tensor]
     after, before, above = steps.hidden[0].view(GRID, GRID), steps.hidden_pre[0].view(GRID, GRID), steps.logits[0]
     scale = colour.signed(after)
     passes = [
-        "the unit is above 0 and lets it pass" if h > 0 else "the unit is 0 and stops it"
+        _("the unit is above 0 and lets it pass") if h > 0 else _("the unit is 0 and stops it")
         for h in seen.forward.hidden[0]
     ]
     notes = [number(p) + (" − 1" if c == label else "") for c, p in enumerate(seen.probabilities.tolist())]
@@ -187,13 +198,16 @@ def losses(pairs: Sequence[tuple[float, float]]) -> Panel:
     ours, theirs = torch.tensor(pairs, dtype=torch.float64)[::stride].T
     figure = curves.lines(
         {"by hand": (steps, ours), "torch.nn": (steps, theirs)},
-        curves.Axis(f"step (one in {stride} is drawn)" if stride > 1 else "step"),
+        curves.Axis(say("step (one in {stride} is drawn)", stride=stride) if stride > 1 else "step"),
         curves.Axis("loss of the batch"), title="Loss: two curves, one on the other", height=250,
     )  # fmt: skip
     apart = max(abs(a - b) for a, b in pairs)
-    said = (
-        f"Loss of {len(pairs)} steps, from {number(pairs[0][0])} to {number(pairs[-1][0])}; the two networks differ "
-        f"by at most {number(apart)}."
+    said = say(
+        "Loss of {count} steps, from {pairs} to {pairs2}; the two networks differ by at most {apart}.",
+        count=len(pairs),
+        pairs=number(pairs[0][0]),
+        pairs2=number(pairs[-1][0]),
+        apart=number(apart),
     )
     return Panel("loss", figure, said, stretch=435)
 
@@ -209,9 +223,12 @@ def accuracies(found: Sequence[Measured]) -> Panel:
         },
         curves.Axis("step"), curves.Axis("accuracy", range=(0, 1.02)), title="Accuracy", height=250, markers=True,
     )  # fmt: skip
-    said = (
-        f"Accuracy after {last.step} steps: {number(last.train, 4)} on training images, {number(last.test, 4)} on test "
-        f"images by hand, {number(last.test_of_torch, 4)} with torch.nn."
+    said = say(
+        "Accuracy after {step} steps: {train} on training images, {test} on test images by hand, {test_of_torch} with torch.nn.",
+        step=last.step,
+        train=number(last.train, 4),
+        test=number(last.test, 4),
+        test_of_torch=number(last.test_of_torch, 4),
     )
     return Panel("accuracy", figure, said, stretch=435)
 
@@ -224,12 +241,15 @@ def trainings(found: Mapping[str, Sequence[Measured]]) -> Panel:
         title="The trainings of this session", height=340,
     )  # fmt: skip
     said = "; ".join(f"{name}: {number(measured[-1].test, 4)}" for name, measured in found.items())
-    return Panel("starts", figure, f"Test accuracy at the end: {said}", stretch=760)
+    return Panel("starts", figure, say("Test accuracy at the end: {said}", said=said), stretch=760)
 
 
 def mistakes(found: Mistakes, X: Tensor, y: Tensor) -> Panel:
     """The first of the test images (X, y) that are taken for another class."""
     shown = found.wrong[:SHOWN]
-    says = [f"image {i}: a {int(y[i])} taken for a {said}" for i, said in zip(shown, found.taken_for, strict=False)]
+    says = [
+        say("image {i}: a {value} taken for a {said}", i=i, value=int(y[i]), said=said)
+        for i, said in zip(shown, found.taken_for, strict=False)
+    ]
     images = grey(X[shown].view(-1, SIDE, SIDE))
     return gallery.panel("mistakes", images, says, list(map(str, shown)), across=8, pixel=2.3)

@@ -11,6 +11,7 @@ from core.figures.board import Cells, Panel
 from core.figures.gallery import panel, signed_bytes
 from core.figures.heatmap import Picture
 from core.tensors.limits import times
+from core.words import say
 from core.words.numbers import number
 
 ROW = 32  # cells of a vector side by side
@@ -21,7 +22,10 @@ def output(layer: Passed, sample: int) -> Panel | Picture:
     values = layer.output[sample].detach()
     title = f"sample {sample} after {layer.short}, {times(values.shape)}"
     if values.numel() <= network.CLASSES:
-        says = [f"The score of class {i} is **{number(value)}**." for i, value in enumerate(values.tolist())]
+        says = [
+            say("The score of class {i} is **{value}**.", i=i, value=number(value))
+            for i, value in enumerate(values.tolist())
+        ]
         return Picture("output", values, colour.signed(values), title, axes="unit", notes=says, side=36)
     if values.dim() == 1:
         padded = torch.zeros(-(-len(values) // ROW) * ROW)
@@ -30,7 +34,12 @@ def output(layer: Passed, sample: int) -> Panel | Picture:
     across = math.ceil(len(values) ** 0.5)
     pixel = min(6.0, 380 / (across * values.shape[2]), 230 / (-(-len(values) // across) * values.shape[1]))
     says = [
-        f"channel {c}: {number(o.min().item())} to {number(o.max().item())}, orange above 0, blue below"
+        say(
+            "channel {c}: {o} to {o2}, orange above 0, blue below",
+            c=c,
+            o=number(o.min().item()),
+            o2=number(o.max().item()),
+        )
         for c, o in enumerate(values)
     ]
     return panel(
@@ -65,4 +74,4 @@ def costs(net: Net) -> Panel:
 
 def image(values: torch.Tensor) -> Picture:
     """The input alone, where the network cannot take it."""
-    return Picture("x", values, colour.signed(values), f"the image, {times(values.shape)}")
+    return Picture("x", values, colour.signed(values), say("the image, {shape}", shape=times(values.shape)))

@@ -12,6 +12,7 @@ from core.figures import board, colour, curves, graph
 from core.figures.board import Panel, Relation
 from core.figures.heatmap import PROJECTED_TEXT, SMALLEST_TEXT, Picture
 from core.figures.montage import PROJECTED
+from core.words import _, say
 from core.words.numbers import number
 
 NAME_SPACE, SIDE = 36, 36  # pixels: for the names beside the tensors, and of a cell
@@ -62,7 +63,7 @@ def arithmetic(values: Mapping[str, Tensor], name: str, i: int, function: str) -
     """What one number was computed from."""
     result = number(values[name][i].item())
     if name in ("x", "w"):
-        return f"`{name}[{i}]` = **{result}** is given"
+        return say("`{name}[{i}]` = **{result}** is given", name=name, i=i, result=result)
     if name == "y":
         pairs = zip(values["a"].tolist(), values["h"].tolist(), strict=True)
         return f"`y` = {' + '.join(f'{number(a)}·{in_brackets(h)}' for a, h in pairs)} = **{result}**"
@@ -97,10 +98,10 @@ def network(found: NetworkMemory) -> Panel:
     names = ["recorded", *(call.replace("set_grad_", "set_grad_<br>") for call in CALLS.values())]
     modes = {"train()": found.train, "eval()": found.eval}
     kilobytes = {name: (names, [nbytes / 1000 for nbytes in saved.values()]) for name, saved in modes.items()}
-    title = "What a forward pass saves"
+    title = _("What a forward pass saves")
     bars = curves.bars(kilobytes, curves.Axis(), curves.Axis("kB saved for backward"), title=title)
     said = "; ".join(
         f"{name} {', '.join(f'{context} {nbytes}' for context, nbytes in saved.items())}"
         for name, saved in modes.items()
     )
-    return Panel("network", bars, f"Bytes saved for backward: {said}", stretch=True)
+    return Panel("network", bars, say("Bytes saved for backward: {said}", said=said), stretch=True)

@@ -15,6 +15,7 @@ from core.figures.colour import Scale
 from core.figures.heatmap import Picture
 from core.figures.walk import Walk, record
 from core.ops import normalize as ops
+from core.words import _, say
 from core.words.numbers import number
 
 FLAT, DEEP = 2, 3  # numbers of a vector that is an arrow in the plane, and in space
@@ -69,7 +70,7 @@ def vectors(run: Run, turn: int) -> Panel | None:
     """Vectors of two numbers in the plane, of three in space, where a slider turns them as the mouse does."""
     before, after = run.vectors, run.scaled
     ends = "; ".join(f"{a} to {b}" for a, b in zip(said(before), said(after), strict=True))
-    alt = f"Each vector scaled onto the unit ball: {ends}"
+    alt = say("Each vector scaled onto the unit ball: {ends}", ends=ends)
     if before.shape[1] == DEEP:
         return Panel("arrows", arrows.deep_arrows(before, after, run.p, turn), alt)
     if before.shape[1] != FLAT:
@@ -95,14 +96,14 @@ def norm_said(vector: list[float], norm: float, by: float, p: float) -> str:
     sizes = [number(abs(value)) for value in vector]
     power = f"^{p:g}" if p > 0 else f"^({p:g})"
     formulas = {
-        0.0: f"how many of {', '.join(sizes)} are not 0",
-        math.inf: f"the largest of {', '.join(sizes)}",
-        -math.inf: f"the smallest of {', '.join(sizes)}",
+        0.0: say("how many of {terms} are not 0", terms=", ".join(sizes)),
+        math.inf: say("the largest of {terms}", terms=", ".join(sizes)),
+        -math.inf: say("the smallest of {terms}", terms=", ".join(sizes)),
         1.0: " + ".join(sizes),
         2.0: f"√({' + '.join(f'{size}²' for size in sizes)})",
     }
     total = " + ".join(size + power for size in sizes)
-    raised = f", raised to eps = {number(by)}" if by > norm else ""
+    raised = say(", raised to eps = {by}", by=number(by)) if by > norm else ""
     return f"{formulas.get(p, f'({total})^(1/{p:g})')} = **{number(norm)}**{raised}"
 
 
@@ -119,7 +120,7 @@ def gradient(run: Run, found: runs.Gradients) -> list[Picture | str]:
     """The input beside the gradient that comes back to it."""
     return [
         picture("input", run.x, colour.signed(run.x), axes=axes(run, "k")), "",
-        picture("grad", found.input, colour.signed(found.input), "gradient of output.sum()", axes=axes(run, "k")),
+        picture("grad", found.input, colour.signed(found.input), _("gradient of output.sum()"), axes=axes(run, "k")),
     ]  # fmt: skip
 
 

@@ -33,11 +33,12 @@ from core.figures.windows import MOST_TERMS, factor
 from core.ops import pooling as ops
 from core.ops.convolution import Pads
 from core.tensors.limits import times
+from core.words import N_, _, say
 from core.words.numbers import number
 
 # ---- pictures ------------------------------------------------------------------------------------------------------
 
-PADDING = "is padding, −∞ to the maximum and 0 to the average"
+PADDING = N_("is padding, −∞ to the maximum and 0 to the average")
 DENSE = "x₂"  # the input once more, for an average beside a dilated maximum
 
 
@@ -112,7 +113,7 @@ def input_notes(run: Run) -> list[str]:
     assert run.max.winners is not None
     won = torch.bincount(run.max.winners.flatten(), minlength=run.x.numel()).tolist()
     within = [
-        f"= **{number(value)}** is the maximum of **{wins}** of its windows"
+        say("= **{value}** is the maximum of **{wins}** of its windows", value=number(value), wins=wins)
         for value, wins in zip(run.x.flatten().tolist(), won, strict=True)
     ]
     around = np.pad(np.array(within, dtype=object).reshape(run.x.shape), run.max.windows.pads, constant_values=PADDING)
@@ -122,7 +123,7 @@ def input_notes(run: Run) -> list[str]:
 def max_notes(run: Run) -> list[str]:
     """For each maximum where in the input it stands, and how many are equal to it."""
     return [
-        f"`x[{y}, {x}]`" + (f", the first of {tied} equal ones" if tied > 1 else "")
+        f"`x[{y}, {x}]`" + (say(", the first of {tied} equal ones", tied=tied) if tied > 1 else "")
         for (_, _, y, x), tied in zip(winners(run).tolist(), ties(run).ravel().tolist(), strict=True)
     ]
 
@@ -151,8 +152,8 @@ def sentences(run: Run) -> dict[str, str]:
     source = DENSE if apart(run) else "x"
     assert run.average.divisors is not None
     divided = str(int(run.average.divisors[0, 0])) if even(run) else "{note:average}"
-    place = "" if run.as_image else ", at {note:max}"
-    read = "Windows that read it: {count:max}."
+    place = "" if run.as_image else _(", at {note:max}")
+    read = _("Windows that read it: {count:max}.")
     return {
         "max": f"`{{at:max}}` = {{max:x}} = **{{max}}**{place}",
         "average": f"`{{at:average}}` = ({{sum:{source}}}) / {divided} = **{{average}}**",
@@ -184,9 +185,9 @@ def backward(run: Run, flows: dict[str, Flow], width: float, height: float) -> l
     parts = [str(int(n)) for n in run.average.divisors.flatten().tolist()]
     return [
         how.part("dmax", came["max"], "p q", "dmax: arrives"),
-        how.part("dx_max", went["max"], "y x", "dx_max: goes on"),
+        how.part("dx_max", went["max"], "y x", _("dx_max: goes on")),
         how.part("daverage", came["average"], "r s", "daverage: arrives", notes=parts),
-        how.part("dx_average", went["average"], "j k", "dx_average: goes on"),
+        how.part("dx_average", went["average"], "j k", _("dx_average: goes on")),
     ]
 
 
@@ -202,11 +203,11 @@ def backward_sentences(run: Run) -> dict[str, str]:
     """What is said of the gradient under the pointer, by its picture."""
     assert run.average.divisors is not None
     by = run.average.divisors.unique()
-    shares = f"({{sum:daverage}}) / {int(by[0])}" if by.numel() == 1 else "a share of each of {list:daverage}"
+    shares = f"({{sum:daverage}}) / {int(by[0])}" if by.numel() == 1 else _("a share of each of {list:daverage}")
     return {
-        "dmax": "`{at:dmax}` = **{dmax}** goes whole to the winner of the window, `{at:dx_max}`.",
-        "dx_max": "`{at:dx_max}` = {sum:dmax} = **{dx_max}**, from the windows whose maximum it is.",
-        "daverage": "`{at:daverage}` = **{daverage}** goes to {count:dx_average} cells, divided by {note:daverage}.",
+        "dmax": _("`{at:dmax}` = **{dmax}** goes whole to the winner of the window, `{at:dx_max}`."),
+        "dx_max": _("`{at:dx_max}` = {sum:dmax} = **{dx_max}**, from the windows whose maximum it is."),
+        "daverage": _("`{at:daverage}` = **{daverage}** goes to {count:dx_average} cells, divided by {note:daverage}."),
         "dx_average": f"`{{at:dx_average}}` = {shares} = **{{dx_average}}**, from the windows that read it.",
     }
 
@@ -218,7 +219,13 @@ def output_arithmetic(run: Run, pool: Pool, out: Index) -> str:
     """One output from its window, in numbers."""
     name = f"`{pool.kind}[{out[0]}, {out[1]}]`"
     if not pool.holds(out):
-        return f"The {pool.kind} has no output at [{out[0]}, {out[1]}]: it is {times(pool.output.shape)}."
+        return say(
+            "The {kind} has no output at [{out}, {out2}]: it is {shape}.",
+            kind=pool.kind,
+            out=out[0],
+            out2=out[1],
+            shape=times(pool.output.shape),
+        )
     value = number(pool.output[out].item(), 4)
     cells = window_cells(run, pool, out)
     if pool.kind == "average":
@@ -226,8 +233,17 @@ def output_arithmetic(run: Run, pool: Pool, out: Index) -> str:
     padding = ", −∞" if len(cells) < len(read_by(pool.windows, out)) else ""
     y, x = pool.winner(out, run.x.shape[1])
     tied = sum(run.x[cell].item() == run.x[y, x].item() for cell in cells)
-    ties = f", the first of {tied} equal ones" if tied > 1 else ""
-    return f"{name} = max({spelled(run, cells, ', ')}{padding}) = **{value}**, at input[{y}, {x}]{ties}"
+    ties = say(", the first of {tied} equal ones", tied=tied) if tied > 1 else ""
+    return say(
+        "{name} = max({run}{padding}) = **{value}**, at input[{y}, {x}]{ties}",
+        name=name,
+        run=spelled(run, cells, ", "),
+        padding=padding,
+        value=value,
+        y=y,
+        x=x,
+        ties=ties,
+    )
 
 
 def spelled(run: Run, cells: Sequence[Index], sign: str) -> str:
@@ -251,9 +267,9 @@ def said_division(by: int, inside: int, whole: int) -> str:
     """A divisor of a window of `whole` cells, `inside` of them within the input: `9 (4 of the input, 5 of padding)`."""
     if inside == whole:
         return f"{by}"
-    parts = [f"{inside} of the input"]
-    parts += [f"{by - inside} of padding"] if by > inside else []
-    parts += [f"{whole - by} left out"] if whole > by else []
+    parts = [say("{inside} of the input", inside=inside)]
+    parts += [say("{by} of padding", by=by - inside)] if by > inside else []
+    parts += [say("{whole} left out", whole=whole - by)] if whole > by else []
     return f"{by} ({', '.join(parts)})"
 
 
@@ -263,11 +279,24 @@ def input_arithmetic(run: Run, pool: Pool, at: Index) -> str:
     arrives = number(gradient(pool.kind, run, torch.ones_like(pool.output))[at].item())
     if pool.kind == "max":
         windows = "1 window" if len(readers) == 1 else f"{len(readers)} windows"
-        said = f"{name} is in **{windows}** and the maximum of **{len(won_by(run, pool, at))}**"
-        return f"{said}: where a gradient of 1 comes to every output, **{arrives}** arrives here."
+        said = say(
+            "{name} is in **{windows}** and the maximum of **{count}**",
+            name=name,
+            windows=windows,
+            count=len(won_by(run, pool, at)),
+        )
+        return say(
+            "{said}: where a gradient of 1 comes to every output, **{arrives}** arrives here.",
+            said=said,
+            arrives=arrives,
+        )
     assert pool.divisors is not None
     shares = " + ".join(f"1/{int(pool.divisors[cell])}" for cell in readers) or "0"
-    return f"In the average it gets a share of each of these windows: {shares} = **{arrives}**."
+    return say(
+        "In the average it gets a share of each of these windows: {shares} = **{arrives}**.",
+        shares=shares,
+        arrives=arrives,
+    )
 
 
 def sizes(shape: Sequence[int], settings: dict[str, Any]) -> str:
@@ -283,13 +312,15 @@ def sizes(shape: Sequence[int], settings: dict[str, Any]) -> str:
         over = size + 2 * p - d * (k - 1) - 1
         rounded = (-(-over // s) if ceil else over // s) + 1
         formula = rf"{left} \frac{{{size} + 2 \cdot {p} - {d} \cdot ({k}-1) - 1}}{{{s}}} {right} + 1 = {rounded}"
-        dropped = f", but a window that starts in the padding after the input is dropped: **{rows}**"
+        dropped = say(", but a window that starts in the padding after the input is dropped: **{rows}**", rows=rows)
         lines.append(f"{kind}: ${formula}${dropped if rows < rounded else ''}")
     if settings["dilation"] == 1:
         lines = [lines[0].removeprefix("max: ")]
     general = rf"{left} \frac{{H + 2p - d(k-1) - 1}}{{s}} {right} + 1"
     sign = "$=$" if len(lines) == 1 else ":"
-    return f"**Output rows**, and columns likewise, &ensp;${general}$ {sign} " + "; ".join(lines)
+    return say(
+        "**Output rows**, and columns likewise, &ensp;${general}$ {sign} ", general=general, sign=sign
+    ) + "; ".join(lines)
 
 
 def input_alone(run: Run, width: float, height: float) -> Picture | Panel:
@@ -352,8 +383,8 @@ def manual_walk(run: Run, kind: str) -> Walk:
 
 MANUAL = {"max": ("padded", "output"), "average": ("padded", "total", "divisor", "output")}
 MADE = {
-    "padded": "The padding is set around the input.",
-    "total": "The numbers of each window are added.",
-    "divisor": "The cells that each window counts are multiplied: rows times columns.",
-    "output": "Each sum is divided by its own number.",
+    "padded": N_("The padding is set around the input."),
+    "total": N_("The numbers of each window are added."),
+    "divisor": N_("The cells that each window counts are multiplied: rows times columns."),
+    "output": N_("Each sum is divided by its own number."),
 }

@@ -20,6 +20,7 @@ from core.figures.heatmap import Picture
 from core.figures.montage import Index, Montage, cell_size
 from core.figures.walk import Moment, Walk, record
 from core.ops import products as ops
+from core.words import _, say
 from core.words.numbers import number
 
 HEADS, LABELS = 60, 16  # pixels of a picture's title and indices, and of the names of its batches
@@ -132,7 +133,7 @@ def picture(name: str, x: Tensor, letters: Letters, scale: colour.Scale) -> Pict
 def titled(name: str, x: Tensor, letters: Letters = ()) -> str:
     """A[i, k] 2×3, and the dtype where that is not float32."""
     dtype = "" if x.dtype == torch.float32 else f" {str(x.dtype).removeprefix('torch.')}"
-    shape = "×".join(map(str, x.shape)) or "one number"
+    shape = "×".join(map(str, x.shape)) or _("one number")
     return f"{name}{'[' + ', '.join(letters) + ']' if letters else ''} {shape}{dtype}"
 
 
@@ -150,7 +151,7 @@ def read_or_not(run: Run, operand: Operand) -> list[str] | None:
     values = run.tensors[operand.name].flatten().tolist()
     return [
         f"`{operand.name}{list(index)}` = **{number(value)}** "
-        + ("is read: its indices" if read else "is not read: of its indices those")
+        + (_("is read: its indices") if read else _("is not read: of its indices those"))
         + f" of the letter {twice}, which stands twice, are {'equal' if read else 'not equal'}."
         for index, value in zip(product(*map(range, operand.shape)), values, strict=True)
         for read in [all(index[d] == index[operand.handles.index(n)] for d, n in enumerate(operand.handles))]
@@ -162,7 +163,7 @@ def sentences(run: Run) -> dict[str, str]:
     names = [name for name in run.tensors if name != "C"]
     where = "`C`" if not run.letters[-1] else "`{at:C}`"
     count = summands(run)
-    added = f"{{sum:{'*'.join(names)}}}" if count <= LONGEST_SUM else f"the sum of {count:,} products"
+    added = f"{{sum:{'*'.join(names)}}}" if count <= LONGEST_SUM else say("the sum of {count:,} products", count=count)
     said = {"C": f"{where} = {added} = **{{C}}**"}
     for name in names:
         others = [other for other in names if other != name]
@@ -176,7 +177,7 @@ def factor(name: str, others: Sequence[str], where: str) -> str:
     """What a cell of an operand is multiplied by, where that goes, and the gradient at it."""
     one = f"`{{at:{name}}}` = **{{{name}}}**"
     if not others:
-        return f"{one} goes into {where}."
+        return say("{one} goes into {where}.", one=one, where=where)
     if len(others) > 1:
         rest = "*".join(others)
         return f"{one} is multiplied by {{sum:{rest}}}: **{{total:{rest}}}** is the gradient of `C.sum()` at it."

@@ -17,6 +17,7 @@ from core.figures.colour import Scale
 from core.figures.heatmap import Picture
 from core.figures.walk import Walk, record
 from core.ops import sets as ops
+from core.words import _, say
 from core.words.numbers import SPELLINGS, number
 
 WINDOW, SLOTS = 24, 16  # cells of a row, and of the table's, which has the walk beside it
@@ -49,14 +50,14 @@ def pictures(run: Run, picked: int) -> dict[str, Picture]:
         )  # fmt: skip
 
     rows = (
-        row("x", "n", run.x, values, "items, in the order given", items),
+        row("x", "n", run.x, values, _("items, in the order given"), items),
         row("sorted", "s", steps.sorted, values, "sorted", order),
-        row("first", "s", steps.is_first.int(), flags, "1: differs from its left neighbour", order),
+        row("first", "s", steps.is_first.int(), flags, _("1: differs from its left neighbour"), order),
         row("unique", "u", steps.output, values, "unique", firsts),
         row("counts", "u", steps.counts, colour.magnitude(steps.counts), "counts", firsts),
-        row("inverse", "n", steps.inverse, colour.identity(len(firsts)), "inverse: place in unique", items),
-        row("table", "t", table, values, "the set's table, slot by slot", [slots.get(t) for t in range(size)]),
-        row("walk", "w", run.x[list(numbers)], values, "list(set(items)): what the slots hold", numbers),
+        row("inverse", "n", steps.inverse, colour.identity(len(firsts)), _("inverse: place in unique"), items),
+        row("table", "t", table, values, _("the set's table, slot by slot"), [slots.get(t) for t in range(size)]),
+        row("walk", "w", run.x[list(numbers)], values, _("list(set(items)): what the slots hold"), numbers),
     )
     return {picture.name: picture for picture in rows}
 
@@ -104,8 +105,14 @@ def notes(run: Run) -> dict[str, list[str]]:
 def _of_items(run: Run) -> list[str]:
     stands, counts = run.steps.order.argsort().tolist(), run.steps.counts.tolist()
     return [
-        f"Item {n} is {spelled(item)}. Once sorted it stands at place {stands[n]}; `unique[inverse[{n}]]` = "
-        f"`unique[{u}]` = **{spelled(item)}**, which occurs {often(counts[u])}."
+        say(
+            "Item {n} is {item}. Once sorted it stands at place {stands}; `unique[inverse[{n}]]` = `unique[{u}]` = **{item}**, which occurs {often}.",
+            n=n,
+            item=spelled(item),
+            stands=stands[n],
+            u=u,
+            often=often(counts[u]),
+        )
         for n, (item, u) in enumerate(zip(run.items, run.steps.inverse.tolist(), strict=True))
     ]
 
@@ -113,12 +120,21 @@ def _of_items(run: Run) -> list[str]:
 def _of_sorted(run: Run) -> list[str]:
     def said(place: int, first: bool) -> str:
         if not first:
-            return "It equals its left neighbour: it is no new value."
-        left = "It differs from its left neighbour" if place else "Nothing stands left of it"
-        return f"{left}: it is the first of its value."
+            return _("It equals its left neighbour: it is no new value.")
+        left = _("It differs from its left neighbour") if place else _("Nothing stands left of it")
+        return say("{left}: it is the first of its value.", left=left)
 
     places = enumerate(zip(run.steps.order.tolist(), run.steps.is_first.tolist(), strict=True))
-    return [f"`sorted[{s}]` = **{spelled(run.items[n])}** is item {n}. {said(s, first)}" for s, (n, first) in places]
+    return [
+        say(
+            "`sorted[{s}]` = **{items}** is item {n}. {said}",
+            s=s,
+            items=spelled(run.items[n]),
+            n=n,
+            said=said(s, first),
+        )
+        for s, (n, first) in places
+    ]
 
 
 def _of_unique(run: Run) -> list[str]:
@@ -139,7 +155,7 @@ def _of_walk(run: Run) -> list[str]:
 def _of_slots(run: Run) -> list[str]:
     places = {slot: w for w, slot in enumerate(run.walk.slots)}
     return [
-        _lies(run, places[t]) if t in places else f"Slot {t} is empty: the walk passes it by."
+        _lies(run, places[t]) if t in places else say("Slot {t} is empty: the walk passes it by.", t=t)
         for t in range(run.walk.table_size)
     ]
 
@@ -148,9 +164,16 @@ def _lies(run: Run, w: int) -> str:
     walk = run.walk
     item = spelled(walk.order[w])
     looked = f"`hash({item})` = {walk.hashes[w]}, and {walk.hashes[w]} mod {walk.table_size} = {walk.first[w]}"
-    taken = "" if walk.first[w] == walk.slots[w] else f", but slot {walk.first[w]} was taken"
-    which = ", the next that was tried and free" if taken else ""
-    return f"{looked}{taken}: {item} lies at slot **{walk.slots[w]}**{which}."
+    taken = "" if walk.first[w] == walk.slots[w] else say(", but slot {first} was taken", first=walk.first[w])
+    which = _(", the next that was tried and free") if taken else ""
+    return say(
+        "{looked}{taken}: {item} lies at slot **{slots}**{which}.",
+        looked=looked,
+        taken=taken,
+        item=item,
+        slots=walk.slots[w],
+        which=which,
+    )
 
 
 def spelled(item: object) -> str:

@@ -11,6 +11,7 @@ from core.figures import colour
 from core.figures.board import Box, Cells, Panel, Relation
 from core.figures.drawing import unchecked
 from core.figures.heatmap import PROJECTED_TEXT
+from core.words import _
 
 WIDTH, RIGHT = 360, 304  # pixels: of the picture, and of boxes; right of those runs the graph
 BOX, ELEMENT, LINE, CELL, SPACE = 62, 26, 16, 44, 8  # heights in pixels
@@ -173,7 +174,7 @@ def _path(marks: Marks, path: str | None, height: float) -> None:
     marks.shapes.append({"type": "path", "path": way, "line": line})
     if path:
         _arrow(marks, (RIGHT + 20, high), (RIGHT, high), PATH, 2.5)
-    said = f"gradient: {path}" if path else "no gradient"
+    said = f"gradient: {path}" if path else _("no gradient")
     _say(marks, said, out + 14, height / 2, textangle=90, yanchor="middle", font={"size": 12})
 
 

@@ -8,6 +8,7 @@ from core.figures import colour
 from core.figures.board import Relation
 from core.figures.heatmap import Picture
 from core.tensors.limits import times
+from core.words import _
 
 
 def equation(run: Run) -> tuple[Picture, Picture, Picture, Picture | None]:
@@ -43,9 +44,9 @@ def sentences(run: Run) -> dict[str, str]:
     bias = "" if run.bias is None else " + {b}"
     return {
         "y": f"`{{at:y}}` = {{sum:x*w}}{bias} = **{{y}}**",
-        "x": "`{at:x}` = {x}{note:x}. Outputs that read it: **{count:y}**, times the weights {list:w}.",
-        "w": "`{at:w}` = {w} meets {count:x} numbers of the signal, one for each output.",
-        "b": "`{at:b}` = **{b}** is added to each output of its channel.",
+        "x": _("`{at:x}` = {x}{note:x}. Outputs that read it: **{count:y}**, times the weights {list:w}."),
+        "w": _("`{at:w}` = {w} meets {count:x} numbers of the signal, one for each output."),
+        "b": _("`{at:b}` = **{b}** is added to each output of its channel."),
     }
 
 

@@ -15,6 +15,7 @@ from core.figures.windows import spelled
 from core.ops.conv_transpose2d import trans_conv
 from core.ops.convolution import Pair, conv2d_steps, corr2d
 from core.ops.kit.windows import Windows
+from core.words import N_, say
 from core.words.numbers import number
 
 
@@ -82,7 +83,7 @@ def trans_conv_walk(X: Tensor, K: Tensor) -> Walk:
         if now.line != at_the_sum:
             return ""
         i, j = now.names["i"], now.names["j"]
-        return f"{number(X[i, j].item())} times the kernel is added to the window at Y[{i}, {j}]"
+        return say("{X} times the kernel is added to the window at Y[{i}, {j}]", X=number(X[i, j].item()), i=i, j=j)
 
     def reads(now: Moment) -> Cells:
         if now.line != at_the_sum:
@@ -107,11 +108,13 @@ def manual_walk(run: Run) -> Walk:
 
 MANUAL = ("padded", "columns", "matrix", "product", "output")
 MADE = {
-    "padded": "Zeros are set around the input.",
-    "columns": "im2col: each window becomes a column, so that cells of several windows are copied as often.",
-    "matrix": "Each kernel becomes a row.",
-    "product": "One matrix product: each row times each column is one output; then they get their places in the plane.",
-    "output": "The bias is added to each channel.",
+    "padded": N_("Zeros are set around the input."),
+    "columns": N_("im2col: each window becomes a column, so that cells of several windows are copied as often."),
+    "matrix": N_("Each kernel becomes a row."),
+    "product": N_(
+        "One matrix product: each row times each column is one output; then they get their places in the plane."
+    ),
+    "output": N_("The bias is added to each channel."),
 }
 
 

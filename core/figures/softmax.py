@@ -17,6 +17,7 @@ from core.figures.heatmap import Picture
 from core.figures.montage import cell_size
 from core.figures.walk import Walk, record
 from core.ops import softmax as ops
+from core.words import _, say
 from core.words.numbers import number
 
 LEAST, LARGEST = 26, 34  # pixels of a cell: so that digits fit, and so that two lines of pictures fit the screen
@@ -35,11 +36,11 @@ def equation(run: Run) -> list[Part]:
     group = "i" if z.dim() > 1 else "o"
     largest, sums = each(z.amax(run.dim, keepdim=True).expand_as(z)), colour.magnitude(steps.total)
     return [
-        picture("z", z, colour.signed(z), "z: the scores", axes=axes(run, "m"), group=group, notes=largest), "→",
+        picture("z", z, colour.signed(z), _("z: the scores"), axes=axes(run, "m"), group=group, notes=largest), "→",
         picture("shifted", steps.shifted, colour.signed(z, steps.shifted), "z − largest", axes=own, notes=largest), "→",
-        picture("exp", steps.exp, SHARES, "exp of it", axes=own, group=group), "÷",
+        picture("exp", steps.exp, SHARES, _("exp of it"), axes=own, group=group), "÷",
         picture("total", steps.total, sums, "sum", axes=axes(run, "o"), notes=summed(run)), "=",
-        picture("softmax", run.output, SHARES, f"softmax along dim {run.dim}", axes=own, group=group),
+        picture("softmax", run.output, SHARES, say("softmax along dim {dim}", dim=run.dim), axes=own, group=group),
     ]  # fmt: skip
 
 
@@ -137,7 +138,9 @@ def over_temperature(run: Run) -> Panel:
         spots=[None if math.isnan(share) else (runs.TEMPERATURES[t], share) for _, t, share in places],
     )  # fmt: skip
     here, hot = (", ".join(each(shares)) for shares in (run.slice(run.output), over[-1]))
-    alt = f"Probabilities over the temperature; at T = {now:g}: {here}; at T = 10: {hot}."
+    alt = say(
+        "Probabilities over the temperature; at T = {now:g}: {here}; at T = 10: {hot}.", now=now, here=here, hot=hot
+    )
     return Panel("curves", figure, alt, cells, picks=[f"{runs.TEMPERATURES[t]:g}" for _, t, _ in places], stretch=460)
 
 
@@ -150,7 +153,7 @@ def naive(run: Run, found: runs.Naive) -> list[Part]:
     return [
         picture("naive_exp", found.exp, colour.magnitude(found.exp), "exp(z)", axes=own), "÷",
         picture("naive_sum", found.total, colour.magnitude(found.total), "sum", axes=axes(run, "o")), "=",
-        picture("naive", found.output, SHARES, "the textbook's softmax", axes=own),
+        picture("naive", found.output, SHARES, _("the textbook's softmax"), axes=own),
     ]  # fmt: skip
 
 

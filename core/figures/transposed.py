@@ -9,6 +9,7 @@ from core.figures.board import Relation
 from core.figures.heatmap import Picture
 from core.figures.montage import cell_size
 from core.tensors.limits import times
+from core.words import _, say
 
 MATRIX = (860, 360)  # pixels of the matrix
 
@@ -43,9 +44,9 @@ def sentences(run: Run) -> dict[str, str]:
     bias = "" if run.bias is None else " + {b}"
     return {
         "y": f"`{{at:y}}` = {{sum:x*w}}{bias} = **{{y}}**, from {{count:x}} inputs.",
-        "x": "`{at:x}` = **{x}**, times the kernel, is laid onto {count:y} cells of the output.",
-        "w": "`{at:w}` = **{w}** is laid, times each input, onto {count:y} cells of the output.",
-        "b": "`{at:b}` = **{b}** is added to each output" + ("." if run.flat else " of its channel."),
+        "x": _("`{at:x}` = **{x}**, times the kernel, is laid onto {count:y} cells of the output."),
+        "w": _("`{at:w}` = **{w}** is laid, times each input, onto {count:y} cells of the output."),
+        "b": _("`{at:b}` = **{b}** is added to each output") + ("." if run.flat else _(" of its channel.")),
     }
 
 
@@ -60,7 +61,13 @@ def matrix_pictures(run: Run) -> tuple[Picture, Picture, int]:
     values = matrix(run)
     width, columns = run.output.shape[2], run.x.shape[2]
     notes = [
-        f"y[{r // width}, {r % width}] is made of x[{c // columns}, {c % columns}] times this"
+        say(
+            "y[{r}, {r2}] is made of x[{c}, {c2}] times this",
+            r=r // width,
+            r2=r % width,
+            c=c // columns,
+            c2=c % columns,
+        )
         for r, c in np.ndindex(*values.shape)
     ]
     scale, turned = colour.signed(values), values.t()

@@ -15,6 +15,7 @@ from core.figures.board import Cells, Panel, Relation
 from core.figures.drawing import unchecked
 from core.figures.ridges import Ridge, boxes, histogram, ridges
 from core.figures.walk import Walk, record
+from core.words import _, say
 from core.words.numbers import number
 
 HEIGHT = 264  # pixels of a curve
@@ -41,7 +42,7 @@ def losses(named: Named) -> Panel:
     )  # fmt: skip
     ends = "; ".join(f"{name} {number(values[0])} to {number(values[-1])}" for name, values in parts.items())
     cells = points("run part s", (len(named), len(PARTS)), parts, log=True)
-    return Panel("losses", by_run(figure), f"Loss, first and last: {ends}", cells, stretch=345)
+    return Panel("losses", by_run(figure), say("Loss, first and last: {ends}", ends=ends), cells, stretch=345)
 
 
 def by_run(figure: go.Figure) -> go.Figure:
@@ -52,7 +53,7 @@ def by_run(figure: go.Figure) -> go.Figure:
     return unchecked(drawn["data"], drawn["layout"])
 
 
-def norms(named: Named, name: str = "norms", title: str = "Norm of the weights", width: int = 245) -> Panel:
+def norms(named: Named, name: str = "norms", title: str = _("Norm of the weights"), width: int = 245) -> Panel:
     """‖w‖ over the steps."""
     parts = {name: [s.weight_norm for s in run.steps] for name, run in named.items()}
     figure = curves.lines(
@@ -60,7 +61,13 @@ def norms(named: Named, name: str = "norms", title: str = "Norm of the weights",
         curves.Axis("step"), curves.Axis("‖w‖"), title=title, height=HEIGHT,
     )  # fmt: skip
     ends = "; ".join(f"{name} {number(values[0])} to {number(values[-1])}" for name, values in parts.items())
-    return Panel(name, figure, f"‖w‖, first and last: {ends}", points("run s", (len(parts),), parts), stretch=width)
+    return Panel(
+        name,
+        figure,
+        say("‖w‖, first and last: {ends}", ends=ends),
+        points("run s", (len(parts),), parts),
+        stretch=width,
+    )
 
 
 def points(axes: str, shape: tuple[int, ...], parts: Mapping[str, list[float]], log: bool = False) -> Cells:
@@ -83,7 +90,7 @@ def weights(named: Named) -> Panel:
         name: [Ridge(f"step {k}", histogram(run.steps[k].w, BINS, reach)) for k in shown] for name, run in named.items()
     }
     said = [
-        f"Step {k}: the weights' standard deviation is "
+        say("Step {k}: the weights' standard deviation is ", k=k)
         + ", ".join(f"**{number(run.steps[k].w.std().item())}** for {name}" for name, run in named.items())
         for k in shown
     ]
@@ -94,8 +101,8 @@ def weights(named: Named) -> Panel:
     cells = Cells(
         "ridge", (len(shown),), texts=said, notes=said, boxes=boxes(next(iter(rows.values())), own_scale=False)
     )
-    figure = ridges(rows, "weight", title="Histogram of w", width=290, row=RIDGE)
-    return Panel("weights", figure, f"Standard deviation of the weights, first and last: {ends}", cells)
+    figure = ridges(rows, "weight", title=_("Histogram of w"), width=290, row=RIDGE)
+    return Panel("weights", figure, say("Standard deviation of the weights, first and last: {ends}", ends=ends), cells)
 
 
 def shown_steps(named: Named) -> list[int]:
@@ -121,7 +128,7 @@ def places(found: Mapping[str, Place]) -> Panel:
     """‖w‖ over the steps for every place where the decay can enter."""
     runs = {name: place.run for name, place in found.items()}
     steps = next(iter(runs.values())).setting.epochs
-    return norms(runs, "places", f"The first {steps} steps", 430)
+    return norms(runs, "places", say("The first {steps} steps", steps=steps), 430)
 
 
 def paths(found: TwoWeights, sizes: tuple[float, float]) -> Panel:
@@ -135,7 +142,7 @@ def paths(found: TwoWeights, sizes: tuple[float, float]) -> Panel:
         {name: (range(len(path)), path) for name, path in parts.items()}, curves.Axis("step"), curves.Axis("weight"),
         height=320, title="Two weights that start at 1",
     )  # fmt: skip
-    alt = "At the end: " + "; ".join(f"{name} {number(path[-1])}" for name, path in parts.items())
+    alt = _("At the end: ") + "; ".join(f"{name} {number(path[-1])}" for name, path in parts.items())
     return Panel("paths", figure, alt, points("path s", (len(parts),), parts), stretch=640)
 
 
@@ -147,7 +154,7 @@ def sweep(found: Sweep) -> Panel:
         parts["test, after endless steps"] = found.minimum
     figure = curves.lines(
         {name: (at, [v if v > 0 else math.nan for v in values]) for name, values in parts.items()},
-        curves.Axis(f"λ (0 stands at {ZERO_AT})", log=True), curves.Axis("loss at the end", log=True), markers=True,
+        curves.Axis(say("λ (0 stands at {zero_at})", zero_at=ZERO_AT), log=True), curves.Axis("loss at the end", log=True), markers=True,
         title=f"{found.method}, after {found.steps} steps", height=320,
     )  # fmt: skip
     alt = "; ".join(

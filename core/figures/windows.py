@@ -16,6 +16,7 @@ from core.figures.heatmap import NARROWEST, Picture
 from core.figures.montage import SIGN_WIDTH, cell_size
 from core.ops import convolution as ops
 from core.tensors.limits import times
+from core.words import N_, _, say
 from core.words.numbers import number
 
 MOST_TERMS = 9  # of a sum that is spelt out in full
@@ -43,10 +44,10 @@ def links(run: Run) -> list[Relation]:
 def sentences(run: Run) -> dict[str, str]:
     """What is said of the cell under the pointer, by its picture."""
     bias = "" if run.bias is None else " + {b}"
-    outputs = "Outputs that read it" if run.flat or not run.as_image else "Outputs on screen that read it"
-    each = "each output" if run.flat else "each output of its channel"
+    outputs = _("Outputs that read it") if run.flat or not run.as_image else _("Outputs on screen that read it")
+    each = _("each output") if run.flat else _("each output of its channel")
     inputs = (
-        f"It meets one input for {each}."
+        say("It meets one input for {each}.", each=each)
         if run.as_image
         else f"It meets {{count:x}} inputs, one for {each}; a gradient of 1 to every output brings it their sum, "
         "**{total:x}**."
@@ -205,11 +206,11 @@ def column_pictures(run: Run, unrolled: Unrolled) -> Columns:
         [] if run.as_image else [copies(run, unrolled)],
         {
             "columns": "`{at:columns}` = **{columns}**"
-            + ("" if run.as_image else " is a copy of `{at:x}`")
-            + " and is multiplied by `{at:kernel}` = {kernel}.",
+            + ("" if run.as_image else _(" is a copy of `{at:x}`"))
+            + _(" and is multiplied by `{at:kernel}` = {kernel}."),
             "product": "`{at:product}` = {sum:kernel*columns} = **{product}**",
-            "kernel": "`{at:kernel}` = **{kernel}** is multiplied by each number of its row, `{at:columns}`.",
-            "x": "`{at:x}` = **{x}**. Its copies among the columns shown: {count:columns}.",
+            "kernel": _("`{at:kernel}` = **{kernel}** is multiplied by each number of its row, `{at:columns}`."),
+            "x": _("`{at:x}` = **{x}**. Its copies among the columns shown: {count:columns}."),
         },
     )  # fmt: skip
 
@@ -275,9 +276,9 @@ def flip_equation(run: Run, flip: Flip) -> tuple[list[Picture | Panel], list[Pic
 
 
 FLIP_SENTENCES = {
-    "kernel": "`{at:kernel}` = **{kernel}** stands at `{at:turned}` after the turn.",
-    "turned": "`{at:turned}` = **{turned}** stood at `{at:kernel}` before the turn.",
-    "": "`{at:conv2d}` = {conv2d}, `{at:convolution}` = {convolution}: they differ by **{difference}**.",
+    "kernel": N_("`{at:kernel}` = **{kernel}** stands at `{at:turned}` after the turn."),
+    "turned": N_("`{at:turned}` = **{turned}** stood at `{at:kernel}` before the turn."),
+    "": N_("`{at:conv2d}` = {conv2d}, `{at:convolution}` = {convolution}: they differ by **{difference}**."),
 }
 
 
@@ -305,7 +306,18 @@ def output_arithmetic(run: Run, o: int, cell: Index) -> str:
         for c, part, kernel in zip(run.read_channels(o), window, weight, strict=True)
     ]
     sums = " + ".join(factor((part * kernel).sum().item()) for part, kernel in zip(window, weight, strict=True))
-    return "\n".join([*lines, f"- all of them: `{name}` = {sums}{bias} = **{number(value)}**"])
+    return "\n".join(
+        [
+            *lines,
+            say(
+                "- all of them: `{name}` = {sums}{bias} = **{value}**",
+                name=name,
+                sums=sums,
+                bias=bias,
+                value=number(value),
+            ),
+        ]
+    )
 
 
 def spelled(values: Tensor, weights: Tensor) -> str:
@@ -331,7 +343,9 @@ def sizes(input_shape: Sequence[int], weight_shape: Sequence[int], settings: dic
         for i, letter in enumerate(("H", "W"))
     ]
     alike = lines[1].replace("W", "H") == lines[0]
-    return f"**Output size** &ensp;{lines[0]}" + ("" if alike else f"  \n**and across** &ensp;{lines[1]}")
+    return say("**Output size** &ensp;{lines}", lines=lines[0]) + (
+        "" if alike else say("  \n**and across** &ensp;{lines}", lines=lines[1])
+    )
 
 
 def size_line(letter: str, size: int, kernel: int, pad: tuple[int, int], settings: dict[str, Any]) -> str:
@@ -354,8 +368,16 @@ def costs(run: Run) -> str:
     work = ops.count_multiply_adds(run.output.shape, in_channels, (kh, kw), groups)
     bias = f" + {out_channels} bias" if run.bias is not None else ""
     dense = run.x.numel() * run.output.numel()
-    return (
-        f"**{parameters:,} parameters** = {out_channels}·{in_group}·{kh}·{kw}{bias} (out · in/groups · kh · kw) "
-        f"&ensp;·&ensp; **{work:,} multiply-adds** = {run.output.numel():,} outputs · {in_group * kh * kw} "
-        f"&ensp;·&ensp; a linear layer instead: {dense:,} weights."
+    return say(
+        "**{parameters:,} parameters** = {out_channels}·{in_group}·{kh}·{kw}{bias} (out · in/groups · kh · kw) &ensp;·&ensp; **{work:,} multiply-adds** = {numel:,} outputs · {in_group2} &ensp;·&ensp; a linear layer instead: {dense:,} weights.",
+        parameters=parameters,
+        out_channels=out_channels,
+        in_group=in_group,
+        kh=kh,
+        kw=kw,
+        bias=bias,
+        work=work,
+        numel=run.output.numel(),
+        in_group2=in_group * kh * kw,
+        dense=dense,
     )

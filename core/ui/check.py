@@ -4,11 +4,10 @@ from typing import Literal
 
 import streamlit as st
 
-from core import compare
+from core import compare, words
 from core.compare import Comparison, Difference
 from core.ops.operator import Call, Operator
 from core.words import N_, _
-from core.words import say as say_words
 
 LARGEST = N_("largest difference in {kind} **{largest}** (up to {allowed} is rounding)")
 JUDGED = N_(". From the {what} in float64 the manual version is off by **{ours}**, torch by **{theirs}**")
@@ -30,10 +29,10 @@ def say(name: str, result: Comparison) -> None:
 def badge(name: str, result: Comparison) -> tuple[str, str, Literal["green", "blue", "red"]]:
     """Text, icon and colour: whether the two agree, and else which of them float64 finds to be nearer the truth."""
     if result.agrees:
-        return say_words("manual {name} agrees with torch", name=name), ":material/check:", "green"
+        return words.say("manual {name} agrees with torch", name=name), ":material/check:", "green"
     if result.worst.nearer == "ours":
-        return say_words("manual {name} is nearer float64 than torch", name=name), ":material/balance:", "blue"
-    return say_words("manual {name} differs from torch", name=name), ":material/close:", "red"
+        return words.say("manual {name} is nearer float64 than torch", name=name), ":material/balance:", "blue"
+    return words.say("manual {name} differs from torch", name=name), ":material/close:", "red"
 
 
 def said(result: Comparison) -> str:
@@ -49,10 +48,10 @@ def _part(kind: str, found: tuple[Difference, ...]) -> str:
     worst = max(found, key=lambda d: (bool(d.misfit), d.largest - d.allowed), default=Difference(kind, 0.0, 0.0))
     if worst.misfit:
         return f"{worst}"
-    return say_words(LARGEST, kind=_(kind), largest=worst.largest, allowed=worst.allowed)
+    return words.say(LARGEST, kind=_(kind), largest=worst.largest, allowed=worst.allowed)
 
 
 def _judgement(found: Difference) -> str:
     assert found.ours_off is not None
     assert found.theirs_off is not None
-    return say_words(JUDGED, what=_(found.what), ours=found.ours_off, theirs=found.theirs_off)
+    return words.say(JUDGED, what=_(found.what), ours=found.ours_off, theirs=found.theirs_off)
