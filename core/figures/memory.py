@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby, product
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import plotly.graph_objects as go
@@ -326,24 +327,21 @@ def readers_of(chosen: Stage, ran: Sequence[Stage], storage: int, held: int) -> 
             unread[places] = False
             name = name_of(stage)
             for address, index in zip(places[fresh].tolist(), indices[fresh].tolist(), strict=True):
-                found[address] = f"{name} {', '.join(map(str, index))}"
+                found[address] = f"{name} {index}"
     return found
 
 
 def first_indices(where: Layout) -> tuple[np.ndarray, np.ndarray]:
-    """The addresses that are read, and for each the first index that reads it, a row each."""
+    """The addresses that are read, and the first index that reads each, as the control of the picked cell writes it."""
     places, first = np.unique(addresses.addresses(where), return_index=True)
-    if not where.ndim:
-        return places, np.zeros((len(places), 0), dtype=np.int64)
-    return places, np.column_stack(np.unravel_index(first, where.shape))
+    written = strung([""], [[f", {i}" for i in range(size)] for size in where.shape])
+    return places, np.array([index[2:] for index in written], dtype=object)[first]
 
 
 def first_at(where: Layout) -> dict[int, str]:
-    """For every address read, the first index that reads it, as the control of the picked cell writes it."""
+    """For every address read, the first index that reads it."""
     places, indices = first_indices(where)
-    return {
-        address: ", ".join(map(str, index)) for address, index in zip(places.tolist(), indices.tolist(), strict=True)
-    }
+    return dict(zip(places.tolist(), indices.tolist(), strict=True))
 
 
 # ---- words -----------------------------------------------------------------------------------------------------
@@ -391,10 +389,21 @@ def notes(stage: Stage, traced: Trace) -> Iterator[str]:
     readers = np.bincount(order).tolist() if order else []
     steps = [[f" + {i}·{stride}" for i in range(size)] for size, stride in zip(where.shape, where.stride, strict=True)]
     alone, shared = _(ADDRESS), _(ADDRESS_SHARED)  # looked up once for all elements
-    for address, terms in zip(order, product(*steps), strict=True):
-        total = f"{where.storage_offset}{''.join(terms)} = {address}"
-        count = readers[address]
-        yield (shared if count > 1 else alone).format(sum=total, name=name, cell=cells[address], readers=count)
+    around = [
+        (shared if count > 1 else alone).format(sum=SUM, name=name, cell=cell, readers=count).split(SUM)
+        for cell, count in zip(cells, readers, strict=False)
+    ]
+    for address, terms in zip(order, strung([str(where.storage_offset)], steps), strict=True):
+        before, after = around[address]
+        yield f"{before}{terms} = {address}{after}"
+
+
+SUM = "\0"  # stands for the sum while the words around it are put together
+
+
+def strung(first: list[str], parts: Sequence[Sequence[str]]) -> list[str]:
+    """One of each sequence behind the other, in the order of a tensor's elements."""
+    return functools.reduce(lambda said, more: [a + b for a in said for b in more], parts, first)
 
 
 def cell_notes(facts: Facts, traced: Trace) -> list[str]:
@@ -439,22 +448,32 @@ def strip_title(stage: Stage) -> str:
 def texts_of(stage: Stage) -> list[str]:
     """What stands in each element; a question mark where torch has written nothing."""
     assert stage.tensor is not None
-    where = addresses.reading_order(of(stage).layout)
-    return spelled(stage.tensor.flatten().tolist(), where, of(stage).uninitialised)
+    if stage.tensor.untyped_storage().data_ptr() != of(stage).storage_pointer:  # after a write, that of another run
+        values = [spelled(value) for value in stage.tensor.flatten().tolist()]
+        unknown = of(stage).uninitialised
+        return [
+            "?" if a in unknown else v for a, v in zip(addresses.reading_order(of(stage).layout), values, strict=True)
+        ]
+    texts = storage_texts(stage)
+    return [texts[address] for address in addresses.reading_order(of(stage).layout)]
+
+
+KNOWN: WeakKeyDictionary[Stage, list[str]] = WeakKeyDictionary()  # texts that planning and drawing both need
 
 
 def storage_texts(stage: Stage) -> list[str]:
     """What stands in each cell of a stage's storage."""
-    values = stage.cells.tolist()
-    return spelled(values, list(range(len(values))), of(stage).uninitialised)
+    if stage not in KNOWN:
+        texts = [spelled(value) for value in stage.cells.tolist()]
+        for address in of(stage).uninitialised:
+            texts[address] = "?"
+        KNOWN[stage] = texts
+    return KNOWN[stage]
 
 
-def spelled(values: Sequence, where: Sequence[int], unknown: frozenset[int]) -> list[str]:
-    """Numbers as short as they can be said."""
-    return [
-        "?" if address in unknown else str(value) if isinstance(value, (bool, complex)) else short(value)
-        for value, address in zip(values, where, strict=True)
-    ]
+def spelled(value: complex) -> str:
+    """A number as short as it can be said."""
+    return str(value) if isinstance(value, (bool, complex)) else short(value)
 
 
 short = functools.lru_cache(maxsize=1 << 14)(number)  # a chain shows the same numbers again and again
