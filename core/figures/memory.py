@@ -508,19 +508,19 @@ def letter(storage: int) -> str:
 # ---- dimensions ------------------------------------------------------------------------------------------------
 
 
-def dimensions(layout: Layout, refusals: Sequence[ViewRefusal] = ()) -> go.Figure:
-    """A tensor's dimensions as boxes, and between neighbours whether one stride could walk both.
+def pair(layout: Layout, left: int, right: int, refusal: ViewRefusal | None = None) -> go.Figure:
+    """Two neighbouring dimensions as boxes, and between them whether one stride could walk both.
 
-    Pairs that a refused view would have to merge are marked.
+    Those of size 1 between them are drawn too; a pair that a refused view would have to merge is marked.
     """
-    refused = {refusal.left_dim: refusal for refusal in refusals}
-    joints = range(layout.ndim - 1)
-    shapes = [_box(d) for d in range(layout.ndim)] + [_line(layout, d, d in refused) for d in joints]
-    words = [_inside(layout, d) for d in range(layout.ndim)]
-    words += [word for d in joints for word in _rule(layout, d)] + [_span(refusal) for refusal in refusals]
+    part = replace(layout, shape=layout.shape[left : right + 1], stride=layout.stride[left : right + 1])
+    joints = range(part.ndim - 1)
+    shapes = [_box(d) for d in range(part.ndim)] + [_line(part, d, refusal is not None) for d in joints]
+    words = [_inside(part, d, left + d) for d in range(part.ndim)]
+    words += [word for d in joints for word in _rule(part, d)] + ([_span(refusal)] if refusal else [])
     unseen = {"type": "scatter", "x": [0], "y": [0], "mode": "markers", "marker": {"opacity": 0}, "hoverinfo": "skip"}
     placed = {"shapes": shapes, "annotations": words}
-    return unchecked([unseen], _row_layout(layout.ndim, bool(refusals)) | placed)
+    return unchecked([unseen], _row_layout(part.ndim, refusal is not None) | placed)
 
 
 def _box(d: int) -> dict:
@@ -529,8 +529,9 @@ def _box(d: int) -> dict:
     return {"type": "rect", "x0": left, "x1": left + BOX_WIDTH, "y0": 0, "y1": BOX_HEIGHT, "line": line}
 
 
-def _inside(layout: Layout, d: int) -> dict:
-    text = say("<b>dim {d}</b><br>size {size}<br>stride {stride}", d=d, size=layout.shape[d], stride=layout.stride[d])
+def _inside(layout: Layout, d: int, dim: int) -> dict:
+    size, stride = layout.shape[d], layout.stride[d]
+    text = say("<b>dim {dim}</b><br>size {size}<br>stride {stride}", dim=dim, size=size, stride=stride)
     return _word(text, d * (BOX_WIDTH + SPACE) + BOX_WIDTH / 2, BOX_HEIGHT / 2)
 
 
@@ -556,7 +557,7 @@ def _rule(layout: Layout, d: int) -> list[dict]:
 
 def _span(refusal: ViewRefusal) -> dict:
     text = say("new dim {new_dim} (size {new_size}) would span both", refusal)
-    return _word(text, _joint(refusal.left_dim) + SPACE / 2, -14)
+    return _word(text, _joint(0) + SPACE / 2, -14)
 
 
 def _joint(d: int) -> int:

@@ -1,6 +1,8 @@
 """Where view is refused: the pair of dimensions behind it, torch's words, what mends it; and the rule itself."""
 
+from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
@@ -8,15 +10,17 @@ from core.experiments.chain.mends import Mend, mends
 from core.experiments.chain.run import Stage
 from core.experiments.layout import rule
 from core.figures import memory
+from core.figures.board import Panel
+from core.figures.windowed import in_units
 from core.ui import board, chain_editor
 from core.words import N_, _, say
 
 LABELS = {
-    "reshape": N_("`{code}` instead: copies {bytes:,} bytes"),
-    "contiguous": N_("`.contiguous()` after x{behind}: copies {bytes:,} bytes"),
-    "channels_last": N_("channels_last after x{behind}: copies {bytes:,} bytes"),
-    "undo": N_("`{code}` after x{behind}: copies nothing, another order"),
-    "earlier": N_("`{code}` already after x{behind}: copies nothing, another order"),
+    "reshape": N_("`{code}` instead: copies {bytes}"),
+    "contiguous": N_("`.contiguous()` after x{behind}: copies {bytes}"),
+    "channels_last": N_("channels_last after x{behind}: copies {bytes}"),
+    "undo": N_("`{code}` after x{behind}: no copy, other order"),
+    "earlier": N_("`{code}` right after x{behind}: no copy, other order"),
     "without": N_("leave it out"),
 }
 ALSO = N_("""`x.clone(memory_format=torch.contiguous_format)` copies as much as `x.contiguous()` and gives the same strides; a bare
@@ -38,11 +42,13 @@ def show(stage: Stage, stages: tuple[Stage, ...]) -> None:
     st.error(said + torchs, icon=":material/block:")
     tensor = stages[stage.number - 1]
     if stage.refusals and tensor.facts is not None:
-        board.alone(memory.dimensions(tensor.facts.layout, stage.refusals), stage.explanation, name="refused")
+        layout = tensor.facts.layout
+        pairs = [memory.pair(layout, pair.left_dim, pair.right_dim, pair) for pair in stage.refusals]
+        show_pairs(pairs, stage.explanation, "refused")
     found = mends(stages)
     with st.container(horizontal=True, gap="small"):
         for number, mend in enumerate(found):
-            label = say(LABELS[mend.kind], mend, code=mend.step.code("x"))
+            label = say(LABELS[mend.kind], mend, code=mend.step.code("x"), bytes=in_units(mend.bytes))
             st.button(label, key=f"mend {number}", on_click=partial(chain_editor.write, mend.steps))
     if stage.instead is not None:
         st.caption(explained(stage, found))
@@ -62,5 +68,12 @@ def show_joining(stage: Stage) -> None:
     groups = rule.merged_groups(memory.of(stage).layout)
     said = ", ".join(say(GROUP, g) for g in groups) or _("none")
     st.markdown(say(JOINING, number=stage.number, groups=said))
+    layout = memory.of(stage).layout
     alt = say("Groups of dimensions that can be joined: {groups}", groups=said)
-    board.alone(memory.dimensions(memory.of(stage).layout), alt, name="joining")
+    show_pairs([memory.pair(layout, d, d + 1) for d in range(layout.ndim - 1)], alt, "joining")
+
+
+def show_pairs(figures: Sequence[Any], alt: str, name: str) -> None:
+    """Pairs of dimensions side by side, as many lines as they need."""
+    if figures:
+        board.show(*[Panel(f"{name} {i}", figure, alt) for i, figure in enumerate(figures)], name=name)

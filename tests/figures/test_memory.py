@@ -11,7 +11,7 @@ from core.experiments.chain.run import run_chain
 from core.experiments.chain.text import parse_chain, start_tensor
 from core.experiments.layout.rule import Layout, view_refusals
 from core.figures import memory
-from core.figures.memory import Room, dimensions, draw_chain, plan, row_length, row_of
+from core.figures.memory import Room, draw_chain, pair, plan, row_length, row_of
 from tests.figures.checking import valid
 
 ROOM = Room(950, 412, 40, 10)
@@ -89,10 +89,14 @@ def test_a_written_cell_of_a_broken_line_is_outlined_in_its_row():
 
 
 def test_the_boxes_mark_the_pair_that_breaks_the_rule():
-    layout = Layout.of(torch.zeros(3, 4).t())
-    drawn = valid(dimensions(layout, view_refusals(layout, (12,))))
+    layout = Layout.of(torch.zeros(2, 3, 1, 4).transpose(1, 3))  # (2, 4, 1, 3), strides 12, 1, 4, 4
+    (refusal,) = [r for r in view_refusals(layout, (2, 12)) if r.left_dim == 1]
+    drawn = valid(pair(layout, refusal.left_dim, refusal.right_dim, refusal))
     texts = [a["text"] for a in drawn["layout"]["annotations"]]
+    assert [text.split("</b>")[0] for text in texts[:3]] == ["<b>dim 1", "<b>dim 2", "<b>dim 3"]
     assert "1 ≠ 4·3" in texts
     assert "do not merge" in texts
     assert any("would span both" in text for text in texts)
-    assert "merge" in [a["text"] for a in valid(dimensions(Layout.of(torch.zeros(3, 4))))["layout"]["annotations"]]
+    fits = [a["text"] for a in valid(pair(Layout.of(torch.zeros(3, 4)), 0, 1))["layout"]["annotations"]]
+    assert "merge" in fits
+    assert "4 = 1·4" in fits
