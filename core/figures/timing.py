@@ -151,7 +151,7 @@ def _bars(version: str, bars: Sequence[Bar], places: Sequence[float], width: flo
 # ---- the table over all operators ------------------------------------------------------------------------------
 
 LONGEST_NAME = 18  # letters of an operator's name beside its row; the hover says it whole
-CELL_WIDTH, ROW_HEIGHT, HEAD_LINE = 54, 17, 24  # pixels; a line of a column's title
+CELL_WIDTH, ROW_HEIGHT, HEAD_LINE = 54, 15, 22  # pixels; a line of a column's title
 REACH = 4.0  # the colours end at 16 times as slow or as fast
 
 

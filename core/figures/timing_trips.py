@@ -70,7 +70,7 @@ def through_memory(lanes: Sequence[Lane]) -> go.Figure:
     for row, lane in enumerate(lanes):
         at = 0
         for trip in lane.trips:
-            _name(names, trip, row, trip.moved / whole, at + trip.moved / 2)
+            _name(names, trip, row, trip.moved / whole, at)
             for trace, sign, sizes in ((reads, "▼", trip.read), (writes, "▲", trip.written)):
                 for size in sizes:
                     _add(trace, row, at, size, sign if size / whole > SHORTEST else "")
@@ -87,7 +87,7 @@ def in_time(lanes: Sequence[Lane]) -> go.Figure:
     for row, lane in enumerate(lanes):
         at = 0.0
         for trip in lane.trips:
-            _name(names, trip, row, trip.seconds / whole, at + trip.seconds / 2)
+            _name(names, trip, row, trip.seconds / whole, at)
             _add(calls, row, at, trip.seconds, "")
             at += trip.seconds
         if lane.seconds > at:
@@ -123,16 +123,16 @@ def _add(trace: dict, row: int, at: float, size: float, text: str) -> None:
 def _names() -> dict:
     return {
         "type": "scatter", "mode": "text", "x": [], "y": [], "text": [],
-        "textfont": {"size": 11, "color": colour.MUTED}, "showlegend": False, "hoverinfo": "skip", "cliponaxis": False,
+        "textfont": {"size": 11, "color": colour.MUTED}, "textposition": "middle right", "showlegend": False, "hoverinfo": "skip", "cliponaxis": False,
     }  # fmt: skip
 
 
-def _name(names: dict, trip: Trip, row: int, width: float, middle: float) -> None:
+def _name(names: dict, trip: Trip, row: int, width: float, start: float) -> None:
     """A call's name over its bars, as much of it as there is room for."""
     room = int(width / LETTER)
     said = shown(trip)
     if room >= min(len(said), 4):
-        names["x"].append(middle)
+        names["x"].append(start)
         names["y"].append(row - HALF - 0.12)
         names["text"].append(said if len(said) <= room else said[: max(room - 1, 1)] + "…")
 

@@ -25,6 +25,8 @@ class Path:
     moved: int  # bytes, of all calls
     large: int  # how often the drawn calls read or write a large tensor
     seconds: float
+    low_s: float  # the first and third quartile of the seconds
+    high_s: float
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,9 @@ def why(result: Result) -> Why | None:
     here = [m for m in watched if m.size == size]
     largest = max((bytes_ for m in here for trip in m.trips for bytes_ in (*trip.read, *trip.written)), default=0)
     paths = [
-        Path(m.tier, m.trips, m.calls or 0, m.moved_bytes or 0, _large(m.trips, LARGE * largest), m.median_s or 0.0)
+        Path(m.tier, m.trips, m.calls or 0, m.moved_bytes or 0, _large(m.trips, LARGE * largest), median, low, high)
         for m in here
+        for low, median, high in [m.quartiles_s or (0.0, 0.0, 0.0)]
     ]
     return Why(size, tuple(paths)) if paths else None
 

@@ -98,6 +98,11 @@ WORK_TELLS = N_(
     "but the work on each number within a call, or what each of the calls costs besides."
 )
 EVEN = N_("The two move about as many bytes ({bytes:.2f} times) and take about as long ({time:.2f} times).")
+OVERLAP = N_(
+    "The formula moves **{bytes:.1f}** times torch's bytes. What that costs this run cannot tell: the two times, "
+    "{time:.2f} "
+    "to 1, overlap in their quartiles."
+)
 QUICKER = N_("The formula takes **{time:.2f}** of torch's time, and moves {bytes:.2f} times its bytes.")
 COSTS_CALLS = N_(
     "Of the formula's {whole}, {between} lie between its calls: so few bytes are moved that Python and torch's own "
@@ -118,7 +123,8 @@ def why(found: Why) -> str:
     manual, theirs = found.of("manual"), found.of("torch")
     if manual and theirs and theirs.moved and theirs.seconds:
         facts = {"bytes": manual.moved / theirs.moved, "time": manual.seconds / theirs.seconds}
-        said.append(say(_reason(facts["bytes"], facts["time"]), facts))
+        overlap = manual.low_s <= theirs.high_s and theirs.low_s <= manual.high_s
+        said.append(say(OVERLAP if overlap else _reason(facts["bytes"], facts["time"]), facts))
     if manual:
         said += _between(manual)
     compiled = found.of("compiled")
