@@ -389,16 +389,19 @@ def notes(stage: Stage, traced: Trace) -> Iterator[str]:
     readers = np.bincount(order).tolist() if order else []
     steps = [[f" + {i}·{stride}" for i in range(size)] for size, stride in zip(where.shape, where.stride, strict=True)]
     alone, shared = _(ADDRESS), _(ADDRESS_SHARED)  # looked up once for all elements
+    split = alone.format(sum=SUM, name=name, cell=SAID).replace(SUM, SAID).split(SAID)
+    in_order = alone.index("{sum}") < alone.index("{cell}")  # else the words are put together for each cell
     around = [
-        (shared if count > 1 else alone).format(sum=SUM, name=name, cell=cell, readers=count).split(SUM)
+        (split[0], f"{split[1]}{cell}{split[2]}") if count < 2 and in_order
+        else (shared if count > 1 else alone).format(sum=SUM, name=name, cell=cell, readers=count).split(SUM)
         for cell, count in zip(cells, readers, strict=False)
-    ]
+    ]  # fmt: skip
     for address, terms in zip(order, strung([str(where.storage_offset)], steps), strict=True):
         before, after = around[address]
         yield f"{before}{terms} = {address}{after}"
 
 
-SUM = "\0"  # stands for the sum while the words around it are put together
+SUM, SAID = "\0", "\1"  # stand for the sum and the cell's note while the words around them are put together
 
 
 def strung(first: list[str], parts: Sequence[Sequence[str]]) -> list[str]:
@@ -417,17 +420,18 @@ def cell_notes(facts: Facts, traced: Trace) -> list[str]:
 def _cell_notes(facts: Facts, copies: Mapping[int, np.ndarray]) -> list[str]:
     came = copies[facts.storage].tolist() if facts.storage in copies else []
     before = letter(max(facts.storage - 1, 0))
-    plain = {
-        (False, False): _(BYTE), (True, False): _(COPIED),
-        (False, True): _(UNWRITTEN), (True, True): _(COPIED_UNWRITTEN),
-    }  # fmt: skip
-    return [
-        plain[address < len(came), address in facts.uninitialised].format(
-            byte=address * facts.itemsize, line=address * facts.itemsize // LINE_BYTES,
-            source=f"{before}[{came[address]}]" if address < len(came) else "",
-        )
-        for address in range(facts.layout.storage_size)
-    ]  # fmt: skip
+    copied, copied_unwritten = _(COPIED), _(COPIED_UNWRITTEN)
+    found: list[str] = []
+    for line in range(-(-facts.extent.bytes_held // LINE_BYTES)):  # all but the byte is the same along a cache line
+        plain, unwritten = (_(said).format(byte=SAID, line=line).split(SAID) for said in (BYTE, UNWRITTEN))
+        for address in range(len(found), min((line + 1) * LINE_BYTES // facts.itemsize, facts.layout.storage_size)):
+            byte, known = address * facts.itemsize, address not in facts.uninitialised
+            if address < len(came):
+                source = f"{before}[{came[address]}]"
+                found.append((copied if known else copied_unwritten).format(byte=byte, line=line, source=source))
+            else:
+                found.append(str(byte).join(plain if known else unwritten))
+    return found
 
 
 STORAGE = N_("storage {name}: {cells} cells of {itemsize} B")
