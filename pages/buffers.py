@@ -87,7 +87,7 @@ def lesson(topic: Topic) -> None:
             {"Leave the module as made": partial(put, "call", "made"), "Let the buffer require one": partial(put, "grad", True)},
         )  # fmt: skip
     draw(found, lr, chosen)
-    st.markdown(LOOK)
+    st.markdown(_(LOOK))
     st.markdown(told(next(role for role in found if role.name == chosen), lr))
     st.code(making(), language="python")
     frame.below(

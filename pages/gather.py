@@ -54,7 +54,7 @@ def lesson(topic: Topic) -> None:
     run = runs.run(way, x, dim, index if misfit is None else misfit.mended)
     operator = topic.operator(way)
     if misfit is None:
-        st.markdown(FIRST[way].format(dim=dim))
+        st.markdown(say(FIRST[way], dim=dim))
         if preset == runs.TUTORIAL and tensor_input.source("index") == "example" and index is not runs.TUTORIALS_INDEX:
             st.caption(
                 say(

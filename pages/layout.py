@@ -14,7 +14,7 @@ from core.ui import board, chain_editor, controls, frame, link
 from core.ui.board import At, Part
 from core.ui.frame import Try
 from core.words import N_, _, listed, say, spelled
-from pages.layout_parts import asked, refused
+from pages.layout_parts import asked, pasted, refused
 from pages.layout_parts.believed import pitfalls
 from pages.layout_parts.cost import show_cost
 from pages.layout_parts.holding import show_holding
@@ -56,6 +56,7 @@ def lesson(topic: Topic) -> None:
     above = controls.main()
     with above:
         chain_editor.presets()
+        pasted.field()
     stages = chain_editor.show()
     ran = [stage for stage in stages if stage.tensor is not None]
     with above:
@@ -63,6 +64,7 @@ def lesson(topic: Topic) -> None:
         value = ""
         if stage.whole:
             value = controls.text("write", "Write into it", longest=12, placeholder="a number: 99", width=140)
+    pasted.show_understood()
     for stopped in (s for s in stages if s.status == "refused"):
         refused.show(stopped, stages)
     show_chain(ran, stage, cell)

@@ -12,7 +12,7 @@ from core.tensors.limits import Limits
 from core.topics import Topic
 from core.ui import board, code, controls, frame, link, tensor_input
 from core.ui.frame import Try
-from core.words import N_, _, counted, say
+from core.words import N_, _, say
 from pages.no_grad_parts import asked
 from pages.no_grad_parts.believed import pitfalls
 
@@ -122,11 +122,11 @@ def outcome(run: Expression, whole: Expression, after: bool) -> None:
         rest = (
             FROZEN
             if run.x_grad is None or run.w_grad is None
-            else SAME
+            else _(SAME)
             if autograd.same_gradients(run, whole)
-            else CONSTANT
+            else _(CONSTANT)
         )
-        st.markdown(say((AFTER if after else BEFORE) + rest, run, all_x=whole.x_grad, all_w=whole.w_grad))
+        st.markdown(say(_(AFTER if after else BEFORE) + rest, run, all_x=whole.x_grad, all_w=whole.w_grad))
     if len(run.tensors) == 3:
         held = (run.graph_after if after and not run.error else run.graph).saved_bytes
         when = _("now, after backward, holds") if after and not run.error else "holds"
@@ -141,7 +141,7 @@ def mends(run: Expression) -> dict:
     if run.refused == "h":
         longer = max("xw", key=lambda name: len(getattr(run, name)))
         return {
-            f"Cut {longer} to {counted(len(near[longer]), 'number', 'numbers')}": partial(
+            say("Cut {name} to {n:|number|numbers}", name=longer, n=len(near[longer])): partial(
                 tensor_input.hold, longer, near[longer]
             )
         }
@@ -181,7 +181,7 @@ def memory() -> None:
 def how_with_works() -> None:
     """`with` on a context manager of two methods, and what happens when its body fails."""
     fail = controls.toggle("fail", "The body raises an error", False)
-    st.markdown(HOW)
+    st.markdown(_(HOW))
     rows = ["| moment | torch.is_grad_enabled() |", "|---|---|"]
     st.markdown("\n".join(rows + [f"| {moment} | **{on}** |" for moment, on in runs.how_with_works(fail)]))
     left, right = st.columns([3, 2])

@@ -98,12 +98,10 @@ def _missing_first(operators: tuple[Operator, ...], found: Result | None) -> tup
     return tuple(sorted(operators, key=lambda op: op.mirrors in there))
 
 
-def _ratio(result: Result | None, operator: Operator, tier: str) -> results.Ratio | None:
-    """At the largest size that has one."""
-    if result is None:
-        return None
-    part = results.narrowed(result, operator.mirrors)
-    return max((r for r in results.ratios(part) if r.tier == tier), key=lambda r: r.size, default=None)
+def _largest(result: Result | None) -> dict[tuple[str, str], results.Ratio]:
+    """Of each operator and version the ratio at the largest size that has one."""
+    found = sorted(results.ratios(result), key=lambda ratio: ratio.size) if result else []
+    return {(ratio.operator, ratio.tier): ratio for ratio in found}
 
 
 def _recorded(found: Result | None) -> list[Result]:
@@ -158,7 +156,11 @@ def _pictures(operators: Sequence[Operator], columns: Sequence[Column], *, picks
 
 
 def _part(operators: Sequence[Operator], columns: Sequence[Column], first: int) -> Panel:
-    cells = [[_cell(operator, column) for column in columns] for operator in operators]
+    ratios = [_largest(column.result) for column in columns]
+    cells = [
+        [_cell(op, column, found.get((op.mirrors, column.tier))) for column, found in zip(columns, ratios, strict=True)]
+        for op in operators
+    ]
     names = [timing_run.short(operator.mirrors) for operator in operators]
     figure = ratio_table(names, [column.title for column in columns], cells)
     said = [cell.hover for row in cells for cell in row]
@@ -181,10 +183,9 @@ def _alt(names: Sequence[str], columns: Sequence[Column], cells: Sequence[Sequen
     return say(N_("Time divided by torch's. {told}"), told="; ".join(told))
 
 
-def _cell(operator: Operator, column: Column) -> Cell:
+def _cell(operator: Operator, column: Column, ratio: results.Ratio | None) -> Cell:
     """The ratio, or why there is none."""
     name = f"{timing_run.short(operator.mirrors)}, {column.tier}"
-    ratio = _ratio(column.result, operator, column.tier)
     if ratio:
         said = say(N_("{name}, size {size:,}: {ratio:.3g} ({low:.3g} to {high:.3g})"), ratio, name=name)
         return Cell(timing_run.ratio_said(ratio.ratio), ratio.ratio, said)

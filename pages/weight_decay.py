@@ -99,15 +99,17 @@ def show(found: Outcome) -> None:
 
 def sentences(found: Outcome) -> list[str]:
     """What decay has changed, and whether the runs are sound and at their end."""
-    said = [NO_DECAY if not found.within.lambd else ENDS]
+    said = [_(NO_DECAY if not found.within.lambd else ENDS)]
     if found.within.setting.free:
-        said[0] = FREE + (ALONE if found.minimum and found.within.lambd and not found.within.diverged else "") + said[0]
+        said[0] = (
+            _(FREE) + (_(ALONE) if found.minimum and found.within.lambd and not found.within.diverged else "") + said[0]
+        )
     if found.bound is not None and found.within.lambd and found.within.setting.lr > found.bound:
-        said.append(GROWS + (STOPPED if found.within.diverged else ""))
+        said.append(_(GROWS) + (_(STOPPED) if found.within.diverged else ""))
     if found.bound_without is not None and found.within.setting.lr > found.bound_without:
-        said.append(GROWS_WITHOUT + (STOPPED_WITHOUT if found.without.diverged else ""))
+        said.append(_(GROWS_WITHOUT) + (_(STOPPED_WITHOUT) if found.without.diverged else ""))
     if len(said) == 1 and found.unfinished:
-        said.append(UNFINISHED if found.within.lambd else UNFINISHED_WITHOUT)
+        said.append(_(UNFINISHED if found.within.lambd else UNFINISHED_WITHOUT))
     return said
 
 

@@ -21,15 +21,15 @@ from core.experiments.regression import (
 )
 from core.ops import weight_decay as ops
 from core.ops.operator import Call
+from core.words import N_
 
 DECAYED = {"SGD": "SGD, weight_decay", "Adam": "AdamW, weight_decay"}  # what stands beside no decay
-PLACES = (
-    "SGD, penalty in the loss",
-    "SGD, weight_decay",
-    "Adam, penalty in the loss",
-    "Adam, weight_decay",
-    "AdamW, weight_decay",
-)
+PLACES = N_(
+    (
+        "SGD, penalty in the loss", "SGD, weight_decay", "Adam, penalty in the loss", "Adam, weight_decay",
+        "AdamW, weight_decay",
+    )
+)  # fmt: skip
 SWEPT = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0)
 SHORT = 10  # steps of the runs that compare the optimisers
 DIVERGED = 1e6  # a loss of so many times the first one: the run stops there

@@ -8,7 +8,7 @@ from core.figures.board import Cells, Panel, Relation
 from core.figures.heatmap import Outline, Picture
 from core.figures.montage import MARGIN_BOTTOM, MARGIN_TOP
 from core.ops.softmax import softmax
-from core.words import _, say
+from core.words import N_, _, say
 from core.words.numbers import number
 
 SHARE = colour.Scale(colour.MAGNITUDE, 0.0, 1.0)
@@ -28,13 +28,16 @@ def matrix(run: Run, picked: tuple[int, int]) -> Picture:
 
 def _taken_for(true: int, predicted: int, count: int, of_class: int, topk: int, shown: bool) -> str:
     """What a cell of the matrix counts."""
-    among = "recognised" if topk == 1 else say("right: {true} is among the {topk} best", true=true, topk=topk)
-    what = say("images of a {true} are ", true=true) + (
-        among if true == predicted else say("taken for a {predicted}", predicted=predicted)
-    )
+    told = N_("**{count}** of {all} images of a {true} are taken for a {predicted}{share}{here}.")
+    if true == predicted:
+        told = N_("**{count}** of {all} images of a {true} are recognised{share}{here}.")
+    if true == predicted and topk > 1:
+        told = N_("**{count}** of {all} images of a {true} are right: {true} is among the {topk} best{share}{here}.")
     share = say(" ({count:.1%} of that class)", count=count / of_class) if of_class else ""
     here = _("; they stand on the right") if shown and count else _("; a click shows them") if count else ""
-    return f"**{count}** of {of_class} {what}{share}{here}."
+    return say(
+        told, count=count, all=of_class, true=true, predicted=predicted, topk=topk, share=share, here=here
+    )  # fmt: skip
 
 
 def images(run: Run, shown: list[int], side: int) -> Panel:
@@ -48,10 +51,15 @@ def images(run: Run, shown: list[int], side: int) -> Panel:
 def _placed(run: Run, i: int) -> str:
     """Where an image's true class stands among all."""
     place = run.place(i)
-    return (
-        f"Image {i}: true class **{int(run.y[i])}**, predicted **{int(run.scores[i].argmax())}**. The true class "
-        f"stands in place **{place}**: the image counts as right from k = {place} on, so it is "
-        f"{'right' if place <= run.topk else 'wrong'} for k = {run.topk}."
+    return say(
+        "Image {i}: true class **{true}**, predicted **{predicted}**. The true class stands in place **{place}**: the image counts as right from k = {place} on, so it is right for k = {k}."
+        if place <= run.topk
+        else "Image {i}: true class **{true}**, predicted **{predicted}**. The true class stands in place **{place}**: the image counts as right from k = {place} on, so it is wrong for k = {k}.",
+        i=i,
+        true=int(run.y[i]),
+        predicted=int(run.scores[i].argmax()),
+        place=place,
+        k=run.topk,
     )
 
 
@@ -90,7 +98,9 @@ def by_batches(found: Means, sizes: list[int]) -> Panel:
         curves.Axis("accuracy"), markers=True, height=280,
         targets={f"right / all: {number(found.whole, 5)}": found.whole},
     )  # fmt: skip
-    right = [f"{round(share * n)} of {n} right" for share, n in zip(found.shares, sizes, strict=True)]
+    right = [
+        say("{right} of {n} right", right=round(share * n), n=n) for share, n in zip(found.shares, sizes, strict=True)
+    ]
     cells = Cells(
         "batch", (len(sizes),), torch.tensor(found.shares, dtype=torch.float64), spots=list(enumerate(found.shares)),
         notes=[f"batch {b}: {said}" for b, said in enumerate(right)],
@@ -131,7 +141,7 @@ def training(found: Learnt, epochs: int) -> Panel:
     """Accuracy over the epochs, and where the page stands."""
     sets = {"training images": found.training, "test images": found.test}
     figure = curves.lines(
-        {name: (range(EPOCHS + 1), values) for name, values in sets.items()} | {"on this page": ([epochs] * 2, [0, 1])},
+        {name: (range(EPOCHS + 1), values) for name, values in sets.items()} | {_("on this page"): ([epochs] * 2, [0, 1])},
         curves.Axis("epochs"), curves.Axis("accuracy", range=(0, 1.03)), markers=True,
         title="Softmax regression on MNIST, trained by hand-written SGD",
     )  # fmt: skip

@@ -16,7 +16,7 @@ from core.figures.heatmap import Picture
 from core.figures.montage import Index, cell_size
 from core.figures.walk import Walk, record
 from core.tensors.dtypes import as_floats
-from core.words import N_, say
+from core.words import N_, Words, _, say
 from core.words.numbers import number
 
 PICTURES, CURVE = 570, 390  # pixels of the three tensors, and of the curve beside them
@@ -97,7 +97,7 @@ class Measure:
     """What is drawn of every layer."""
 
     key: str  # of LayerFacts
-    title: str
+    title: Words
     log: bool
 
 
@@ -119,16 +119,23 @@ def over_layers(measure: Measure, networks: Networks) -> Panel:
         curves.Axis(log=measure.log, range=None if measure.log else (-0.02, 1.02)), title=measure.title, markers=True,
         height=290,
     )  # fmt: skip
-    said = "; ".join(f"{name} {number(values[0])} to {number(values[-1])}" for name, values in found.items())
+    said = "; ".join(
+        say("{name} {first} to {last}", name=name, first=number(values[0]), last=number(values[-1]))
+        for name, values in found.items()
+    )
     spots = [
         None if math.isnan(v) else (k, v) for values in shown.values() for k, v in zip(layers, values, strict=True)
     ]
     cells = Cells(
         "f layer", (len(found), len(layers)), torch.tensor(list(found.values())), spots=spots,
-        notes=[f"{k} of {name}" for name in found for k in layers],
+        notes=[say("{k} of {name}", k=k, name=name) for name in found for k in layers],
     )  # fmt: skip
     return Panel(
-        measure.key, figure, say("{title}, first and last: {said}", title=measure.title, said=said), cells, stretch=290
+        measure.key,
+        figure,
+        say("{title}, first and last: {said}", title=_(measure.title), said=said),
+        cells,
+        stretch=290,
     )
 
 

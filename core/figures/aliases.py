@@ -9,7 +9,7 @@ from core.figures import answers, sharing
 from core.figures.answers import Answer
 from core.figures.board import Panel, Relation
 from core.figures.montage import PROJECTED
-from core.words import _, say
+from core.words import N_, _, listed, say
 from core.words.numbers import number
 
 LONGEST = 29  # letters of a way that fit beside the table
@@ -67,14 +67,14 @@ def note(cell: sharing.Cell, found: list[sharing.Cell], storages: list[sharing.S
     """The line of a cell: who reads it, what it holds, and what it held before the write."""
     owner = "ab"[cell.storage]
     there = [c for c in found if c.name and (c.storage, c.address) == (cell.storage, cell.address)]
-    who = " and ".join(f"`{c.name}[{c.index}]`" for c in there)
+    who = listed([f"`{c.name}[{c.index}]`" for c in there])
     now, before = (texts[cell.address] for texts in (storages[cell.storage].texts, storages[cell.storage].before))
-    was = f" (was {before})" if now != before else ""
-    reads = "read" if len(there) > 1 else "reads"
+    was = say(" (was {before})", before=before) if now != before else ""
+    one = N_("{who} reads cell {address} of the storage of {owner}: **{now}**{was}.")
+    several = N_("{who} read cell {address} of the storage of {owner}: **{now}**{was}.")
     return say(
-        "{who} {reads} cell {address} of the storage of {owner}: **{now}**{was}.",
+        several if len(there) > 1 else one,
         who=who,
-        reads=reads,
         address=cell.address,
         owner=owner,
         now=now,
@@ -86,16 +86,16 @@ def about(x: Seen, shares_version: bool | None = None) -> tuple[str, str]:
     """Two lines on an object."""
     if x.versions is None:
         return _("ndarray: autograd knows nothing of it"), _("no version counter")
-    made = "leaf" if x.is_leaf else say("made by {grad_fn}", grad_fn=x.grad_fn)
+    made = _("leaf") if x.is_leaf else say("made by {grad_fn}", grad_fn=x.grad_fn)
     before, after = x.versions
-    counter = f"version {before} → {after}" if before != after else f"version {after}"
+    counter = say("version {before} → {after}" if before != after else "version {after}", before=before, after=after)
     whose = {None: "", True: _(", the counter that a has"), False: _(", a counter of its own")}[shares_version]
     return f"requires_grad={x.requires_grad}, {made}", counter + whose
 
 
 def storage(owner: str, x: Seen) -> sharing.Storage:
     """The memory behind a, or behind a b with memory of its own."""
-    return sharing.Storage(f"storage<br>of {owner}", texts_of(x.after), texts_of(x.before))
+    return sharing.Storage(say("storage<br>of {owner}", owner=owner), texts_of(x.after), texts_of(x.before))
 
 
 def texts_of(values: Tensor) -> list[str]:
@@ -105,7 +105,7 @@ def texts_of(values: Tensor) -> list[str]:
 
 def spoken(ran: Trial) -> str:
     """The picture in words."""
-    a_before, a_after = listed(ran.a.before), listed(ran.a.after)
+    a_before, a_after = as_list(ran.a.before), as_list(ran.a.after)
     if ran.b is None:
         return say("a holds {a_after}; b = {code} is refused", a_after=a_after, code=ran.code)
     shares = (
@@ -118,11 +118,11 @@ def spoken(ran: Trial) -> str:
     )
     return (
         f"b = {ran.code} {shares}; {path}. a: {a_before}, then {a_after}. "
-        f"b: {listed(ran.b.before)}, then {listed(ran.b.after)}."
+        f"b: {as_list(ran.b.before)}, then {as_list(ran.b.after)}."
     )
 
 
-def listed(values: Tensor) -> str:
+def as_list(values: Tensor) -> str:
     """Numbers as Python lists them."""
     return f"[{', '.join(texts_of(values))}]"
 

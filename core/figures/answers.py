@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from core.figures import colour
 from core.figures.board import Cells, Panel
 from core.figures.drawing import unchecked
+from core.words import Words, _, say
 
 Tone = Literal["no", "yes", "careful", "wrong"]
 
@@ -21,14 +22,14 @@ ROW, HEADER, LINE = 24, 40, 10.5  # pixels: a row, the questions, and the size o
 class Answer:
     """What stands in one cell, and how loudly."""
 
-    text: str
+    text: Words
     tone: Tone
 
 
 def panel(
     name: str,
     rows: Mapping[str, Sequence[Answer]],
-    questions: Sequence[str],
+    questions: Sequence[Words],
     axis: str,
     notes: Sequence[str],
     **how: Any,
@@ -51,7 +52,7 @@ def panel(
 
 def table(
     rows: Mapping[str, Sequence[Answer]],
-    questions: Sequence[str],
+    questions: Sequence[Words],
     *,
     names: Mapping[str, str] | None = None,
     column: float = 42,
@@ -68,19 +69,18 @@ def table(
     return unchecked([_cells(list(rows.values()), scale)], layout)
 
 
-def describe(rows: Mapping[str, Sequence[Answer]], questions: Sequence[str]) -> str:
+def describe(rows: Mapping[str, Sequence[Answer]], questions: Sequence[Words]) -> str:
     """The table in words."""
-    asked = ", ".join(question.replace("<br>", " ") for question in questions)
-    return f"Columns {asked}. " + "; ".join(
-        f"{key}: {', '.join(answer.text for answer in answers)}" for key, answers in rows.items()
-    )
+    asked = ", ".join(_(question).replace("<br>", " ") for question in questions)
+    told = "; ".join(f"{key}: {', '.join(_(answer.text) for answer in answers)}" for key, answers in rows.items())
+    return say("Columns {asked}. {told}", asked=asked, told=told)
 
 
 def _cells(rows: Sequence[Sequence[Answer]], scale: float) -> dict:
     return {
         "type": "heatmap",
         "z": [[TONES.index(answer.tone) for answer in row] for row in rows],
-        "text": [[answer.text for answer in row] for row in rows],
+        "text": [[_(answer.text) for answer in row] for row in rows],
         "texttemplate": "%{text}",
         "textfont": {"size": LINE * scale, "color": colour.INK},
         "colorscale": [(i / (len(FILLS) - 1), fill) for i, fill in enumerate(FILLS)],
@@ -102,7 +102,11 @@ def _name(text: str, left: float, row: int, scale: float) -> dict:
 
 def _layout(rows: int, questions: Sequence[str], left: float, width: float, scale: float) -> dict:
     axis = {"showgrid": False, "zeroline": False, "showline": False, "ticks": "", "fixedrange": True}
-    asked = {"tickvals": list(range(len(questions))), "ticktext": list(questions), "tickfont": {"size": LINE * scale}}
+    asked = {
+        "tickvals": list(range(len(questions))),
+        "ticktext": [_(question) for question in questions],
+        "tickfont": {"size": LINE * scale},
+    }
     return {
         "template": None,
         "width": width * scale,

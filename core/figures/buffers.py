@@ -19,9 +19,9 @@ FACTS = {  # a fact of a role: over its column, and in a sentence
     "in_parameters": ("param-<br>eters()", N_("in parameters()")),
     "in_buffers": ("buffers()", N_("in buffers()")),
     "in_state_dict": ("state_<br>dict()", N_("in the state dict")),
-    "moved": ("moved<br>by .to()", N_("moved by .to()")),
-    "has_gradient": ("has a<br>.grad", "given a gradient"),
-    "changed_by_optimiser": ("step<br>changed", N_("changed by the step")),
+    "moved": (N_("moved<br>by .to()"), N_("moved by .to()")),
+    "has_gradient": (N_("has a<br>.grad"), N_("given a gradient")),
+    "changed_by_optimiser": (N_("step<br>changed"), N_("changed by the step")),
 }
 
 
@@ -30,7 +30,7 @@ def roles_table(found: Sequence[Role], scale: float) -> Panel:
     rows = {role.name: [Answer(word, word) for word in map(yes, facts(role))] for role in found}
     notes = [
         say("`{name}`, made by `{kind}`", name=role.name, kind=role.kind)
-        + (f", {asked}? **{yes(fact)}**" if asked else "")
+        + (say(", {asked}? **{answer}**", asked=_(asked), answer=_(yes(fact))) if asked else "")
         for role in found
         for asked, fact in zip(("", *(said for _, said in FACTS.values())), (False, *facts(role)), strict=True)
     ]

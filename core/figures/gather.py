@@ -13,7 +13,7 @@ from core.figures.board import Relation
 from core.figures.heatmap import Outline, Picture
 from core.figures.walk import Index, Moment, Walk, record
 from core.ops import gather as ops
-from core.words import N_, _, say
+from core.words import N_, _, listed, say
 from core.words.numbers import number
 
 UNPROMISED = N_("and which of them stays is not promised")
@@ -34,7 +34,7 @@ def pictures(run: Run) -> dict[str, Picture]:
     numbers, named, reading = colour.signed(run.input, run.output), axes("r", run.input), axes("p", run.index)
     first = [", ".join(map(str, run.naming(cell)[0])) if run.naming(cell) else "" for cell in cells(run.input)]
     index = Picture("index", run.index, colour.identity(run.input.shape[run.dim]),
-                    f"{titled('index', run.index)}, along dim {run.dim}", axes=reading)  # fmt: skip
+                    say("{index}, along dim {dim}", index=titled("index", run.index), dim=run.dim), axes=reading)  # fmt: skip
     if run.src is None:
         input = Picture("input", run.input, numbers, titled("input", run.input), axes=named, picks=first,
                         notes=readers(run))  # fmt: skip
@@ -78,15 +78,21 @@ def kept(run: Run) -> str:
     rank = run.input.dim()
     if rank == 1:
         return ""
-    names = ("row", "column") if rank == 2 else tuple(say("index along dim {d}", d=d) for d in range(rank))
-    others = [name for d, name in enumerate(names) if d != run.dim]
-    return f"; that is the {names[run.dim]}, the {_(' and the ').join(others)} stay{'s' if rank == 2 else ''}"
+    if rank == 2:
+        return _("; that is the column, the row stays") if run.dim else _("; that is the row, the column stays")
+    others = listed([d for d in range(rank) if d != run.dim])
+    return say("; that is the index along dim {dim}, those along {others} stay", dim=run.dim, others=others)
 
 
 def readers(run: Run) -> list[str]:
     """For each cell of input, which places of index read it."""
     return [
-        f"`input{list(cell)}` = {number(run.input[cell].item())} is read by {listed('index', run.naming(cell))}."
+        say(
+            "`input{cell}` = {input} is read by {places}.",
+            cell=str(list(cell)),
+            input=number(run.input[cell].item()),
+            places=named_places("index", run.naming(cell)),
+        )
         if run.naming(cell)
         else say(
             "No place of index names `input{cell}` = {input}.",
@@ -113,7 +119,13 @@ def writers(run: Run) -> list[str]:
             if len(named) > 1
             else "."
         )
-        return f"`output{list(cell)}` = **{value}** comes from {listed('src', named)}{several}"
+        return say(
+            "`output{cell}` = **{value}** comes from {places}{several}",
+            cell=str(list(cell)),
+            value=value,
+            places=named_places("src", named),
+            several=several,
+        )
 
     return [said(cell) for cell in cells(run.input)]
 
@@ -133,10 +145,9 @@ def titled(name: str, x: Tensor) -> str:
     return f"{name} {'×'.join(map(str, x.shape))}" + ("" if usual else f" {str(x.dtype).removeprefix('torch.')}")
 
 
-def listed(name: str, places: Sequence[Place]) -> str:
+def named_places(name: str, places: Sequence[Place]) -> str:
     """Cells of a tensor in code: `index[0, 1]` and `index[2, 2]`."""
-    words = [f"`{name}{list(place)}`" for place in places]
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+    return listed([f"`{name}{list(place)}`" for place in places])
 
 
 def axes(letter: str, x: Tensor) -> str:

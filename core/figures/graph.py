@@ -48,12 +48,13 @@ def _said(node: Node | None, planned: Node) -> str:
     if node is None:
         return say("`{name}` was not recorded: no gradient passes here", name=planned.name)
     if node.is_leaf:
-        return f"`{node.name}` adds the gradient that arrives into `{node.tensor or 'the leaf'}.grad`"
-    made = f"`{node.name}`" + (f" made {node.tensor}; it" if node.tensor else "")
+        leaf = node.tensor or _("the leaf")
+        return say("`{name}` adds the gradient that arrives into `{leaf}.grad`", name=node.name, leaf=leaf)
+    made = say("`{name}` made {tensor}; it" if node.tensor else "`{name}`", node)
     return (
         say("{made} has let go of what it kept", made=made)
         if node.freed
-        else f"{made} keeps {_kept(node) or 'nothing'} for backward"
+        else say("{made} keeps {kept} for backward", made=made, kept=_kept(node) or _("nothing"))
     )
 
 
@@ -151,7 +152,7 @@ def _box(box: Box, node: Node | None, planned: Node, note: str) -> tuple[dict, d
 
 def _lines(node: Node, note: str) -> list[str]:
     if node.is_leaf:
-        return [f"adds into {node.tensor or 'the leaf'}.grad", *([note] if note else [])]
+        return [say("adds into {leaf}.grad", leaf=node.tensor or _("the leaf")), *([note] if note else [])]
     shape = f"shape {node.shape}" if node.shape is not None else ""
     kept = _("has let go of what it kept") if node.freed else f"keeps {_kept(node) or 'nothing'}"
     return [" · ".join(part for part in (shape, note) if part), kept]

@@ -63,7 +63,7 @@ def _positive(value: float) -> float:
 
 def histograms(runs: Runs, what: str, shown: Sequence[int], own_scale: bool) -> Panel:
     """A histogram for each layer shown; zeros, of which relu makes a half, are left out."""
-    name, *_ = runs
+    name, *_others = runs
     deviations = [std(runs[name].values(what)[i]) for i in shown]
     reaches = [4 * s if 0 < s < math.inf else 4.0 for s in deviations]
     reaches = reaches if own_scale else [max(reaches)] * len(shown)
@@ -71,19 +71,25 @@ def histograms(runs: Runs, what: str, shown: Sequence[int], own_scale: bool) -> 
         scheme: [_ridge(run.values(what)[i], i, reach, own_scale) for i, reach in zip(shown, reaches, strict=True)]
         for scheme, run in runs.items()
     }
-    title = say("{what}, layer by layer", what=what.capitalize())
+    title = say("{what}, layer by layer", what=_(what.capitalize()))
     figure = ridges(series, what, title=title, width=198, row=min(30, 200 // len(shown)), own_scale=own_scale)
     notes = [
-        say("Layer {i}: the standard deviation of the {what} is ", i=i + 1, what=what)
-        + ", ".join(f"**{number(std(run.values(what)[i]))}** under {scheme}" for scheme, run in runs.items())
-        + "."
+        say(
+            "Layer {i}: the standard deviation of the {what} is {each}.",
+            i=i + 1,
+            what=_(what),
+            each=_(", ").join(
+                say("**{std}** under {scheme}", std=number(std(run.values(what)[i])), scheme=scheme)
+                for scheme, run in runs.items()
+            ),
+        )
         for i in shown
     ]
     cells = Cells("r", (len(shown),), texts=notes, notes=notes, boxes=boxes(series[name], own_scale))
     said = ", ".join(f"layer {i + 1} {number(s)}" for i, s in zip(shown, deviations, strict=True))
     alt = say(
         "Histograms of the {what}, layer by layer; standard deviations under {name}: {said}",
-        what=what,
+        what=_(what),
         name=name,
         said=said,
     )

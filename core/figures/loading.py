@@ -13,7 +13,7 @@ from core.figures.board import Cells, Panel, Relation, with_row_names
 from core.figures.gallery import panel
 from core.figures.heatmap import Outline, Picture
 from core.figures.lanes import Busy, boxes, lanes
-from core.words import _, say
+from core.words import N_, _, say
 from core.words.numbers import number
 
 ROOM, TALLEST = 560, 240  # pixels for the epochs' cells
@@ -30,7 +30,7 @@ def epochs(loaded: Loaded, picked: Place, projector: bool = False) -> list[Pictu
 
 def _epoch(e: int, batches: Sequence[Batch], loaded: Loaded, picked: Place, side: int) -> Picture:
     table = torch.full((max(len(batches), 1), loaded.how.batch_size), -1.0)
-    notes = [[_("No sample: the batch is not full.")] * loaded.how.batch_size for _ in table]
+    notes = [[_("No sample: the batch is not full.")] * loaded.how.batch_size for _row in table]
     for b, batch in enumerate(batches):
         table[b, : len(batch.index)] = batch.index.float()
         for p, (i, label) in enumerate(zip(batch.index.tolist(), batch.labels.tolist(), strict=True)):
@@ -47,7 +47,7 @@ def _epoch(e: int, batches: Sequence[Batch], loaded: Loaded, picked: Place, side
         f"epoch {e}", table, colour.identity(loaded.count), f"epoch {e}: a batch a row", [Outline(outlined)],
         texts=["" if value < 0 else f"{value:g}" for value in table.flatten().tolist()],
         muted=[tuple(cell) for cell in (table < 0).nonzero().tolist()], side=side,
-        picks=[f"{e}, {b}" for b in range(len(table)) for _ in range(loaded.how.batch_size)],
+        picks=[f"{e}, {b}" for b in range(len(table)) for _place in range(loaded.how.batch_size)],
         axes=f"b{e} p{e}", notes=[note for row in notes for note in row],
     )  # fmt: skip
 
@@ -73,19 +73,26 @@ def images(loaded: Loaded, picked: Place) -> Panel:
 def weights(how: Loading) -> Picture:
     """The weight of each sample."""
     side = min(26, 850 // how.count)
-    return Picture("weights", how.weights, colour.magnitude(how.weights), "weights, one a sample", side=side)
+    return Picture("weights", how.weights, colour.magnitude(how.weights), _("weights, one a sample"), side=side)
+
+
+OFTEN = N_(
+    (
+        "**Sample {i}** comes never in epoch {e}.", "**Sample {i}** comes once in epoch {e}.",
+        "**Sample {i}** comes {n} times in epoch {e}.",
+    )
+)  # fmt: skip
 
 
 def times(loaded: Loaded, projector: bool = False) -> Picture:
     """How often each sample came, an epoch a row; a pin picks the first batch that has it."""
     drawn = loading.times_drawn([[batch.index for batch in epoch] for epoch in loaded.epochs], loaded.count)
     cells = [(e, i) for e in range(len(loaded.epochs)) for i in range(loaded.count)]
-    often = ["never", "once"]
     return Picture(
         "times", drawn, colour.magnitude(drawn), "how often each sample comes, an epoch a row",
         side=min(18 if projector else 26, 850 // loaded.count), axes="e i",
         picks=[_first_batch(loaded.epochs[e], e, i) for e, i in cells],
-        notes=[f"**Sample {i}** comes {often[n] if n < 2 else f'{n} times'} in epoch {e}."
+        notes=[say(OFTEN[min(n, 2)], i=i, n=n, e=e)
                for (e, i), n in zip(cells, drawn.flatten().int().tolist(), strict=True)],
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ from core.figures.board import Cells, Panel
 from core.figures.colour import Scale
 from core.figures.heatmap import PROJECTED_TEXT, SMALLEST_TEXT, Outline, Picture
 from core.tensors.digits import SIDE
-from core.words import _, say
+from core.words import _, partly, say
 from core.words.numbers import number
 
 GRID = 16  # the 256 hidden units are drawn as a grid of 16×16
@@ -97,7 +97,7 @@ def probabilities(seen: Seen, zoom: float = 1) -> Panel:
     """Softmax of the logits, the predicted class and the true one outlined."""
     truth = [] if seen.label is None else [Outline([(seen.label,)], colour.USED, 2)]
     outlines = [Outline([(seen.predicted,)], width=5), *truth]
-    title = "softmax (solid: predicted, dashed: true)"
+    title = _("softmax (solid: predicted, dashed: true)")
     return _of_classes(Picture("p", seen.probabilities, SHARE, title, outlines, axes="class"), zoom)
 
 
@@ -118,10 +118,11 @@ def second_layer(net: Parameters, zoom: float = 1) -> Picture:
 def network_spelled(seen: Seen) -> dict[str, str]:
     """The arithmetic of a cell of each picture of the first board."""
     j = seen.unit
-    pixel = (
-        f"`{{at:x}}` = {{x}}, times its weight to unit {j}, {{W1}}, is **{{total:x*W1}}**; unit {j} adds up all "
-        f"{SIDE**2} of them and b = {number(seen.net.b1[j].item())}: {number(seen.forward.hidden_pre[0, j].item(), 4)}."
-    )
+    pixel = partly(
+        "`{at:x}` = {x}, times its weight to unit {unit}, {W1}, is **{total:x*W1}**; unit {unit} adds up all {pixels} of them and b = {bias}: {sum}.",
+        unit=str(j), pixels=str(SIDE**2), bias=number(seen.net.b1[j].item()),
+        sum=number(seen.forward.hidden_pre[0, j].item(), 4),
+    )  # fmt: skip
     return {
         "x": pixel, "W1": pixel,
         "hidden": "`{at:hidden}` = max(0, Σ x·w + b) = max(0, {note:hidden}) = **{hidden}**",
@@ -143,7 +144,7 @@ def first_layer(seen: Seen) -> tuple[float, Panel, Picture, Picture]:
     weights = seen.net.W1[:, units].T.nan_to_num()  # (units, 784)
     reach = weights.abs().quantile(0.995).item()
     images = gallery.panel(
-        "units", gallery.signed_bytes(weights.view(-1, SIDE, SIDE), reach), [f"unit {j}" for j in units],
+        "units", gallery.signed_bytes(weights.view(-1, SIDE, SIDE), reach), [say("unit {j}", j=j) for j in units],
         [f"{j // GRID}, {j % GRID}" for j in units], pixel=2.3, title="weights as images", colours=colour.SIGNED,
     )  # fmt: skip
     values, out, places = seen.forward.hidden[0, units, None], seen.net.W2[units], images.picks or ()
@@ -179,7 +180,10 @@ def backward(seen: Seen, label: int) -> tuple[Picture, Picture, Picture, Tensor]
 
 def backward_spelled(seen: Seen, arrived: float) -> dict[str, str]:
     """The arithmetic of a cell of each gradient."""
-    product = f"{{x}} · {number(arrived, 4)} = **{{dW1}}**: the pixel times what reached unit {seen.unit}"
+    product = partly(
+        "{x} · {arrived} = **{dW1}**: the pixel times what reached unit {unit}",
+        arrived=number(arrived, 4), unit=str(seen.unit),
+    )  # fmt: skip
     return {
         "dlogits": "`{at:dlogits}` = {note:dlogits} = **{dlogits}**",
         "x": product,

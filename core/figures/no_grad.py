@@ -6,13 +6,14 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from core import words
 from core.experiments.autograd import CALLS, Expression, Graph
 from core.experiments.no_grad import NetworkMemory
 from core.figures import board, colour, curves, graph
 from core.figures.board import Panel, Relation
 from core.figures.heatmap import PROJECTED_TEXT, SMALLEST_TEXT, Picture
 from core.figures.montage import PROJECTED
-from core.words import _, say
+from core.words import N_, _, say
 from core.words.numbers import number
 
 NAME_SPACE, SIDE = 36, 36  # pixels: for the names beside the tensors, and of a cell
@@ -71,7 +72,8 @@ def arithmetic(values: Mapping[str, Tensor], name: str, i: int, function: str) -
         x, w = (values[factor][i % len(values[factor])].item() for factor in "xw")
         return f"`h[{i}]` = {number(x)} · {in_brackets(w)} = **{result}**"
     h = number(values["h"][i].item())
-    return f"`a[{i}]` = `{function.replace('h', f'h[{i}]', 1)}` with h[{i}] = {h} = **{result}**"
+    call = function.replace("h", f"h[{i}]", 1)
+    return say("`a[{i}]` = `{call}` with h[{i}] = {h} = **{result}**", i=i, call=call, h=h, result=result)
 
 
 def in_brackets(value: float) -> str:
@@ -81,8 +83,9 @@ def in_brackets(value: float) -> str:
 
 def kept_by(nodes: list[str]) -> str:
     """Who keeps a tensor for backward."""
-    named = " and ".join(f"`{name}`" for name in nodes)
-    return f"; {named} keep{'s' if len(nodes) == 1 else ''} it for backward" if nodes else ""
+    named = words.listed([f"`{name}`" for name in nodes])
+    keep = N_("; {named} keeps it for backward") if len(nodes) == 1 else N_("; {named} keep it for backward")
+    return say(keep, named=named) if nodes else ""
 
 
 def listed(values: Tensor | None) -> str:

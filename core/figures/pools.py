@@ -33,7 +33,7 @@ from core.figures.windows import MOST_TERMS, factor
 from core.ops import pooling as ops
 from core.ops.convolution import Pads
 from core.tensors.limits import times
-from core.words import N_, _, say
+from core.words import N_, _, partly, say
 from core.words.numbers import number
 
 # ---- pictures ------------------------------------------------------------------------------------------------------
@@ -157,10 +157,10 @@ def sentences(run: Run) -> dict[str, str]:
     return {
         "max": f"`{{at:max}}` = {{max:x}} = **{{max}}**{place}",
         "average": f"`{{at:average}}` = ({{sum:{source}}}) / {divided} = **{{average}}**",
-        "x": f"`{{at:x}}` = **{{x}}**. {read} It is the maximum of those in pink."
+        "x": partly("`{at:x}` = **{x}**. {read} It is the maximum of those in pink.", read=read)
         if run.as_image
         else f"`{{at:x}}` {{note:x}}. {read}",
-        DENSE: f"`{{at:{DENSE}}}` = **{{{DENSE}}}**. Averages that read it: {{count:average}}.",
+        DENSE: f"`{{at:{DENSE}}}` = **{{{DENSE}}}**. " + _("Averages that read it: {count:average}."),
     }
 
 
@@ -208,7 +208,9 @@ def backward_sentences(run: Run) -> dict[str, str]:
         "dmax": _("`{at:dmax}` = **{dmax}** goes whole to the winner of the window, `{at:dx_max}`."),
         "dx_max": _("`{at:dx_max}` = {sum:dmax} = **{dx_max}**, from the windows whose maximum it is."),
         "daverage": _("`{at:daverage}` = **{daverage}** goes to {count:dx_average} cells, divided by {note:daverage}."),
-        "dx_average": f"`{{at:dx_average}}` = {shares} = **{{dx_average}}**, from the windows that read it.",
+        "dx_average": partly(
+            "`{at:dx_average}` = {shares} = **{dx_average}**, from the windows that read it.", shares=shares
+        ),
     }
 
 

@@ -20,7 +20,7 @@ from core.figures.heatmap import Picture
 from core.figures.montage import Index, Montage, cell_size
 from core.figures.walk import Moment, Walk, record
 from core.ops import products as ops
-from core.words import _, say
+from core.words import N_, _, say
 from core.words.numbers import number
 
 HEADS, LABELS = 60, 16  # pixels of a picture's title and indices, and of the names of its batches
@@ -143,6 +143,12 @@ def inputs(operands: Sequence[Tensor]) -> list[Picture]:
     return [replace(picture(name, x, (), scale), across=True) for name, x in zip(NAMES, operands, strict=False)]
 
 
+READ = N_("`{cell}` = **{value}** is read: its indices of the letter {letter}, which stands twice, are equal.")
+NOT_READ = N_(
+    "`{cell}` = **{value}** is not read: of its indices those of the letter {letter}, which stands twice, are not equal."
+)
+
+
 def read_or_not(run: Run, operand: Operand) -> list[str] | None:
     """Of a tensor with a letter twice, which cells are read."""
     if operand.name not in run.diagonal:
@@ -150,9 +156,7 @@ def read_or_not(run: Run, operand: Operand) -> list[str] | None:
     twice = next(n for n in run.named[operand.name] if run.named[operand.name].count(n) > 1)
     values = run.tensors[operand.name].flatten().tolist()
     return [
-        f"`{operand.name}{list(index)}` = **{number(value)}** "
-        + (_("is read: its indices") if read else _("is not read: of its indices those"))
-        + f" of the letter {twice}, which stands twice, are {'equal' if read else 'not equal'}."
+        say(READ if read else NOT_READ, cell=f"{operand.name}{list(index)}", value=number(value), letter=twice)
         for index, value in zip(product(*map(range, operand.shape)), values, strict=True)
         for read in [all(index[d] == index[operand.handles.index(n)] for d, n in enumerate(operand.handles))]
     ]
@@ -180,12 +184,14 @@ def factor(name: str, others: Sequence[str], where: str) -> str:
         return say("{one} goes into {where}.", one=one, where=where)
     if len(others) > 1:
         rest = "*".join(others)
-        return f"{one} is multiplied by {{sum:{rest}}}: **{{total:{rest}}}** is the gradient of `C.sum()` at it."
+        factors, total = f"{{sum:{rest}}}", f"{{total:{rest}}}"
+        told = N_("{one} is multiplied by {factors}: **{total}** is the gradient of `C.sum()` at it.")
+        return say(told, one=one, factors=factors, total=total)
     (other,) = others
-    return (
-        f"{one} is multiplied by `{{at:{other}}}` ({{list:{other}}}) on its way into {where}. "
-        f"The gradient of `C.sum()` at it is the sum of these: **{{total:{other}}}**."
-    )
+    return say(
+        "{one} is multiplied by {partners} on its way into {where}. The gradient of `C.sum()` at it is the sum of these: **{total}**.",
+        one=one, partners=f"`{{at:{other}}}` ({{list:{other}}})", where=where, total=f"{{total:{other}}}",
+    )  # fmt: skip
 
 
 def side(shown: Sequence[Picture], height: int) -> int:

@@ -142,8 +142,13 @@ def _of_unique(run: Run) -> list[str]:
     for n, u in enumerate(run.steps.inverse.tolist()):
         having[u].append(n)
     return [
-        f"`unique[{u}]` = **{spelled(run.items[n])}** occurs {often(len(having[u]))}: "
-        f"`inverse` is {u} at {some(having[u])}."
+        say(
+            "`unique[{u}]` = **{item}** occurs {often}: `inverse` is {u} at {places}.",
+            u=u,
+            item=spelled(run.items[n]),
+            often=often(len(having[u])),
+            places=some(having[u]),
+        )
         for u, n in enumerate(run.firsts)
     ]
 
@@ -163,7 +168,10 @@ def _of_slots(run: Run) -> list[str]:
 def _lies(run: Run, w: int) -> str:
     walk = run.walk
     item = spelled(walk.order[w])
-    looked = f"`hash({item})` = {walk.hashes[w]}, and {walk.hashes[w]} mod {walk.table_size} = {walk.first[w]}"
+    looked = say(
+        "`hash({item})` = {hash}, and {hash} mod {size} = {first}",
+        item=item, hash=walk.hashes[w], size=walk.table_size, first=walk.first[w],
+    )  # fmt: skip
     taken = "" if walk.first[w] == walk.slots[w] else say(", but slot {first} was taken", first=walk.first[w])
     which = _(", the next that was tried and free") if taken else ""
     return say(
@@ -183,7 +191,7 @@ def spelled(item: object) -> str:
 
 def often(count: int) -> str:
     """How often, in words."""
-    return "once" if count == 1 else f"{count} times"
+    return _("once") if count == 1 else say("{count} times", count=count)
 
 
 def some(numbers: Sequence[object]) -> str:

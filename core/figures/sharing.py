@@ -11,7 +11,7 @@ from core.figures import colour
 from core.figures.board import Box, Cells, Panel, Relation
 from core.figures.drawing import unchecked
 from core.figures.heatmap import PROJECTED_TEXT
-from core.words import _
+from core.words import _, say
 
 WIDTH, RIGHT = 360, 304  # pixels: of the picture, and of boxes; right of those runs the graph
 BOX, ELEMENT, LINE, CELL, SPACE = 62, 26, 16, 44, 8  # heights in pixels
@@ -153,7 +153,9 @@ def _cell(marks: Marks, cell: Cell, storage: Storage) -> None:
     )  # fmt: skip
     said = f"{cell.name}[{cell.index}]" if cell.name else text
     if changed:
-        said = f"<b>{said}</b>" + ("" if cell.name else f"<br><span style='{{small}}'>was {before}</span>")
+        said = f"<b>{said}</b>" + (
+            "" if cell.name else "<br><span style='{small}'>" + say("was {before}", before=before) + "</span>"
+        )
     font = {"size": 11 if cell.name else 13, "color": colour.INK}
     _say(marks, said, (left + right) / 2, (top + bottom) / 2, yanchor="middle", font=font)
 

@@ -15,7 +15,7 @@ from core.figures.board import Cells, Panel, Relation
 from core.figures.drawing import unchecked
 from core.figures.ridges import Ridge, boxes, histogram, ridges
 from core.figures.walk import Walk, record
-from core.words import _, say
+from core.words import N_, _, say
 from core.words.numbers import number
 
 HEIGHT = 264  # pixels of a curve
@@ -77,7 +77,7 @@ def points(axes: str, shape: tuple[int, ...], parts: Mapping[str, list[float]], 
     drawn = lambda v: math.isfinite(v) and (v > 0 or not log)  # noqa: E731
     return Cells(
         axes, (*shape, steps), torch.tensor(padded, dtype=torch.float64).view(*shape, steps),
-        notes=[f"Step {k}, {name}" for name in parts for k in range(steps)],
+        notes=[say("Step {k}, {name}", k=k, name=_(name)) for name in parts for k in range(steps)],
         spots=[(k, v) if drawn(v) else None for values in padded for k, v in enumerate(values)],
     )  # fmt: skip
 
@@ -151,7 +151,7 @@ def sweep(found: Sweep) -> Panel:
     at = [max(lambd, ZERO_AT) for lambd in found.lambdas]
     parts = {"training": found.train, "test": found.test}
     if found.minimum:
-        parts["test, after endless steps"] = found.minimum
+        parts[N_("test, after endless steps")] = found.minimum
     figure = curves.lines(
         {name: (at, [v if v > 0 else math.nan for v in values]) for name, values in parts.items()},
         curves.Axis(say("λ (0 stands at {zero_at})", zero_at=ZERO_AT), log=True), curves.Axis("loss at the end", log=True), markers=True,

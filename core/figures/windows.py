@@ -16,7 +16,7 @@ from core.figures.heatmap import NARROWEST, Picture
 from core.figures.montage import SIGN_WIDTH, cell_size
 from core.ops import convolution as ops
 from core.tensors.limits import times
-from core.words import N_, _, say
+from core.words import N_, _, partly, say
 from core.words.numbers import number
 
 MOST_TERMS = 9  # of a sum that is spelt out in full
@@ -49,15 +49,19 @@ def sentences(run: Run) -> dict[str, str]:
     inputs = (
         say("It meets one input for {each}.", each=each)
         if run.as_image
-        else f"It meets {{count:x}} inputs, one for {each}; a gradient of 1 to every output brings it their sum, "
-        "**{total:x}**."
+        else partly(
+            "It meets {count:x} inputs, one for {each}; a gradient of 1 to every output brings it their sum, **{total:x}**.",
+            each=each,
+        )
     )
     return {
         "y": f"`{{at:y}}` = {{sum:x*w}}{bias} = **{{y}}**",
-        "x": f"`{{at:x}}` = {{x}}{{note:x}}. {outputs}: **{{count:y}}**, times the weights {{list:w}}. A gradient of 1 "
-        "to each brings it their sum, **{total:w}**.",
+        "x": partly(
+            "`{at:x}` = {x}{note:x}. {outputs}: **{count:y}**, times the weights {list:w}. A gradient of 1 to each brings it their sum, **{total:w}**.",
+            outputs=outputs,
+        ),
         "w": f"`{{at:w}}` = {{w}}. {inputs}",
-        "b": f"`{{at:b}}` = **{{b}}** is added to {each}: it gets the sum of their gradients.",
+        "b": partly("`{at:b}` = **{b}** is added to {each}: it gets the sum of their gradients.", each=each),
     }
 
 

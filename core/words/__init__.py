@@ -71,6 +71,14 @@ def say(template: Words, facts: object = None, **more: Any) -> str:
     return _Speller().vformat(_(template), (), _Fields(facts, more))
 
 
+def partly(template: Words, **parts: str) -> str:
+    """The template with these parts in their places; its other fields stay, for a board fills them in the browser."""
+    text = _(template)
+    for name, part in parts.items():
+        text = text.replace("{" + name + "}", part)
+    return text
+
+
 def spelled(value: Any) -> str:
     """A fact as it stands in a sentence."""
     if isinstance(value, torch.Tensor):

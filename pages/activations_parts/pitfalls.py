@@ -5,7 +5,7 @@ from functools import partial
 from core.experiments import activations as runs
 from core.experiments.activations import Run
 from core.ui.frame import Pitfall
-from core.words import N_
+from core.words import N_, _
 
 
 def pitfalls(run: Run, seed: int) -> list[Pitfall]:
@@ -16,9 +16,9 @@ def pitfalls(run: Run, seed: int) -> list[Pitfall]:
                 "The values are the same; the slope in the corner is not. At exactly 0 both arguments of `torch.max` are equally large, and it shares the gradient between them: the slope is **{at_zero}**, where `F.relu` has **{torch_at_zero}**. Of your numbers {zeros:|is|are} exactly 0. And from int64 the tutorial's makes **{dtype}**, `F.relu` keeps {dtype_of_torch}."),
         Pitfall("A dead unit never comes back", partial(runs.revival, seed), says_of_revival),
         Pitfall("Layers in a row are deep without an activation between them", partial(runs.collapse, f),
-                lambda facts: LINEAR + (STILL_LINEAR if facts.between < 1e-9 else BENT).replace("{f}", f.name)),
+                lambda facts: _(LINEAR) + _(STILL_LINEAR if facts.between < 1e-9 else BENT).replace("{f}", f.name)),
         Pitfall("`inplace=True` saves memory and changes nothing else", partial(runs.in_place, x),
-                lambda facts: (OVERWRITTEN if facts.overwritten else KEPT) + REFUSED),
+                lambda facts: _(OVERWRITTEN if facts.overwritten else KEPT) + _(REFUSED)),
         Pitfall("A sigmoid's gradient is small only far out", partial(runs.saturation, x), says_of_saturation),
         Pitfall("All activations rise with x", partial(runs.falling, x),
                 "gelu is lowest at x = **{gelu_at}**, where it is {gelu}; silu at x = **{silu_at}**, where it is {silu}. To the left of that point both fall, and a gradient changes its sign on the way back: through gelu that happens to **{below}** of the {cells:|number|numbers} on screen. {never} fall nowhere."),
@@ -45,7 +45,7 @@ REFUSED = N_(
 
 def says_of_revival(facts: runs.Revival) -> str:
     """Whether units of the second layer have come back."""
-    return BY_ITSELF + (BACK if facts.second_back else NONE_BACK)
+    return _(BY_ITSELF) + _(BACK if facts.second_back else NONE_BACK)
 
 
 BY_ITSELF = N_(
@@ -61,7 +61,7 @@ NONE_BACK = N_(
 
 def says_of_saturation(facts: runs.Saturation) -> str:
     """With the reader's own numbers, where there are finite ones."""
-    return AT_BEST + (HERE if facts.numbers else "") + IN_A_ROW
+    return _(AT_BEST) + (_(HERE) if facts.numbers else "") + _(IN_A_ROW)
 
 
 AT_BEST = N_("The slope is **{largest}** at 0, where it is largest: a quarter of the gradient, and no more. ")

@@ -46,7 +46,9 @@ def depth(f: Activation, seed: int) -> None:
                 says = _(
                     "*{title}*: {name} is exactly 0 in {layers:|layer|layers} ({where}). A logarithmic axis has no place for 0, so these points are missing."
                 )
-                st.caption(say(says, {"title": measure.title, "name": name, "layers": len(zero), "where": spans(zero)}))
+                st.caption(
+                    say(says, {"title": _(measure.title), "name": name, "layers": len(zero), "where": spans(zero)})
+                )
     first, last, other = networks[f.name][0], networks[f.name][-1], networks[against][-1]
     st.markdown(say(
         "In layer {layers} **{last.dead:.0%}** of the units are dead with {f}, {other.dead:.0%} with {against}. A gradient "

@@ -129,7 +129,7 @@ def refuse(misfit: runs.Misfit, indices: Collection[int]) -> None:
     mends = {say("Go on without {what}", what=what): partial(st.session_state.update, {key: ""})}
     if why == OUTSIDE and misfit.outside in indices:
         mends = {f"Ignore {misfit.outside}": partial(st.session_state.update, ignore_index=misfit.outside)} | mends
-    frame.refused(misfit.words, say(why + WITHOUT, misfit, last=misfit.classes - 1, what=what), mends)
+    frame.refused(misfit.words, say(_(why) + _(WITHOUT), misfit, last=misfit.classes - 1, what=what), mends)
 
 
 def total(run: runs.Run) -> str:

@@ -84,7 +84,7 @@ def lesson(topic: Topic, kind: str, main: Any, more: Any) -> None:
     check.show(topic.operators[BCE], run.bce_call)
     samples = runs.samples(run)
     if not samples.own:
-        st.caption(NOT_FINITE)
+        st.caption(_(NOT_FINITE))
     frame.below(
         topic, tries=[Try(each.title, f"kind={kind}&{each.link}", each.look) for each in TRIES[kind]],
         pitfalls=pitfalls(kind, run, samples), questions=asked.LABELS,
@@ -128,7 +128,7 @@ def total(run: runs.Run) -> str:
     """The one number, and what the probabilities of a row sum to."""
     said = {"mean": REDUCED, "sum": SUMMED, "none": NOT_REDUCED}[run.reduction]
     facts = {"n": run.x.numel(), "loss": number(run.loss.sum().item(), 5), "sums": run.p.sum(1).tolist()}
-    return say(said + (ROWS if run.x.shape[1] > 1 else ""), facts)
+    return say(_(said) + (_(ROWS) if run.x.shape[1] > 1 else ""), facts)
 
 
 def ways(topic: Topic, samples: runs.Samples) -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 from core.experiments.cross_entropy import Logits, Way
 from core.tensors.limits import Limits, TensorInputError
 from core.ui import board, controls, link, tensor_input
-from core.words import N_, _, say
+from core.words import N_, Words, _, say
 from core.words.numbers import number
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -34,10 +34,10 @@ def hint() -> str:
     return "" if link.projector() else board.HINT
 
 
-def look(sentence: str) -> None:
+def look(sentence: Words) -> None:
     """What to look at first; before a class the teacher says it, and the pictures have the room."""
     if not link.projector():
-        st.markdown(sentence)
+        st.markdown(_(sentence))
 
 
 def typed(key: str, label: str, limits: Limits, placeholder: str, help: str, width: int = 170) -> Any:

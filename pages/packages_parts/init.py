@@ -96,7 +96,7 @@ def say_depth(runs: Mapping[str, Signals], activation: str) -> None:
             _(
                 "A layer multiplies the mean square by fan in · Var(W), where *fan in* is how many numbers each output is made of, here {fan_in}. Under {scheme} that is **{factor}**; "
             )
-            + WHAT_IT_DOES[activation]
+            + _(WHAT_IT_DOES[activation])
             + zeros,
             run,
         )

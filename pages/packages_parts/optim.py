@@ -17,7 +17,7 @@ from core.topics import Topic
 from core.ui import board, check, controls, tensor_input, walk
 from core.ui.frame import Try
 from core.ui.take_away import TakeAway
-from core.words import N_, _, counted, say, spelled
+from core.words import N_, _, say, spelled
 from pages.packages_parts.lesson import NARROW, below, put
 from pages.packages_parts.optim_beliefs import pitfalls, questions
 
@@ -128,7 +128,7 @@ def show_race(how: Setup, run: Race, steps: int, watch: int, at: int) -> None:
         name, step = said.split()
         put(watch=name, at=int(step))
 
-    title = f"{SURFACES[how.surface]}: {counted(steps, 'step', 'steps')}"
+    title = say("{surface}: {steps:|step|steps}", surface=_(SURFACES[how.surface]), steps=steps)
     board.show(
         draw.paths(how, run, steps, title), draw.heights(run, steps), spelled="{paths}: height **{heights}**.",
         picks=dict.fromkeys(("paths", "heights"), choose), pinned=("paths", (watch, at)) if at <= steps else None,

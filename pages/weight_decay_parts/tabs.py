@@ -53,7 +53,7 @@ def two_weights(lambd: float, lr: float) -> None:
     board.show(draw.paths(found, (large, small)), spelled="{note:paths}: **{paths}**", name="two weights")
     said = {"adam": found.adam[-1].tolist(), "adamw": found.adamw[-1].tolist(), "steps": len(found.adam) - 1,
             "alone": found.alone, "lambd": lambd, "lr": lr}  # fmt: skip
-    st.markdown(say((NOTHING if not lambd else SPARED if found.spared else ALIKE) + BY_ADAMW, said))
+    st.markdown(say(_(NOTHING if not lambd else SPARED if found.spared else ALIKE) + _(BY_ADAMW), said))
 
 
 SPARED = N_(
@@ -79,7 +79,7 @@ def all_lambdas(optimiser: str, setting: Setting) -> None:
         DIVERGE if found.diverged else "", SMALLEST if len(found.diverged) < len(found.lambdas) else "",
         ENDLESS if found.minimum else NO_END, REVERSED if found.reversed else "",
     ]  # fmt: skip
-    st.markdown(say(" ".join(filter(None, said)), found, lost=found.diverged))
+    st.markdown(say(" ".join(_(each) for each in said if each), found, lost=found.diverged))
 
 
 DIVERGE = N_("The runs with λ = {lost} diverge at this learning rate and are left out.")

@@ -60,7 +60,9 @@ def test_a_term_is_translated_by_one_word(language, catalogue):
         (term, entry.id)
         for entry in translated
         for term, ours in terms.items()
-        if re.search(rf"\b{re.escape(term)}(s|es)?\b", CODE.sub("", entry.id).lower()) and ours not in entry.string
+        if re.search(rf"\b{re.escape(term)}(s|es)?\b", CODE.sub("", entry.id).lower())
+        and ours not in entry.string
+        and term not in entry.string.lower()  # torch's own name for it stays
     ]
     assert other == []
 
