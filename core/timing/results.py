@@ -184,8 +184,9 @@ class Ratio:
 def ratios(result: Result) -> tuple[Ratio, ...]:
     """Every tier that has a time, torch left out, against torch at the same operator and size."""
     found = []
+    torchs = {(m.operator, m.size): m for m in result.measurements if m.tier == "torch"}
     for ours in result.measurements:
-        theirs = result.at(ours.operator, ours.size, "torch")
+        theirs = torchs.get((ours.operator, ours.size))
         if ours.tier != "torch" and theirs and ours.quartiles_s and theirs.quartiles_s:
             memory = ours.peak_bytes / theirs.peak_bytes if ours.peak_bytes is not None and theirs.peak_bytes else None
             spread = _quotients(ours.quartiles_s, theirs.quartiles_s)
