@@ -19,7 +19,7 @@ from pages.no_grad_parts.believed import pitfalls
 LIMITS = Limits(ranks=(1,), max_side=4, allow_nonfinite=True)
 WITHIN = {"none": "recorded"} | CALLS | {DETACH: ".detach()"}
 AROUND = {"none": N_("no block")} | CALLS
-LEAVES = {"x and w": ("x", "w"), "x": ("x",), "w": ("w",), "neither": ()}
+LEAVES = {N_("x and w"): ("x", "w"), "x": ("x",), "w": ("w",), N_("neither"): ()}
 DRAWN_WIDTH = {False: 590, True: 770}  # pixels of graph and tensors, by whether it is shown on a projector
 
 BEFORE = N_(

@@ -187,7 +187,7 @@ def questions(run: runs.Run | None) -> list[Draw]:
             else say("torch says “{words}”.", words=found.words)
         )
         return Question(
-            f"Does `{found.operation}` take {left} and {right}?",
+            say("Does `{operation}` take {left} and {right}?", found, left=left, right=right),
             "no" if found.shape is None else "yes",
             why,
             ("yes", "no"),

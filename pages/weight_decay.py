@@ -92,7 +92,7 @@ def show(found: Outcome) -> None:
                 found,
                 lambd=lambd,
                 setting=found.within.setting,
-                method=found.within.method.replace(", ", " and "),
+                method=_(found.within.method).replace(", ", " and "),
             )
         )
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from core.figures.board import Box, Cells, Panel
 from core.figures.drawing import packed, unchecked
+from core.words import Words, _, say
 
 GAP = 2  # pixels of an image between two of them
 TITLE, PLAIN = 30, 4  # pixels above, with a title and without
@@ -39,7 +40,7 @@ def gallery(
     *,
     across: int = 6,
     pixel: float = 2,
-    title: str = "",
+    title: Words = "",
     colours: Sequence[str] = GREY,
     margins: tuple[int, int] | None = None,
 ) -> go.Figure:
@@ -65,7 +66,7 @@ def panel(
     axes: str = "tile",
     across: int = 6,
     pixel: float = 2,
-    title: str = "",
+    title: Words = "",
     colours: Sequence[str] = GREY,
     margins: tuple[int, int] | None = None,
 ) -> Panel:
@@ -73,7 +74,13 @@ def panel(
     n, height, width = images.shape
     figure = gallery(images, across=across, pixel=pixel, title=title, colours=colours, margins=margins)
     cells = Cells(axes, (n,), texts=says, notes=says, boxes=boxes(n, min(n, across), height, width))
-    return Panel(name, figure, f"{title or name}: {'; '.join(says)}", cells, picks=picks)
+    return Panel(
+        name,
+        figure,
+        say("{title}: {each}", title=_(title) if title else _("images"), each="; ".join(says)),
+        cells,
+        picks=picks,
+    )
 
 
 def boxes(n: int, across: int, height: int, width: int) -> list[Box]:

@@ -10,7 +10,7 @@ from core.experiments.initialising import Signals, std
 from core.figures import curves
 from core.figures.board import Cells, Panel, Relation
 from core.figures.ridges import Ridge, boxes, histogram, ridges
-from core.words import say
+from core.words import _, say
 from core.words.numbers import number
 
 ROWS = 10  # histograms below each other

@@ -116,7 +116,9 @@ def input_notes(run: Run) -> list[str]:
         say("= **{value}** is the maximum of **{wins}** of its windows", value=number(value), wins=wins)
         for value, wins in zip(run.x.flatten().tolist(), won, strict=True)
     ]
-    around = np.pad(np.array(within, dtype=object).reshape(run.x.shape), run.max.windows.pads, constant_values=PADDING)
+    around = np.pad(
+        np.array(within, dtype=object).reshape(run.x.shape), run.max.windows.pads, constant_values=_(PADDING)
+    )
     return around.ravel().tolist()
 
 

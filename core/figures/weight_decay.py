@@ -40,7 +40,10 @@ def losses(named: Named) -> Panel:
         {name: (range(len(values)), [v if v > 0 else math.nan for v in values]) for name, values in parts.items()},
         curves.Axis("step"), curves.Axis("loss, without the penalty", log=True), title="Loss", height=HEIGHT,
     )  # fmt: skip
-    ends = "; ".join(f"{name} {number(values[0])} to {number(values[-1])}" for name, values in parts.items())
+    ends = "; ".join(
+        say("{name} {first} to {last}", name=_(name), first=number(values[0]), last=number(values[-1]))
+        for name, values in parts.items()
+    )
     cells = points("run part s", (len(named), len(PARTS)), parts, log=True)
     return Panel("losses", by_run(figure), say("Loss, first and last: {ends}", ends=ends), cells, stretch=345)
 
@@ -60,7 +63,10 @@ def norms(named: Named, name: str = "norms", title: str = _("Norm of the weights
         {name: (range(len(values)), values) for name, values in parts.items()},
         curves.Axis("step"), curves.Axis("‖w‖"), title=title, height=HEIGHT,
     )  # fmt: skip
-    ends = "; ".join(f"{name} {number(values[0])} to {number(values[-1])}" for name, values in parts.items())
+    ends = "; ".join(
+        say("{name} {first} to {last}", name=_(name), first=number(values[0]), last=number(values[-1]))
+        for name, values in parts.items()
+    )
     return Panel(
         name,
         figure,
@@ -95,7 +101,12 @@ def weights(named: Named) -> Panel:
         for k in shown
     ]
     ends = "; ".join(
-        f"{name} {number(run.steps[0].w.std().item())} to {number(run.last.w.std().item())}"
+        say(
+            "{name} {first} to {last}",
+            name=_(name),
+            first=number(run.steps[0].w.std().item()),
+            last=number(run.last.w.std().item()),
+        )
         for name, run in named.items()
     )
     cells = Cells(
@@ -149,7 +160,7 @@ def paths(found: TwoWeights, sizes: tuple[float, float]) -> Panel:
 def sweep(found: Sweep) -> Panel:
     """The losses over λ: where the runs end, and where more steps would lead."""
     at = [max(lambd, ZERO_AT) for lambd in found.lambdas]
-    parts = {"training": found.train, "test": found.test}
+    parts = {N_("training"): found.train, N_("test"): found.test}
     if found.minimum:
         parts[N_("test, after endless steps")] = found.minimum
     figure = curves.lines(
@@ -158,12 +169,12 @@ def sweep(found: Sweep) -> Panel:
         title=f"{found.method}, after {found.steps} steps", height=320,
     )  # fmt: skip
     alt = "; ".join(
-        f"λ = {lambd:g}: " + ", ".join(f"{name} {number(values[i])}" for name, values in parts.items())
+        f"λ = {lambd:g}: " + ", ".join(f"{_(name)} {number(values[i])}" for name, values in parts.items())
         for i, lambd in enumerate(found.lambdas)
     )
     cells = Cells(
         "part l", (len(parts), len(at)), torch.tensor(list(parts.values()), dtype=torch.float64),
-        notes=[f"λ = {lambd:g}, {name}" for name in parts for lambd in found.lambdas],
+        notes=[f"λ = {lambd:g}, {_(name)}" for name in parts for lambd in found.lambdas],
         spots=[(x, v) if v > 0 else None for values in parts.values() for x, v in zip(at, values, strict=True)],
     )  # fmt: skip
     picks = [str(lambd) for _ in parts for lambd in found.lambdas]

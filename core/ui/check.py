@@ -29,10 +29,10 @@ def say(name: str, result: Comparison) -> None:
 def badge(name: str, result: Comparison) -> tuple[str, str, Literal["green", "blue", "red"]]:
     """Text, icon and colour: whether the two agree, and else which of them float64 finds to be nearer the truth."""
     if result.agrees:
-        return words.say("manual {name} agrees with torch", name=name), ":material/check:", "green"
+        return words.say("manual {name} agrees with torch", name=_(name)), ":material/check:", "green"
     if result.worst.nearer == "ours":
-        return words.say("manual {name} is nearer float64 than torch", name=name), ":material/balance:", "blue"
-    return words.say("manual {name} differs from torch", name=name), ":material/close:", "red"
+        return words.say("manual {name} is nearer float64 than torch", name=_(name)), ":material/balance:", "blue"
+    return words.say("manual {name} differs from torch", name=_(name)), ":material/close:", "red"
 
 
 def said(result: Comparison) -> str:

@@ -8,7 +8,7 @@ from core.experiments.pooling import Run
 from core.figures import pools
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
-from core.words import _, listed, say
+from core.words import N_, _, listed, say
 from core.words.numbers import number
 from pages.convolution_parts.shared import rows, tolerance
 
@@ -71,10 +71,10 @@ def shift_sentence(facts: runs.Shifted) -> str:
         return _(
             "This input is the same after a shift to the right, and so is what is made of it. Choose another, or look at the tab *Shift*."
         )
-    changes = (("maxima", facts.by_one.max), ("averages", facts.by_one.average))
+    changes = ((N_("maxima"), facts.by_one.max), (N_("averages"), facts.by_one.average))
     said = listed(
         [
-            f"**{change.cells} of {change.apart.numel()}** {name} change, by {change.relative:.1%}"
+            say("**{cells} of {all}** {name} change, by {relative:.1%}", change, all=change.apart.numel(), name=_(name))
             for name, change in changes
         ]
     )

@@ -23,7 +23,7 @@ def places(lambd: float, setting: Setting) -> None:
         board.show(draw.places(found), spelled="{note:places}: ‖w‖ = **{places}**", name="places")
     with right:
         row = "| {name} | {place.run.last.weight_norm} | **{place.apart}** |"
-        rows = [say(row, {"name": name, "place": place}) for name, place in found.items()]
+        rows = [say(row, {"name": _(name), "place": place}) for name, place in found.items()]
         st.markdown(
             _("| | ‖w‖ | farthest from the same optimiser with the penalty in the loss |\n|:--|--:|--:|\n")
             + "\n".join(rows)
