@@ -398,3 +398,22 @@ def test_a_small_view_is_told_to_hold_a_large_storage_and_a_clone_lets_go():
     assert control(app, "chain").value == "T>contiguous>flip(0)>select(0,5)>clone"
     assert "reads all **16 KiB**" in words(app)
     assert "from `x2 = x1.contiguous()` on" not in words(open_page("layout", chain="T", kept="all", **asked))
+
+
+@pytest.mark.parametrize(("pasted", "chain", "says"), [
+    ("torch.Size([2, 3]) (1, 2) 4 torch.int64", "as_strided((2,3),(1,2),4)", "offset 4"),
+    ("b = 3\ny = x.transpose(0, 1).reshape(b, -1)", "transpose(0,1)>reshape(3,-1)", "2 steps of Python"),
+    ("RuntimeError: shape '[2, -1]' is invalid for input of size 7", "view(2,-1)", "7 elements"),
+])  # fmt: skip
+def test_what_is_pasted_becomes_the_chain_and_is_said(pasted, chain, says):
+    app = open_page("layout", shape="3,4")
+    sound(app.text_area(key="pasted").set_value(pasted).run())
+    assert control(app, "chain").value == chain
+    assert any(says in caption.value for caption in app.caption)
+
+
+def test_what_cannot_be_pasted_is_said_and_the_chain_stays():
+    app = open_page("layout", shape="3,4", chain="transpose(0,1)")
+    sound(app.text_area(key="pasted").set_value("hello").run())
+    assert control(app, "chain").value == "transpose(0,1)"
+    assert "none of what is read here" in words(app)
