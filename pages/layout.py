@@ -56,8 +56,7 @@ def lesson(topic: Topic) -> None:
     above = controls.main()
     with above:
         chain_editor.presets()
-        pasted.field()
-    stages = chain_editor.show()
+    stages = chain_editor.show(beside=pasted.field)
     ran = [stage for stage in stages if stage.tensor is not None]
     with above:
         stage, cell = look_at(ran)

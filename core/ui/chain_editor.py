@@ -31,7 +31,7 @@ def presets() -> None:
     )  # fmt: skip
 
 
-def show() -> tuple[Stage, ...]:
+def show(beside: Callable[[], None]) -> tuple[Stage, ...]:
     """The chain as one row to edit, and as it ran; the last one that could be read while the present one cannot."""
     row = st.container(horizontal=True, gap="xsmall", vertical_alignment="center", key="controls-steps")
     with row:
@@ -43,6 +43,8 @@ def show() -> tuple[Stage, ...]:
             help="A line of Python, `x.permute(1, 0)[:, ::2].flatten()`, which is read and never run; or steps joined "
             "by `>`, `permute(1,0)>view(5,6)`, as the buttons write them.",
         )  # fmt: skip
+    with row:
+        beside()
     try:
         steps = chain_text.parse_chain(text)
         tensor = chain_text.start_tensor(chain_text.parse_shape(shape), DTYPES[dtype], fill)

@@ -15,7 +15,7 @@ HINT = "torch.Size([2, 3]) (1, 2) 0 torch.float32"
 def field() -> None:
     """What is pasted becomes the tensor and the chain; what was understood, or could not be, is said under the field."""
     locked = any(link.locked(key) for key in ("shape", "dtype", "chain"))
-    with st.popover(_("Paste what you have"), icon=":material/content_paste:", key="paste"):
+    with st.popover(_("Paste what you have"), key="paste"):
         st.text_area(
             _("A print-out, a line of Python, an error"), key=KEY, height=110, max_chars=pasted.LONGEST, width=520,
             placeholder=HINT, help=_(HELP), on_change=take, disabled=locked,

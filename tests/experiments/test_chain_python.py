@@ -17,6 +17,7 @@ LINES = [
     "x.unsqueeze(0).contiguous(memory_format=torch.channels_last)", "x.clone(memory_format=torch.contiguous_format)",
     "x.unfold(2, 2, 1)", "x.unfold(dimension=2, size=2, step=1)", "x.unflatten(2, (2, 2))", "x.squeeze()",
     "x.as_strided((2, 2), (1, 1))", "x.expand(2, 2, 3, 4)", "x.flip(0, 1)", "x[:]", "x.select(1, index=2)",
+    "x[[1, 0, 1]]", "x[:, [2, 0]]", "x[..., [3, 1]]", "x.repeat(2, 1, 1)", "x.tile(2)", "x.diagonal(0, 1, 2)",
 ]  # fmt: skip
 
 
@@ -46,7 +47,6 @@ def test_the_compact_form_is_not_taken_for_python(text):
         ("x.cuda()", "no operation"),
         ("x.to('cuda')", "memory_format"),
         ("x.to(memory_format=torch.sparse)", "channels_last"),
-        ("x[[0, 1]]", "a list or a mask"),
         ("x[mask]", "only whole numbers"),
         ("x[..., ...]", "once at most"),
         ("x.permute(order=(1, 0))", "no argument"),

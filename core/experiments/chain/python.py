@@ -235,13 +235,9 @@ class Reader:
                 yield make_step("slice", dim, *bounds)
             return
         index = self.value(entry)
-        if index is not None and not isinstance(index, int):
-            raise ValueError(
-                say(
-                    "can't read the index {entry}: a list or a mask copies; write a slice",
-                    entry=quoted(ast.unparse(entry)),
-                )
-            )
+        if isinstance(index, tuple):
+            yield make_step("index_select", dim, index)
+            return
         yield make_step("unsqueeze", dim) if index is None else make_step("select", dim, index)
 
     # ---- numbers -----------------------------------------------------------------------------------------------

@@ -206,6 +206,51 @@ def as_strided(layout: Layout, size: Sequence[int], stride: Sequence[int], stora
     return result
 
 
+def diagonal(layout: Layout, offset: int, dim1: int, dim2: int) -> Layout:
+    """The elements whose indices along dim1 and dim2 differ by offset: one stride, the sum of the two, walks them."""
+    dim1, dim2 = wrap_dim(dim1, layout.ndim), wrap_dim(dim2, layout.ndim)
+    if dim1 == dim2:
+        raise RuntimeError(f"diagonal: dim1 and dim2 are both {dim1}; it takes two different dimensions")
+    rows, columns = layout.shape[dim1], layout.shape[dim2]
+    size = max(min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns), 0)
+    first = offset * layout.stride[dim2] if offset >= 0 else -offset * layout.stride[dim1]
+    rest = _without(layout, {dim1, dim2})
+    return replace(
+        rest,
+        shape=(*rest.shape, size),
+        stride=(*rest.stride, layout.stride[dim1] + layout.stride[dim2]),
+        storage_offset=layout.storage_offset + (first if size else 0),
+    )
+
+
+def repeat(layout: Layout, sizes: Sequence[int]) -> Copy:
+    """Each dimension so many times, one after the other, in a new contiguous storage."""
+    if len(sizes) < layout.ndim:
+        raise RuntimeError(f"repeat: {len(sizes)} numbers given, the tensor has {layout.ndim} dimensions")
+    if any(n < 0 for n in sizes):
+        raise RuntimeError(f"repeat: negative numbers in {spelled(sizes)} are not allowed")
+    shape = (*(1,) * (len(sizes) - layout.ndim), *layout.shape)
+    return Copy(fresh(tuple(n * times for n, times in zip(shape, sizes, strict=True))))
+
+
+def tile(layout: Layout, dims: Sequence[int]) -> Copy:
+    """repeat, whose numbers stand for the last dimensions."""
+    return repeat(layout, (*(1,) * (layout.ndim - len(dims)), *dims))
+
+
+def index_select(layout: Layout, dim: int, index: Sequence[int]) -> Copy:
+    """The elements at these places along dim. A copy, because no stride walks an arbitrary list."""
+    dim = wrap_dim(dim, layout.ndim)
+    size = layout.shape[dim] if layout.ndim else 1
+    if wrong := [i for i in index if not 0 <= i < size]:
+        raise IndexError(f"index_select: index {wrong[0]} is outside dimension {dim} of size {size}; it counts from 0")
+    if layout.ndim == 0:
+        if len(index) != 1:
+            raise IndexError("index_select: a tensor of 0 dimensions gives one element")
+        return Copy(fresh(()))
+    return Copy(fresh((*layout.shape[:dim], len(index), *layout.shape[dim + 1 :])))
+
+
 def clone(layout: Layout) -> Copy:
     """A copy that keeps the order of the dimensions in memory, but neither gaps nor overlaps."""
     return Copy(fresh(layout.shape, layout.stride if is_dense(layout) else preserved_stride(layout)))
