@@ -10,6 +10,8 @@ from typing import Any
 
 from torch import device, dtype
 
+from core.words import Words
+
 
 @dataclass(frozen=True)
 class Call:
@@ -38,7 +40,7 @@ class Operator:
     torch: Callable[..., Any]
     make_call: Callable[[int, dtype, device, int], Call]  # (size, dtype, device, seed)
     sizes: tuple[int, ...]  # ascending: small, medium, large (more are welcome)
-    size_meaning: str  # "n: input of shape (8, 16, n, n)"
+    size_meaning: Words  # "n: input of shape (8, 16, n, n)"
     bytes_moved: Callable[[int, int], int]  # (size, bytes an element): inputs read once, outputs written once
     operations: Callable[[int], int]  # arithmetic operations of the definition, a multiply-add counting as two
     textbook: Callable[..., Any] | None = None

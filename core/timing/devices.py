@@ -13,6 +13,7 @@ import torch
 from torch.utils._triton import has_triton
 
 from core.timing.settings import DTYPES
+from core.words import _, say
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ def without_gpu() -> str:
     if len(devices()) > 1:
         return ""
     built = torch.version.cuda or torch.version.hip
-    why = "this build of torch is for the CPU only" if not built else "torch sees no device it could use"
-    return f"No GPU here ({why}): what follows is timed on the CPU, {cpu_name()}."
+    why = _("this build of torch is for the CPU only") if not built else _("torch sees no device it could use")
+    return say("No GPU here ({why}): what follows is timed on the CPU, {cpu}.", why=why, cpu=cpu_name())
 
 
 def dtypes(key: str) -> tuple[str, ...]:
@@ -122,11 +123,13 @@ def compiler_missing(key: str) -> str:
     Looks, and compiles nothing, so that a page may ask. `compile_failure` tries it out.
     """
     if torch.device(key).type == "cuda":
-        return "" if has_triton() else "torch.compile needs Triton on a GPU, which is not installed"
+        return "" if has_triton() else _("torch.compile needs Triton on a GPU, which is not installed")
     wanted = [os.environ["CXX"]] if os.environ.get("CXX") else ["c++", "g++", "clang++", "cl"]
     if any(shutil.which(name) for name in wanted):
         return ""
-    return f"torch.compile needs a C++ compiler, and none is installed here (looked for {', '.join(wanted)})"
+    return say(
+        "torch.compile needs a C++ compiler, and none is installed here (looked for {wanted})", wanted=", ".join(wanted)
+    )
 
 
 @functools.cache

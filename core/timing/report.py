@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from core.timing.results import Measurement, Ratio, Result, label, ratios
+from core.words import say
 
 HEAD = (
     "operator", "size", "tier", "time", "÷ torch", "spread",
@@ -37,11 +38,20 @@ def notes(result: Result) -> Iterator[str]:
     """What is to be known of the run as a whole: others at work beside it, and the device's limits."""
     machine = result.machine
     if machine.load is not None and machine.load > machine.cores / 2:
-        yield f"others were computing too (load {machine.load:g} on {machine.cores} cores): expect a wide spread"
+        yield say(
+            "others were computing too (load {load:g} on {cores} cores): expect a wide spread",
+            load=machine.load,
+            cores=machine.cores,
+        )
     if result.limits:
         known = result.limits
         moved, matrix, single = (rate.median / 1e9 for rate in (known.memory, known.matrix, known.elementwise))
-        yield f"limits measured in this run: copy {moved:.4g} GB/s, matmul {matrix:.4g}, a + b · c {single:.4g} GFLOP/s"
+        yield say(
+            "limits measured in this run: copy {moved:.4g} GB/s, matmul {matrix:.4g}, a + b · c {single:.4g} GFLOP/s",
+            moved=moved,
+            matrix=matrix,
+            single=single,
+        )
 
 
 def _row(m: Measurement, ratio: Ratio | None) -> tuple[str, ...]:
@@ -68,10 +78,18 @@ def _short(m: Measurement) -> str:
 def _apart(m: Measurement) -> Iterator[str]:
     """What is measured apart from the time of a call."""
     if m.compile_s is not None:
-        again = f", from the compiler's cache in {seconds(m.cached_s)}" if m.cached_s is not None else ""
-        yield f"compiled in {seconds(m.compile_s)}{again}"
+        again = (
+            say(", from the compiler's cache in {seconds}", seconds=seconds(m.cached_s))
+            if m.cached_s is not None
+            else ""
+        )
+        yield say("compiled in {seconds}{again}", seconds=seconds(m.compile_s), again=again)
     if m.kernels_s is not None and m.unsynchronised_s is not None:
-        yield f"kernels {seconds(m.kernels_s)}, unsynchronised clock {seconds(m.unsynchronised_s)}"
+        yield say(
+            "kernels {seconds}, unsynchronised clock {seconds2}",
+            seconds=seconds(m.kernels_s),
+            seconds2=seconds(m.unsynchronised_s),
+        )
 
 
 def columns(head: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> list[str]:

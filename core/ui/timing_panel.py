@@ -39,7 +39,14 @@ def show(page: str, operators: tuple[Operator, ...], chosen: Operator | None = N
         operator = _operator(operators, chosen)
         settings = timing_run.ask(SWEEPS, textbook=operator.textbook_tier is not None, budget=BUDGET)
     sizes = ", ".join(f"{size:,}" for size in settings.sizes_of(operator))
-    st.caption(f"`{operator.mirrors}` at size {sizes} ({operator.size_meaning})")
+    st.caption(
+        say(
+            "`{mirrors}` at size {sizes} ({size_meaning})",
+            mirrors=operator.mirrors,
+            sizes=sizes,
+            size_meaning=_(operator.size_meaning),
+        )
+    )
     if timing_run.control(page, (operator,), settings, table):
         return
     found = list(_found(operator)) or list(_kept(operator))[-1:]
@@ -154,11 +161,16 @@ def _times(operator: Operator, shown: Sequence[Result], at: Points) -> Panel:
     limit = Series("limit", "torch", list(floors), list(floors.values()))
     figure = against_size(series, title=N_("Time of a call"), x=operator.size_meaning, unit="s", limit=limit)
     points = {
-        (one.name, size): ((float(size), value), f"{one.name} at size {size:,}: {_span(seconds, value, low, high)}")
+        (one.name, size): ((float(size), value), say(
+            "{name} at size {size:,}: {spread}", name=_(one.name), size=size, spread=_span(seconds, value, low, high)
+        ))
         for one in series for size, value, low, high in zip(one.sizes, one.values, one.low, one.high, strict=True)
     }  # fmt: skip
-    said = [f"{one.name} {seconds(one.values[-1])} at size {one.sizes[-1]}" for one in series]
-    alt = "Time of a call against size: " + ", ".join(said)
+    said = [
+        say("{name} {seconds} at size {sizes}", name=_(one.name), seconds=seconds(one.values[-1]), sizes=one.sizes[-1])
+        for one in series
+    ]
+    alt = say("Time of a call against size: {each}", each=", ".join(said))
     return Panel("call times", figure, alt, at.cells(points), stretch=430)
 
 
@@ -183,14 +195,18 @@ def _ratios(result: Result, at: Points) -> Panel | None:
     points = {
         (tier, bar.size): (
             (place, bar.ratio),
-            f"{tier} at size {bar.size:,} ÷ torch: {_span(timing_run.ratio_said, bar.ratio, bar.low, bar.high)}",
+            say(
+                "{tier} at size {size:,} ÷ torch: {spread}", tier=_(tier), size=bar.size,
+                spread=_span(timing_run.ratio_said, bar.ratio, bar.low, bar.high),
+            ),
         )
         for tier, some in bars.items() for bar, place in zip(some, bar_places(bars, tier), strict=True)
     }  # fmt: skip
     said = "; ".join(
-        f"{tier}: " + ", ".join(f"{bar.ratio:.2f} at size {bar.size}" for bar in some) for tier, some in bars.items()
+        f"{tier}: " + ", ".join(say("{ratio:.2f} at size {size}", ratio=bar.ratio, size=bar.size) for bar in some)
+        for tier, some in bars.items()
     )
-    return Panel("ratios", figure, f"Time divided by torch's: {said}", at.cells(points), stretch=230)
+    return Panel("ratios", figure, say("Time divided by torch's: {said}", said=said), at.cells(points), stretch=230)
 
 
 def _memory(shown: Sequence[Result], at: Points) -> Panel | None:
@@ -212,11 +228,18 @@ def _memory(shown: Sequence[Result], at: Points) -> Panel | None:
         note=N_("beyond the inputs, outputs included"),
     )
     held = {
-        (one.name, size): ((float(size), float(value)), f"{one.name} at size {size:,}: **{bytes_said(int(value))}**")
+        (one.name, size): ((float(size), float(value)), say(
+            "{name} at size {size:,}: **{bytes}**", name=_(one.name), size=size, bytes=bytes_said(int(value))
+        ))
         for one in series for size, value in zip(one.sizes, one.values, strict=True)
     }  # fmt: skip
-    said = [f"{one.name} {one.values[-1]:.0f} bytes at size {one.sizes[-1]}" for one in series]
-    return Panel("peak memory", figure, "Peak memory of a call: " + ", ".join(said), at.cells(held), stretch=258)
+    said = [
+        say("{name} {values:.0f} bytes at size {sizes}", name=_(one.name), values=one.values[-1], sizes=one.sizes[-1])
+        for one in series
+    ]
+    return Panel(
+        "peak memory", figure, say("Peak memory of a call: {each}", each=", ".join(said)), at.cells(held), stretch=258
+    )
 
 
 # ---- the table -------------------------------------------------------------------------------------------------
