@@ -105,7 +105,7 @@ def _layout(shape: tuple[int, ...], pixel: float, title: str, margins: tuple[int
         "width": width,
         "height": down * pixel + top + bottom,
         "margin": {"l": 4, "t": top, "r": width - across * pixel - 4, "b": bottom, "pad": 0},
-        "title": {"text": title, "font": {"size": 14}, "x": 0, "xref": "container", "y": 0.99, "yanchor": "top"},
+        "title": {"text": _(title), "font": {"size": 14}, "x": 0, "xref": "container", "y": 0.99, "yanchor": "top"},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "xaxis": axis | {"range": [-0.5, across - 0.5]},
