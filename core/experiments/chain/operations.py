@@ -311,7 +311,7 @@ _ALL = (
         lambda x, dim, index: x.index_select(dim, torch.tensor(index, dtype=torch.int64, device=x.device)),
         predicted.index_select,
         lambda s: (_longest(s), (max(s.shape[_longest(s)] - 1, 0), 0) if s.ndim else (0,)),
-        lambda x, dim, index: f"{x}.index_select({dim}, torch.tensor([{', '.join(map(str, index))}]))",
+        lambda x, dim, index: f"{x}.index_select({dim}, torch.tensor({list(index)}, dtype=torch.int64))",
     ),
     Operation(
         "flip",

@@ -227,10 +227,11 @@ def repeat(layout: Layout, sizes: Sequence[int]) -> Copy:
     """Each dimension so many times, one after the other, in a new contiguous storage."""
     if len(sizes) < layout.ndim:
         raise RuntimeError(f"repeat: {len(sizes)} numbers given, the tensor has {layout.ndim} dimensions")
-    if any(n < 0 for n in sizes):
-        raise RuntimeError(f"repeat: negative numbers in {spelled(sizes)} are not allowed")
     shape = (*(1,) * (len(sizes) - layout.ndim), *layout.shape)
-    return Copy(fresh(tuple(n * times for n, times in zip(shape, sizes, strict=True))))
+    repeated = tuple(n * times for n, times in zip(shape, sizes, strict=True))
+    if any(n < 0 for n in repeated):
+        raise RuntimeError(f"repeat: negative numbers in {spelled(sizes)} are not allowed")
+    return Copy(fresh(repeated))
 
 
 def tile(layout: Layout, dims: Sequence[int]) -> Copy:
@@ -238,15 +239,19 @@ def tile(layout: Layout, dims: Sequence[int]) -> Copy:
     return repeat(layout, (*(1,) * (layout.ndim - len(dims)), *dims))
 
 
+class NoSuchPlace(IndexError, RuntimeError):  # noqa: N818
+    """torch raises the one or the other, as the kernel has it that meets the index."""
+
+
 def index_select(layout: Layout, dim: int, index: Sequence[int]) -> Copy:
     """The elements at these places along dim. A copy, because no stride walks an arbitrary list."""
     dim = wrap_dim(dim, layout.ndim)
     size = layout.shape[dim] if layout.ndim else 1
+    if layout.ndim == 0 and len(index) != 1:
+        raise RuntimeError("index_select: a tensor of 0 dimensions gives one element")
     if wrong := [i for i in index if not 0 <= i < size]:
-        raise IndexError(f"index_select: index {wrong[0]} is outside dimension {dim} of size {size}; it counts from 0")
+        raise NoSuchPlace(f"index_select: index {wrong[0]} is outside dimension {dim} of size {size}; it counts from 0")
     if layout.ndim == 0:
-        if len(index) != 1:
-            raise IndexError("index_select: a tensor of 0 dimensions gives one element")
         return Copy(fresh(()))
     return Copy(fresh((*layout.shape[:dim], len(index), *layout.shape[dim + 1 :])))
 
