@@ -34,6 +34,8 @@ NOT_DRAWN = N_("""In evaluation dropout draws nothing, whatever p is: the output
 That is the mean which training has on average, as the curves below show; so the next layer sees what it was trained on.""")
 NO_P = N_("""With p = 0 nothing is drawn, in training as in evaluation: the output is the input, with its mean of **{mean_x}**.
 Move p up to see a mask.""")
+KEPT_HERE = N_("The input at {at} is {x}, and it is kept. What does the output hold there?")
+DROPPED_HERE = N_("The input at {at} is {x}, and it is dropped, as all are. What does the output hold there?")
 NOISE = N_("""After {masks:|mask|masks} the mean output is **{mean}**, where the input has **{mean_x}**; without the factor it is
 **{mean_unscaled}**. The price is noise: each output varies around its input with the variance p/(1 − p) · x², **{expected_variance}** on
 average, and **{variance}** in these draws.""")
@@ -74,10 +76,10 @@ def lesson(topic: Topic) -> None:
 
 def equation(run: runs.Run, cell: tuple[int, ...] | None) -> None:
     """The board: input ⊙ mask = output, the gradient, and the means in a sentence."""
-    spelled = "`{at:y}` = {x} · {mask} = **{y}**, {note:mask}"
     board.show(
         *pictures.equation(run, board.axes_of(run.x)),
-        spelled=spelled + (_("; the gradient is multiplied by the same {grad}.") if run.grad is not None else "."),
+        spelled="`{at:y}` = {x} · {mask} = **{y}**, {note:mask}; the gradient is multiplied by the same {grad}."
+        if run.grad is not None else "`{at:y}` = {x} · {mask} = **{y}**, {note:mask}.",
         picks=dict.fromkeys(("x", "mask", "y", "grad"), "cell"), pinned=("y", cell) if cell else None, height=320,
     )  # fmt: skip
     st.markdown(say(means_of(run), run))
@@ -108,63 +110,44 @@ def refused(run: runs.Run) -> None:
 def weights(found: runs.TwoDraws) -> str:
     """Weights and activations, by what was dropped."""
     if not found.p:
-        return _("With p = 0 nothing is set to zero, neither weight nor activation: choose a larger p and look again.")
-    again = _("in a second call {differ:|activation has|activations have} another fate") if found.p < 1 else _("a second call drops them all again")  # fmt: skip
-    said = N_(
-        "In training, a linear layer ran on what dropout gave: **{changed}** of its {weights} weights have changed. Of the {cells:|activation|activations} in front of it, **{dropped}** {dropped_is}, and {again}. What zeroes weights is another method, DropConnect."
-    )
-    return say(said, found, again=again, dropped_is=_("is dropped") if found.dropped == 1 else _("are dropped"))
+        return N_("With p = 0 nothing is set to zero, neither weight nor activation: choose a larger p and look again.")
+    if found.p == 1:
+        return N_("In training, a linear layer ran on what dropout gave: **{changed}** of its {weights} weights have changed. The mask drops **{dropped}** of the {cells:|activation|activations} in front of it, and a second call drops them all again. What zeroes weights is another method, DropConnect.")  # fmt: skip
+    return N_("In training, a linear layer ran on what dropout gave: **{changed}** of its {weights} weights have changed. The mask drops **{dropped}** of the {cells:|activation|activations} in front of it, and in a second call {differ:|activation has|activations have} another fate. What zeroes weights is another method, DropConnect.")  # fmt: skip
 
 
 def shift(found: runs.Shift) -> str:
     """The mean with and without the factor."""
     if not found.p:
-        return _("With p = 0 the factor is 1, and there is nothing to make up for: choose a larger p and look again.")
+        return N_("With p = 0 the factor is 1, and there is nothing to make up for: choose a larger p and look again.")
     if not math.isfinite(found.mean):
-        return _(
-            "The mean of |x| is {mean} here, before dropout and after it: give the page finite numbers to see the shift."
-        )
+        return N_("The mean of |x| is {mean} here, before dropout and after it: give the page finite numbers to see the shift.")  # fmt: skip
     if found.p == 1:
-        return _(
-            "With p = 1 every number is multiplied by 0, and no factor can help: the mean of |x| goes from **{mean}** to **{scaled}**."
-        )
+        return N_("With p = 1 every number is multiplied by 0, and no factor can help: the mean of |x| goes from **{mean}** to **{scaled}**.")  # fmt: skip
     if not found.mean > 0:
-        return _("The mean of |x| is {mean} here, and no mask moves it: give the page other numbers to see the shift.")
-    return _(
-        "The mean of |x| is **{mean}**. Over {masks} masks the output has the mean **{scaled}** with the factor 1/(1 − p), and **{unscaled}** without it. In evaluation, where nothing is dropped, the next layer would then get numbers **{factor}** times as large as those it was trained on."
-    )
+        return N_("The mean of |x| is {mean} here, and no mask moves it: give the page other numbers to see the shift.")
+    return N_("The mean of |x| is **{mean}**. Over {masks} masks the output has the mean **{scaled}** with the factor 1/(1 − p), and **{unscaled}** without it. In evaluation, where nothing is dropped, the next layer would then get numbers **{factor}** times as large as those it was trained on.")  # fmt: skip
 
 
 def stopped(found: runs.Stopped) -> str:
     """What no_grad leaves on."""
     if not found.under_no_grad:
-        return _(
-            "Here `nn.Dropout({p})` returns its input under `no_grad()` and after `.eval()`: there is nothing in it to drop or to scale. Choose a larger p, or other numbers."
-        )
-    return _(
-        "Under `no_grad()` the output of `nn.Dropout({p})` differs from its input in **{under_no_grad}** of {cells:|cell|cells}; after `.eval()` it differs in **{after_eval}**. `no_grad` stops the recording of the graph (the output's `grad_fn` is {grad_fn}), and nothing else. What stops dropout is `training=False`, which `.eval()` sets for the module."
-    )
+        return N_("Here `nn.Dropout({p})` returns its input under `no_grad()` and after `.eval()`: there is nothing in it to drop or to scale. Choose a larger p, or other numbers.")  # fmt: skip
+    return N_("Under `no_grad()` the output of `nn.Dropout({p})` differs from its input in **{under_no_grad}** of {cells:|cell|cells}; after `.eval()` it differs in **{after_eval}**. `no_grad` stops the recording of the graph (the output's `grad_fn` is {grad_fn}), and nothing else. What stops dropout is `training=False`, which `.eval()` sets for the module.")  # fmt: skip
 
 
 def functional(found: runs.AfterEval) -> str:
     """What eval() cannot reach."""
     if not found.by_careless:
-        return _(
-            "With these settings no dropout changes anything, in whatever mode. Choose a larger p, or other numbers."
-        )
-    return _(
-        "Both modules have been put into `eval()`. `F.dropout(x, p)` in `forward` still drops or scales **{by_careless}** of {cells:|number|numbers}: its argument `training` is True unless it is given, and `eval()` only sets `self.training`. Handed on, as `F.dropout(x, p, self.training)`, it does so with **{by_careful}**. `nn.Dropout` hands it on for you."
-    )
+        return N_("With these settings no dropout changes anything, in whatever mode. Choose a larger p, or other numbers.")  # fmt: skip
+    return N_("Both modules have been put into `eval()`. `F.dropout(x, p)` in `forward` still drops or scales **{by_careless}** of {cells:|number|numbers}: its argument `training` is True unless it is given, and `eval()` only sets `self.training`. Handed on, as `F.dropout(x, p, self.training)`, it does so with **{by_careful}**. `nn.Dropout` hands it on for you.")  # fmt: skip
 
 
 def ten_lines(found: runs.Textbook) -> str:
     """Where the tutorial's function is not F.dropout."""
-    mask = _("the same mask here, since p leaves nothing to chance") if found.same_mask else _("another mask, since it asks `torch.rand` where torch asks `bernoulli_`")  # fmt: skip
-    return say(
-        "The result of a float64 input is **{dtype}** there and **{torch_dtype}** in torch. It has no argument `training`: in evaluation the call must be left out by hand. From one seed it draws {mask}. A probability of 1.5 is refused with `{refusal}`, by torch with `{torch_refusal}`.",
-        found,
-        mask=mask,
-    )
+    if found.same_mask:
+        return N_("The result of a float64 input is **{dtype}** there and **{torch_dtype}** in torch. It has no argument `training`: in evaluation the call must be left out by hand. From one seed it draws the same mask here, since p leaves nothing to chance. A probability of 1.5 is refused with `{refusal}`, by torch with `{torch_refusal}`.")  # fmt: skip
+    return N_("The result of a float64 input is **{dtype}** there and **{torch_dtype}** in torch. It has no argument `training`: in evaluation the call must be left out by hand. From one seed it draws another mask, since it asks `torch.rand` where torch asks `bernoulli_`. A probability of 1.5 is refused with `{refusal}`, by torch with `{torch_refusal}`.")  # fmt: skip
 
 
 def after_eval(found: runs.AfterEval) -> None:
@@ -189,7 +172,7 @@ def pitfalls(run: runs.Run) -> list[Pitfall]:
 
 def walk_through(run: runs.Run) -> None:
     """The manual version, whose mask stands above, or the tutorial's, line by line."""
-    options = {"manual": _("the manual version"), "textbook": _("the tutorial's")}
+    options = N_({"manual": "the manual version", "textbook": "the tutorial's"})
     function: partial[Any]
     panels: tuple[str, ...]
     if controls.choice("walked", "Function", options) == "textbook":
@@ -212,17 +195,16 @@ def questions(run: runs.Run) -> list[Draw]:
 
     def output(draw: random.Random) -> Question:
         at = draw.choice([tuple(c) for c in run.kept.nonzero().tolist()] or [(0,) * run.x.dim()])
-        fate = _("is kept") if run.kept[at] else _("is dropped, as all are")
-        why = _("Kept numbers are multiplied by 1/(1 − p) = {factor}.") if run.drawn else _("Nothing is drawn: the output is the input.")  # fmt: skip
+        why = N_("Kept numbers are multiplied by 1/(1 − p) = {factor}.") if run.drawn else N_("Nothing is drawn: the output is the input.")  # fmt: skip
         return Question(
-            say("The input at {at} is {x}, and it {fate}. What does the output hold there?", at=str(list(at)), x=number(run.x[at].item(), 5), fate=fate),
-            f"{run.y[at].item():.5g}", say(why, run) if run.kept[at] else "Dropped numbers are multiplied by 0.",
+            say(KEPT_HERE if run.kept[at] else DROPPED_HERE, at=str(list(at)), x=number(run.x[at].item(), 5)),
+            f"{run.y[at].item():.5g}", say(why if run.kept[at] else "Dropped numbers are multiplied by 0.", run),
             tolerance=0.002, covers=("y",),
         )  # fmt: skip
 
     def expected(_draw: random.Random) -> Question:
         return Question(
-            say("How many of the {cells} cells are dropped on average, over many masks, in this mode?", cells=run.cells),
+            say("How many of the {cells} cells are dropped on average, over many masks, in this mode?", run),
             f"{runs.expected_drops(run.cells, run.p, run.training):.6g}",
             "In training each cell is dropped with probability p on its own; in evaluation none is.", tolerance=1e-6,
         )  # fmt: skip

@@ -6,15 +6,14 @@ from core.experiments.dropout import AfterEval, Averages, Run
 from core.figures import colour, curves
 from core.figures.board import Panel
 from core.figures.heatmap import Picture
-from core.words import _, say
-from core.words.numbers import number
+from core.words import N_, _, say
 
 
 def equation(run: Run, axes: str) -> list[Picture | str]:
     """input ⊙ mask = output, and the gradient that goes back through the same mask."""
     scale, factors = colour.signed(run.x, run.y), colour.magnitude(run.mask)
-    fates = ["kept" if kept else "dropped" for kept in run.kept.flatten().tolist()]
-    title = "mask: 0 or 1/(1 − p)" if run.drawn else _("mask: nothing is drawn")
+    fates = [_("kept") if kept else _("dropped") for kept in run.kept.flatten().tolist()]
+    title = N_("mask: 0 or 1/(1 − p)") if run.drawn else N_("mask: nothing is drawn")
     parts: list[Picture | str] = [
         Picture("x", run.x, scale, "input", axes=axes), "⊙",
         Picture("mask", run.mask, factors, title, axes=axes, notes=fates), "=",
@@ -27,9 +26,7 @@ def equation(run: Run, axes: str) -> list[Picture | str]:
 
 def input_alone(run: Run, axes: str) -> Picture:
     """The input of a call that torch refuses."""
-    return Picture(
-        "x", run.given, colour.signed(run.given), f"input, {str(run.dtype).removeprefix('torch.')}", axes=axes
-    )
+    return Picture("x", run.given, colour.signed(run.given), say("input, {dtype}", run), axes=axes)
 
 
 def after_eval(found: AfterEval, axes: str) -> list[Picture | str]:
@@ -48,19 +45,21 @@ def averages(found: Averages) -> list[Panel]:
     means = curves.lines(
         {"scaled by 1/(1 − p)": (count, found.means), "not scaled": (count, found.unscaled)},
         curves.Axis("masks averaged", log=True), curves.Axis("mean output"), height=270,
-        title="The mean of the output", targets=target(_("mean of the input"), found.mean_x),
+        title="The mean of the output", targets=target(N_("mean of the input: {value}"), found.mean_x),
     )  # fmt: skip
     variances = curves.lines(
         {"variance over the masks": (count, found.variances)},
         curves.Axis("masks averaged", log=True), curves.Axis("variance"), height=270,
-        title="How far the output varies", targets=target("p/(1 − p) · mean x²", found.expected_variance),
+        title="How far the output varies", targets=target(N_("p/(1 − p) · mean x²: {value}"), found.expected_variance),
     )  # fmt: skip
     return [
-        Panel("means", means, say("Mean output after {masks} masks: {mean} scaled, {mean_unscaled} not scaled; the input's mean is {mean_x}.", masks=found.masks, mean=number(found.mean), mean_unscaled=number(found.mean_unscaled), mean_x=number(found.mean_x)), stretch=440),
-        Panel("variances", variances, say("Variance of the output over {masks} masks: {variance}; p/(1 − p) times the mean square of the input is {expected_variance}.", masks=found.masks, variance=number(found.variance), expected_variance=number(found.expected_variance)), stretch=440),
+        Panel("means", means, say("Mean output after {masks} masks: {mean} scaled, {mean_unscaled} not scaled; "
+              "the input's mean is {mean_x}.", found), stretch=440),
+        Panel("variances", variances, say("Variance of the output over {masks} masks: {variance}; "
+              "p/(1 − p) times the mean square of the input is {expected_variance}.", found), stretch=440),
     ]  # fmt: skip
 
 
-def target(name: str, value: float) -> dict[str, float]:
+def target(says: str, value: float) -> dict[str, float]:
     """A horizontal line where the value is a place on the axis."""
-    return {f"{name}: {number(value)}": value} if math.isfinite(value) else {}
+    return {say(says, value=value): value} if math.isfinite(value) else {}
