@@ -70,9 +70,7 @@ def lesson(topic: Topic) -> None:
     elif kind == "batch":
         st.caption(_("torch does not train on this batch, and so it moves no running statistics."))
     else:
-        st.caption(
-            say("{kind} norm remembers nothing: it is the same in training and in evaluation.", kind=kind.capitalize())
-        )
+        st.caption(say("{norm} remembers nothing: it is the same in training and in evaluation.", norm=_(runs.NAMES[kind]).capitalize()))  # fmt: skip
     frame.below(
         topic,
         pitfalls=pitfalls(run),
@@ -123,14 +121,14 @@ def refused(run: runs.Run) -> None:
     """The input, torch's words, and what it would take."""
     board.show(pictures.input_alone(run), picks={"x": "cell"}, height=320)
     if run.steps:
-        why = _("A mean of {dtype} numbers need not be of {dtype}. What follows takes the same numbers as float32.")
-        mend = {"Make the input float32": partial(tensor_input.hold, "x", run.x)}
+        why = N_("A mean of {dtype} numbers need not be of {dtype}. What follows takes the same numbers as float32.")
+        mend = {N_("Make the input float32"): partial(tensor_input.hold, "x", run.x)}
     elif run.kind == "batch":
-        why = _("A channel of this batch has one number. It is its own mean, so that nothing of it would be left.")
-        mend = {"Switch to evaluation": partial(put, "mode", "eval"), "Take layer norm": partial(put, "kind", "layer")}
+        why = N_("A channel of this batch has one number. It is its own mean, so that nothing of it would be left.")
+        mend = {N_("Switch to evaluation"): partial(put, "mode", "eval"), N_("Take layer norm"): partial(put, "kind", "layer")}  # fmt: skip
     else:
-        why = _("A group of this input has one number. It is its own mean, so that nothing of it would be left.")
-        mend = {"Take layer norm": partial(put, "kind", "layer")}
+        why = N_("A group of this input has one number. It is its own mean, so that nothing of it would be left.")
+        mend = {N_("Take layer norm"): partial(put, "kind", "layer")}
     frame.refused(run.refusal, say(why, run), mend)
 
 
@@ -211,10 +209,7 @@ def walk_through(run: runs.Run) -> None:
     names = {"manual": say("the manual {kind}_norm", kind=run.kind), "textbook": _("the tutorial's batch norm")}
     function, x = controls.choice("walked", "Function", names), run.x
     if function == "manual" and run.steps:
-        made, panels = (
-            runs.call(x, run.setup),
-            ("x", "mean", "var", "running_mean", "running_var", "standardized", "output"),
-        )
+        made, panels = runs.call(x, run.setup), ("x", "mean", "var", "running_mean", "running_var", "standardized", "output")  # fmt: skip
         steps = record(runs.STEPS[run.kind], *made.args, panels=panels, **made.kwargs)
     elif x.dim() == 3:
         st.caption(_("The tutorial's batch norm takes inputs of rank 2 and 4 alone; this one has rank 3."))

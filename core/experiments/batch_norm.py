@@ -13,8 +13,10 @@ from core.experiments.refusals import refusal
 from core.ops import batch_norm as ops
 from core.ops.operator import Call
 from core.tensors.dtypes import as_floats
+from core.words import N_
 
-KINDS = ("batch", "layer", "instance", "group")
+KINDS = N_(("batch", "layer", "instance", "group"))
+NAMES = N_({"batch": "batch norm", "layer": "layer norm", "instance": "instance norm", "group": "group norm"})
 TORCHS: dict[str, Callable[..., Tensor]] = {
     "batch": F.batch_norm, "layer": F.layer_norm, "instance": F.instance_norm, "group": F.group_norm,
 }  # fmt: skip

@@ -10,7 +10,7 @@ from core.figures import colour, curves
 from core.figures.board import Cells, Panel, Relation
 from core.figures.heatmap import Picture
 from core.figures.montage import Index, Montage
-from core.words import say
+from core.words import _, say
 from core.words.numbers import number
 
 GROUP = {"batch": "c", "layer": "n", "instance": "n c", "group": "n g"}  # whose words a group's numbers agree in
@@ -50,8 +50,7 @@ def way(run: Run) -> list[Picture | str]:
 
 def input_alone(run: Run) -> Picture:
     """The input of a call that torch refuses."""
-    dtype = str(run.dtype).removeprefix("torch.")
-    return Picture("x", run.given, colour.signed(run.given), f"input x, {dtype}", axes=axes_of(run.x),
+    return Picture("x", run.given, colour.signed(run.given), say("input x, {dtype}", run), axes=axes_of(run.x),
                    group=GROUP[run.kind], leading_names=names_of(run.x))  # fmt: skip
 
 
@@ -98,7 +97,7 @@ def all_groups(run: Run) -> list[Picture]:
     counts = {kind: int(mark.max()) + 1 for kind, mark in marks.items()}
     return [
         Picture(kind, marks[kind], colour.identity(count), axes=axes_of(run.x), group=GROUP[kind],
-                title=f"{'▶ ' if kind == run.kind else ''}{kind}: {count} {'mean' if count == 1 else 'means'}")
+                title=("▶ " if kind == run.kind else "") + say("{kind}: {n:|mean|means}", kind=_(kind), n=count))
         for kind, count in counts.items()
     ]  # fmt: skip
 
@@ -137,13 +136,15 @@ def charts(history: History, c: int, x: Tensor) -> list[Panel]:
 def chart(name: str, statistic: str, batches: Tensor, running: Tensor, c: int, true: float, x: Tensor) -> Panel:
     """The running statistic of each channel after 0, 1, 2, … steps, and what channel c's batches gave."""
     last = running[-1].tolist()
-    series = {f"batches, c = {c}": (range(1, len(running)), batches[:, c])}
+    series = {say("batches, c = {c}", c=c): (range(1, len(running)), batches[:, c])}
     series |= {f"c = {k}": (range(len(running)), running[:, k]) for k in range(len(last))}
     figure = curves.lines(
         series, curves.Axis("step"), curves.Axis(), title=statistic, height=280,
         targets={say("c = {c} over all data", c=c): true},
     )  # fmt: skip
-    said = f"{statistic} after {len(batches)} steps: {', '.join(map(number, last))}; "
-    said += say("in channel {c} all data have {true}", c=c, true=number(true))
+    said = say(
+        "{statistic} after {steps} steps: {values}; in channel {c} all data have {true}", statistic=statistic,
+        steps=len(batches), values=", ".join(map(number, last)), c=c, true=number(true),
+    )  # fmt: skip
     ends = Cells("c", (len(last),), running[-1], spots=[(len(batches), value) for value in last])
     return Panel(name, figure, said, ends, picks=first_cells(x), stretch=430)

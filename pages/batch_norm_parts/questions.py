@@ -53,13 +53,11 @@ def means(draw: random.Random) -> Question:
     """How many means, for another input than the one on screen."""
     kind, groups = draw.choice(runs.KINDS), draw.choice((2, 3))
     shape = (draw.randint(5, 9), groups * draw.randint(2, 5), draw.randint(5, 9), draw.randint(5, 9))
-    asked = N_("How many means does {kind} norm compute in training for an input of shape {shape}?")
+    asked = N_("How many means does {norm} compute in training for an input of shape {shape}?")
     if kind == "group":
-        asked = N_(
-            "How many means does {kind} norm with {groups} groups compute in training for an input of shape {shape}?"
-        )
+        asked = N_("How many means does {norm} with {groups} groups compute in training for an input of shape {shape}?")
     return Question(
-        say(asked, kind=_(kind), groups=groups, shape=shape),
+        say(asked, norm=_(runs.NAMES[kind]), groups=groups, shape=shape),
         str(runs.means_of(kind, shape, groups)),
         "One for each set of numbers that share it: C in batch norm, N in layer norm, N · C in instance norm, N · num_groups in group norm.",
         tolerance=0,
@@ -69,13 +67,11 @@ def means(draw: random.Random) -> Question:
 def others(draw: random.Random) -> Question:
     """Whether a sample hangs on its neighbours."""
     kind, training = draw.choice((("batch", True), ("batch", False), ("layer", True), ("group", True)))
+    asked = N_("The other samples of a batch are changed. Does the output of the first sample change in {norm}, in evaluation?")  # fmt: skip
+    if training:
+        asked = N_("The other samples of a batch are changed. Does the output of the first sample change in {norm}, in training?")  # fmt: skip
     return Question(
-        say(
-            "The other samples of a batch are changed. Does the output of the first sample change in {kind} norm, in training?"
-            if training
-            else "The other samples of a batch are changed. Does the output of the first sample change in {kind} norm, in evaluation?",
-            kind=_(kind),
-        ),
+        say(asked, norm=_(runs.NAMES[kind])),
         "yes" if runs.depends_on_others(kind, training) else "no",
         "Only batch norm in training takes its mean over several samples; in evaluation its statistics are fixed.", ("yes", "no"),
     )  # fmt: skip
