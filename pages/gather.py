@@ -56,12 +56,7 @@ def lesson(topic: Topic) -> None:
     if misfit is None:
         st.markdown(say(FIRST[way], dim=dim))
         if preset == runs.TUTORIAL and tensor_input.source("index") == "example" and index is not runs.TUTORIALS_INDEX:
-            st.caption(
-                say(
-                    "The tutorial's own index does not fit this input along dim {dim}: this example takes another.",
-                    dim=dim,
-                )
-            )
+            st.caption(say("The tutorial's own index does not fit this input along dim {dim}: this example takes another.", dim=dim))  # fmt: skip
         show(run, cell or (0,) * index.dim())
         check.show(operator, run.call)
     else:
@@ -82,7 +77,7 @@ def show(run: runs.Run, cell: tuple[int, ...]) -> None:
     p = draw.pictures(run)
     parts = (
         (p["input"], "[", p["index"], "] =", p["output"], "", p["grad"]) if run.src is None
-        else (p["src"], "→", p["index"], "into", p["input"], "=", p["output"])
+        else (p["src"], "→", p["index"], _("into"), p["input"], "=", p["output"])
     )  # fmt: skip
     board.show(
         *parts, links=draw.ties(run), spelled=draw.sentences(run), picks=dict.fromkeys(p, "cell"),
@@ -104,7 +99,7 @@ WHY = {
 
 def refused(way: runs.Way, misfit: runs.Misfit, x: runs.Tensor, index: runs.Tensor) -> None:
     """torch's words, the two tensors as they are, and an index that fits, in one click."""
-    why = say(WHY[misfit.kind], misfit) + _(" The tabs below show the run with an index that fits.")
+    why = say("{why} The tabs below show the run with an index that fits.", why=say(WHY[misfit.kind], misfit))
     mend: Callable[[], None] = partial(tensor_input.hold, "index", misfit.mended)
     frame.refused(f"`torch.{way}`: {runs.theirs(way, x, misfit.dim, index)}", why, {"Make the index fit": mend})
     input, places = draw.inputs(x, misfit, index)
@@ -147,30 +142,35 @@ def pitfalls(run: runs.Run) -> tuple[Pitfall, ...]:
 
 def sizes(found: runs.Sizes) -> str:
     """Across dim there is a limit, where there is anything across."""
-    said = _(
-        "It neither has to be that large nor broadcasts: the output always has index's shape. An index of one place gives {small}; one twice as long along dim {dim} gives {long}. "
-    )
     if found.rank == 1:
-        return said + _("A vector has no other dimension, so that any length is taken.")
-    return said + _(
-        "Along every other dimension it must not be larger than input: for an index of shape {too_large} on an input of shape {input_shape} torch says “{refusal}”."
+        return N_(
+            "It neither has to be that large nor broadcasts: the output always has index's shape. An index of one place gives {small}; one twice as long "
+            "along dim {dim} gives {long}. A vector has no other dimension, so that any length is taken."
+        )
+    return N_(
+        "It neither has to be that large nor broadcasts: the output always has index's shape. An index of one place gives {small}; one twice as long "
+        "along dim {dim} gives {long}. Along every other dimension it must not be larger than input: for an index of shape {too_large} on an input of "
+        "shape {input_shape} torch says “{refusal}”."
     )
 
 
 def way_back(found: runs.Back) -> str:
     """Whether this index names every cell decides it."""
     if found.undone:
-        return _(
+        return N_(
             "Here it does: {restored} of {cells} cells came back, for index names all that are not 0. Without the last place along "
             "dim only {fewer} come back: what no index names is lost."
         )
-    return (
-        _(
+    if found.most > 1:
+        return N_(
             "Scattered into zeros, **{restored} of {cells}** cells are as they were: index names {named}, and the other {unnamed} stay 0. "
-            "The way back for a gradient is scatter with addition: a cell that is read several times"
+            "The way back for a gradient is scatter with addition: a cell that is read several times, here up to {most:|time|times}, "
+            "gets the sum of what comes from its readers."
         )
-        + (_(", here up to {most:|time|times},") if found.most > 1 else _(" (here none is)"))
-        + _(" gets the sum of what comes from its readers.")
+    return N_(
+        "Scattered into zeros, **{restored} of {cells}** cells are as they were: index names {named}, and the other {unnamed} stay 0. "
+        "The way back for a gradient is scatter with addition: a cell that is read several times (here none is) gets the sum of what "
+        "comes from its readers."
     )
 
 
@@ -213,13 +213,9 @@ def questions(run: runs.Run) -> list[Draw]:
 
     def counted(pick: random.Random) -> Question:
         cell = pick.choice(sorted({*run.cells, (0,) * run.input.dim()}))
-        arrives = (
-            _("A gradient of 1 comes to every output. How much arrives")
-            if run.src is None
-            else _("How many numbers are written")
-        )
+        asked = N_("A gradient of 1 comes to every output. How much arrives at input{cell}?") if run.src is None else N_("How many numbers are written at output{cell}?")  # fmt: skip
         return Question(
-            f"{arrives} at {'input' if run.src is None else 'output'}{list(cell)}?", str(len(run.naming(cell))),
+            say(asked, cell=str(list(cell))), str(len(run.naming(cell))),
             "Each place of index that names the cell brings one.", tolerance=0, covers=("grad",),
         )  # fmt: skip
 

@@ -16,8 +16,6 @@ from core.ops import gather as ops
 from core.words import N_, _, listed, say
 from core.words.numbers import number
 
-UNPROMISED = N_("and which of them stays is not promised")
-
 
 def inputs(input: Tensor, misfit: Misfit, index: Tensor) -> tuple[Picture, Picture]:
     """The two tensors of a call that is refused; where numbers are no places of input, these are outlined."""
@@ -66,77 +64,68 @@ def sentences(run: Run) -> dict[str, str]:
     if run.src is not None:
         one = _("`{at:src}` = **{src}** goes to `{at:output}`, since `{at:index}` = {index}. {note:index}")
         return {"src": one, "index": one, "input": "{note:input}", "output": "{note:input}"}
-    one = _("`{at:output}` = `{at:input}` = **{output}**: `{at:index}` holds {index}") + kept(run) + "."
+    one = read_from(run)
     back = "{note:input}"
     if run.input.is_floating_point():
-        back += _(" Of a gradient of 1 at every output, **{grad}** arrives at `{at:input}`.")
+        back = _("{note:input} Of a gradient of 1 at every output, **{grad}** arrives at `{at:input}`.")
     return {"index": one, "output": one, "input": back, "grad": back}
 
 
-def kept(run: Run) -> str:
-    """Which coordinate index's number takes, and what stays."""
+def read_from(run: Run) -> str:
+    """The cell of input that index's number leads to: which coordinate it takes, and what stays."""
     rank = run.input.dim()
     if rank == 1:
-        return ""
+        return _("`{at:output}` = `{at:input}` = **{output}**: `{at:index}` holds {index}.")
+    if rank == 2 and run.dim:
+        return _(
+            "`{at:output}` = `{at:input}` = **{output}**: `{at:index}` holds {index}; that is the column, the row stays."
+        )
     if rank == 2:
-        return _("; that is the column, the row stays") if run.dim else _("; that is the row, the column stays")
-    others = listed([d for d in range(rank) if d != run.dim])
-    return say("; that is the index along dim {dim}, those along {others} stay", dim=run.dim, others=others)
+        return _(
+            "`{at:output}` = `{at:input}` = **{output}**: `{at:index}` holds {index}; that is the row, the column stays."
+        )
+    said = _(
+        "`{at:output}` = `{at:input}` = **{output}**: `{at:index}` holds {index}; that is the index along dim %s, those along %s stay."
+    )
+    return said % (run.dim, listed([d for d in range(rank) if d != run.dim]))
 
 
 def readers(run: Run) -> list[str]:
     """For each cell of input, which places of index read it."""
-    return [
-        say(
-            "`input{cell}` = {input} is read by {places}.",
-            cell=str(list(cell)),
-            input=number(run.input[cell].item()),
-            places=named_places("index", run.naming(cell)),
-        )
-        if run.naming(cell)
-        else say(
-            "No place of index names `input{cell}` = {input}.",
-            cell=str(list(cell)),
-            input=number(run.input[cell].item()),
-        )
-        for cell in cells(run.input)
-    ]
+
+    def said(cell: Place) -> str:
+        named = run.naming(cell)
+        return say(
+            "`input{cell}` = {input} is read by {places}." if named else "No place of index names `input{cell}` = {input}.",
+            cell=str(list(cell)), input=number(run.input[cell].item()), places=named_places("index", named),
+        )  # fmt: skip
+
+    return [said(cell) for cell in cells(run.input)]
 
 
 def writers(run: Run) -> list[str]:
     """For each cell of the output, where its number came from."""
 
     def said(cell: Place) -> str:
-        named, value = run.naming(cell), number(run.output[cell].item())
-        if not named:
-            return say(
-                "No place of index leads to `output{cell}`: it keeps input's **{value}**.",
-                cell=str(list(cell)),
-                value=value,
+        named = run.naming(cell)
+        says = N_("No place of index leads to `output{cell}`: it keeps input's **{value}**.")
+        if len(named) == 1:
+            says = N_("`output{cell}` = **{value}** comes from {places}.")
+        elif named:
+            says = N_(
+                "`output{cell}` = **{value}** comes from {places}: {count} writes to one cell, and which of them stays is not promised."
             )
-        several = (
-            say(": {count} writes to one cell, {unpromised}.", count=len(named), unpromised=UNPROMISED)
-            if len(named) > 1
-            else "."
-        )
-        return say(
-            "`output{cell}` = **{value}** comes from {places}{several}",
-            cell=str(list(cell)),
-            value=value,
-            places=named_places("src", named),
-            several=several,
-        )
+        value, places = number(run.output[cell].item()), named_places("src", named)
+        return say(says, cell=str(list(cell)), value=value, places=places, count=len(named))
 
     return [said(cell) for cell in cells(run.input)]
 
 
 def alone(count: int) -> str:
     """How many places of index lead to one cell."""
-    return (
-        _("No other place leads there.")
-        if count == 1
-        else say("{count} places of index lead there, {unpromised}.", count=count, unpromised=UNPROMISED)
-    )
+    if count == 1:
+        return _("No other place leads there.")
+    return say("{count} places of index lead there, and which of them stays is not promised.", count=count)
 
 
 def titled(name: str, x: Tensor) -> str:
