@@ -52,25 +52,25 @@ def lesson(topic: Topic) -> None:
 def show(run: runs.Run, picked: int) -> None:
     """unique's rows, and below them the set's table with its walk."""
     p = draw.pictures(run, picked)
-    order = _("is ascending here") if run.walk.is_sorted else _("is not ascending here")
-    if any(item != item for item in run.items):
-        order = _("is none by size, for nan is neither above nor below another number")
-    elif len(run.walk.order) < 2:
-        order = _("shows once there are several")
-    above = _(
-        "unique sorts the items, keeps each that differs from its left neighbour, counts, and says where each item went."
-    )
-    below = say(
-        "A set puts each item at slot hash(item) mod {table_size} of its table, or elsewhere if that is taken; its order, that of the slots, {order}.",
-        table_size=run.walk.table_size,
-        order=order,
-    )
+    above = N_("unique sorts the items, keeps each that differs from its left neighbour, counts, and says where each item went.")  # fmt: skip
+    below = say(order_of(run), run.walk)
     starts = {"x": Words(above), "table": Words(below)}
     board.show(
         *(part for name in p for part in ([starts[name]] if name in starts else []) + [p[name]]),
         links=draw.ties(run), spelled={name: f"{{note:{name}}}" for name in p}, picks=dict.fromkeys(p, "cell"),
         pinned=("x", (picked,)), cell=draw.side(len(run.items)),
     )  # fmt: skip
+
+
+def order_of(run: runs.Run) -> str:
+    """What a set does with its items, and what is to be said of their order."""
+    if any(item != item for item in run.items):
+        return N_("A set puts each item at slot hash(item) mod {table_size} of its table, or elsewhere if that is taken; its order, that of the slots, is none by size, for nan is neither above nor below another number.")  # fmt: skip
+    if len(run.walk.order) < 2:
+        return N_("A set puts each item at slot hash(item) mod {table_size} of its table, or elsewhere if that is taken; its order, that of the slots, shows once there are several.")  # fmt: skip
+    if run.walk.is_sorted:
+        return N_("A set puts each item at slot hash(item) mod {table_size} of its table, or elsewhere if that is taken; its order, that of the slots, is ascending here.")  # fmt: skip
+    return N_("A set puts each item at slot hash(item) mod {table_size} of its table, or elsewhere if that is taken; its order, that of the slots, is not ascending here.")  # fmt: skip
 
 
 # ---- pitfalls --------------------------------------------------------------------------------------------------
@@ -102,61 +102,35 @@ def pitfalls(x: runs.Tensor, run: runs.Run) -> tuple[Pitfall, ...]:
 
 def sorts(found: runs.Sorts) -> str:
     """Items that happen to come out ascending do not bear the claim out."""
-    counter = _("{counter} come out as **{counter_order}**.")
     if not found.several:
-        return _("Only one item is left here, and one item is in any order. ") + counter
+        return N_(
+            "Only one item is left here, and one item is in any order. {counter} come out as **{counter_order}**."
+        )
     if found.nans:
-        return (
-            _("Duplicates go, but `list(set(items))` is {order}, and nan has no place in an ascending order. ")
-            + counter
-        )
+        return N_("Duplicates go, but `list(set(items))` is {order}, and nan has no place in an ascending order. {counter} come out as **{counter_order}**.")  # fmt: skip
     if found.is_sorted:
-        return (
-            _(
-                "Duplicates go. That these items come out ascending, as {order}, is chance: their slots among {table_size} happen to ascend. "
-            )
-            + counter
-        )
-    return _(
-        "Duplicates go, but nothing is sorted: `list(set(items))` is **{order}**, the order of the slots in a table of {table_size}. `sorted(set(items))` sorts."
-    )
+        return N_("Duplicates go. That these items come out ascending, as {order}, is chance: their slots among {table_size} happen to ascend. {counter} come out as **{counter_order}**.")  # fmt: skip
+    return N_("Duplicates go, but nothing is sorted: `list(set(items))` is **{order}**, the order of the slots in a table of {table_size}. `sorted(set(items))` sorts.")  # fmt: skip
 
 
 def keeps(found: runs.Orders) -> str:
     """Whether the set's order is that of first appearance hangs on the items."""
-    rest = _(
-        " To drop duplicates and keep the order, ask a dictionary, which keeps it: `list(dict.fromkeys(items))` is {by_first}."
-    )
     if not found.several:
-        return _("Only one item is left here, which has no order to keep.") + rest
+        return N_("Only one item is left here, which has no order to keep. To drop duplicates and keep the order, ask a dictionary, which keeps it: `list(dict.fromkeys(items))` is {by_first}.")  # fmt: skip
     if found.set_keeps:
-        return (
-            _(
-                "With these items it does, by chance of their slots: {by_set}. Given the other way round they come out as {turned}."
-            )
-            + rest
-        )
-    return _("It is {by_set}: the order of the slots.") + rest
+        return N_("With these items it does, by chance of their slots: {by_set}. Given the other way round they come out as {turned}. To drop duplicates and keep the order, ask a dictionary, which keeps it: `list(dict.fromkeys(items))` is {by_first}.")  # fmt: skip
+    return N_("It is {by_set}: the order of the slots. To drop duplicates and keep the order, ask a dictionary, which keeps it: `list(dict.fromkeys(items))` is {by_first}.")  # fmt: skip
 
 
 def loose(found: runs.Orders) -> str:
     """Whether torch's order is that of first appearance hangs on the items too."""
-    promise = _(" `sorted=False` promises no order at all, which leaves torch free to choose the fastest way.")
     if not found.several:
-        return _("Only one item is left here, which has no order to keep.") + promise
+        return N_("Only one item is left here, which has no order to keep. `sorted=False` promises no order at all, which leaves torch free to choose the fastest way.")  # fmt: skip
     if found.torch_keeps:
-        return (
-            _(
-                "With these items torch gives {by_torch}, which is that order, by chance. Of {counter} it makes **{counter_torch}**."
-            )
-            + promise
-        )
-    return (
-        _("torch gives **{by_torch}**")
-        + (_(", ascending all the same") if found.torch_sorts else "")
-        + _("; the order of first appearance is {by_first}.")
-        + promise
-    )
+        return N_("With these items torch gives {by_torch}, which is that order, by chance. Of {counter} it makes **{counter_torch}**. `sorted=False` promises no order at all, which leaves torch free to choose the fastest way.")  # fmt: skip
+    if found.torch_sorts:
+        return N_("torch gives **{by_torch}**, ascending all the same; the order of first appearance is {by_first}. `sorted=False` promises no order at all, which leaves torch free to choose the fastest way.")  # fmt: skip
+    return N_("torch gives **{by_torch}**; the order of first appearance is {by_first}. `sorted=False` promises no order at all, which leaves torch free to choose the fastest way.")  # fmt: skip
 
 
 # ---- walk, questions, what to try, take away -------------------------------------------------------------------
@@ -185,7 +159,7 @@ def questions(run: runs.Run) -> list[Draw]:
         found = runs.slot_of(pick.choice(runs.askable(run.walk)), run.walk.table_size)
         return Question(
             say("hash({item}) is {code}. At which of {table_size} slots does a set first look for it?", item=draw.spelled(found.item), code=found.code, table_size=found.table_size), str(found.slot),
-            f"{found.code} mod {found.table_size} is {found.slot}.", tolerance=0, covers=("table",),
+            say("{code} mod {table_size} is {slot}.", found), tolerance=0, covers=("table",),
         )  # fmt: skip
 
     def ordered(pick: random.Random) -> Question:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from core.ops.sets import UniqueSteps, unique_steps
+from core.words import say
 
 TUTORIAL, SCATTERED, HASHES = "tutorial", "scattered", "hashes"
 EXAMPLES = {SCATTERED: [5, 64, 33, 7, 5, 64, 33], TUTORIAL: [1, 2, 3, 2, 6, 7, 8, 7], HASHES: [64, 0, 32, 8, 0, 64]}
@@ -129,7 +130,7 @@ def run(x: Tensor) -> Run:
 
 def head(values: Sequence[Any]) -> list[Any]:
     """The first values, and how many more there are."""
-    return list(values) if len(values) <= MOST + 1 else [*values[:MOST], f"{len(values) - MOST:,} more"]
+    return list(values) if len(values) <= MOST + 1 else [*values[:MOST], say("{n:,} more", n=len(values) - MOST)]
 
 
 @dataclass(frozen=True)

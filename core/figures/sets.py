@@ -17,7 +17,7 @@ from core.figures.colour import Scale
 from core.figures.heatmap import Picture
 from core.figures.walk import Walk, record
 from core.ops import sets as ops
-from core.words import _, say
+from core.words import N_, _, say
 from core.words.numbers import SPELLINGS, number
 
 WINDOW, SLOTS = 24, 16  # cells of a row, and of the table's, which has the walk beside it
@@ -41,23 +41,26 @@ def pictures(run: Run, picked: int) -> dict[str, Picture]:
         window = SLOTS if letter == "t" else WINDOW
         start = min(at[letter] // window * window, max(len(cells) - window, 0))
         part = slice(start, start + window)
-        cut = f", {start} to {part.stop - 1} of {len(cells):,}" if len(cells) > window else ""
+        if len(cells) > window:
+            title = say(
+                "{title}, {first} to {last} of {n:,}", title=_(title), first=start, last=part.stop - 1, n=len(cells)
+            )
         empty = [t for t, pin in enumerate(pins[part]) if pin is None]
         return Picture(
-            name, cells[part], scale, title + cut, axes=letter, origin=(0, start), notes=said[letter][part],
+            name, cells[part], scale, title, axes=letter, origin=(0, start), notes=said[letter][part],
             picks=["" if pin is None else str(pin) for pin in pins[part]], muted=[(t,) for t in empty],
             texts=_texts(cells[part].tolist(), empty) if letter == "t" else None,
         )  # fmt: skip
 
     rows = (
-        row("x", "n", run.x, values, _("items, in the order given"), items),
+        row("x", "n", run.x, values, N_("items, in the order given"), items),
         row("sorted", "s", steps.sorted, values, "sorted", order),
-        row("first", "s", steps.is_first.int(), flags, _("1: differs from its left neighbour"), order),
+        row("first", "s", steps.is_first.int(), flags, N_("1: differs from its left neighbour"), order),
         row("unique", "u", steps.output, values, "unique", firsts),
         row("counts", "u", steps.counts, colour.magnitude(steps.counts), "counts", firsts),
-        row("inverse", "n", steps.inverse, colour.identity(len(firsts)), _("inverse: place in unique"), items),
-        row("table", "t", table, values, _("the set's table, slot by slot"), [slots.get(t) for t in range(size)]),
-        row("walk", "w", run.x[list(numbers)], values, _("list(set(items)): what the slots hold"), numbers),
+        row("inverse", "n", steps.inverse, colour.identity(len(firsts)), N_("inverse: place in unique"), items),
+        row("table", "t", table, values, N_("the set's table, slot by slot"), [slots.get(t) for t in range(size)]),
+        row("walk", "w", run.x[list(numbers)], values, N_("list(set(items)): what the slots hold"), numbers),
     )
     return {picture.name: picture for picture in rows}
 
@@ -118,23 +121,19 @@ def _of_items(run: Run) -> list[str]:
 
 
 def _of_sorted(run: Run) -> list[str]:
-    def said(place: int, first: bool) -> str:
+    def says(place: int, first: bool) -> str:
         if not first:
-            return _("It equals its left neighbour: it is no new value.")
-        left = _("It differs from its left neighbour") if place else _("Nothing stands left of it")
-        return say("{left}: it is the first of its value.", left=left)
+            return N_("`sorted[{s}]` = **{item}** is item {n}. It equals its left neighbour: it is no new value.")
+        if not place:
+            return N_(
+                "`sorted[{s}]` = **{item}** is item {n}. Nothing stands left of it: it is the first of its value."
+            )
+        return N_(
+            "`sorted[{s}]` = **{item}** is item {n}. It differs from its left neighbour: it is the first of its value."
+        )
 
     places = enumerate(zip(run.steps.order.tolist(), run.steps.is_first.tolist(), strict=True))
-    return [
-        say(
-            "`sorted[{s}]` = **{items}** is item {n}. {said}",
-            s=s,
-            items=spelled(run.items[n]),
-            n=n,
-            said=said(s, first),
-        )
-        for s, (n, first) in places
-    ]
+    return [say(says(s, first), s=s, item=spelled(run.items[n]), n=n) for s, (n, first) in places]
 
 
 def _of_unique(run: Run) -> list[str]:
@@ -168,20 +167,12 @@ def _of_slots(run: Run) -> list[str]:
 def _lies(run: Run, w: int) -> str:
     walk = run.walk
     item = spelled(walk.order[w])
-    looked = say(
-        "`hash({item})` = {hash}, and {hash} mod {size} = {first}",
-        item=item, hash=walk.hashes[w], size=walk.table_size, first=walk.first[w],
-    )  # fmt: skip
-    taken = "" if walk.first[w] == walk.slots[w] else say(", but slot {first} was taken", first=walk.first[w])
-    which = _(", the next that was tried and free") if taken else ""
-    return say(
-        "{looked}{taken}: {item} lies at slot **{slots}**{which}.",
-        looked=looked,
-        taken=taken,
-        item=item,
-        slots=walk.slots[w],
-        which=which,
-    )
+    says = N_("`hash({item})` = {hash}, and {hash} mod {size} = {first}: {item} lies at slot **{slot}**.")
+    if walk.first[w] != walk.slots[w]:
+        says = N_(
+            "`hash({item})` = {hash}, and {hash} mod {size} = {first}, but slot {first} was taken: {item} lies at slot **{slot}**, the next that was tried and free."
+        )
+    return say(says, item=item, hash=walk.hashes[w], size=walk.table_size, first=walk.first[w], slot=walk.slots[w])
 
 
 def spelled(item: object) -> str:
@@ -196,7 +187,8 @@ def often(count: int) -> str:
 
 def some(numbers: Sequence[object]) -> str:
     """Numbers in a sentence, the first of many."""
-    return ", ".join(map(str, numbers[:12])) + (f" and {len(numbers) - 12} more" if len(numbers) > 12 else "")
+    first = ", ".join(map(str, numbers[:12]))
+    return say("{first} and {n} more", first=first, n=len(numbers) - 12) if len(numbers) > 12 else first
 
 
 # ---- the walk through unique -----------------------------------------------------------------------------------
