@@ -9,7 +9,7 @@ from core.figures import normalize as draw
 from core.topics import Topic
 from core.ui import board, check, controls, frame, link, take_away, tensor_input, walk
 from core.ui.frame import Try
-from core.words import N_, _, say, spelled
+from core.words import N_, _, say
 from pages.normalize_parts import pitfalls, questions
 
 STEEP = 1000  # a slope from which on one row moves the weights more than all the others
@@ -36,13 +36,7 @@ def lesson(topic: Topic) -> None:
         space = run.vectors.shape[1] == draw.DEEP and not refusal
         turn = controls.slider("turn", "Seen from, in degrees", 0, 350, 50, step=10) if space else 0
     if conversion:
-        st.caption(
-            say(
-                "torch refuses {dtype}: “{conversion}”. These numbers were made float32.",
-                dtype=spelled(given.dtype),
-                conversion=conversion,
-            )
-        )
+        st.caption(say("torch refuses {dtype}: “{conversion}”. These numbers were made float32.", dtype=given.dtype, conversion=conversion))  # fmt: skip
     if refusal:
         frame.refused(f"IndexError: {refusal}", NO_DIM_1, {"dim = 0": partial(set_dim, 0)})
         board.show(draw.given(x), height=330)
@@ -105,7 +99,7 @@ def what_became_of_lengths(facts: runs.Lengths) -> str:
     if facts.p == 0:
         said += _("For p = 0 that number counts what is not 0: dividing by a count makes nothing of length 1. ")
     else:
-        said += "Of {vectors:|vector|vectors}, **{unit}** have p-norm 1 now. "
+        said += _("Of {vectors:|vector|vectors}, **{unit}** have p-norm 1 now. ")
     if facts.raised:
         said += _(
             "**{raised:|vector is|vectors are} shorter than eps** = {eps}: divided by eps instead of the norm, a vector stays shorter than 1. "
@@ -176,7 +170,7 @@ def what_comes_back(facts: runs.Gradients, p: float) -> str:
 
 def walk_through(run: runs.Run) -> None:
     """Line by line, the tutorial's version or the manual one."""
-    versions = {"manual": "manual"} if run.p == 0 else {"manual": "manual", "textbook": "textbook"}
+    versions = N_({"manual": "manual"} if run.p == 0 else {"manual": "manual", "textbook": "textbook"})
     version = controls.choice("walk", "Version", versions)
     if run.p == 0:
         st.caption(_("The tutorial's form has no p = 0: it would take the root 1/0."))

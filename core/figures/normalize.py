@@ -69,7 +69,7 @@ def firsts(run: Run) -> list[str]:
 def vectors(run: Run, turn: int) -> Panel | None:
     """Vectors of two numbers in the plane, of three in space, where a slider turns them as the mouse does."""
     before, after = run.vectors, run.scaled
-    ends = "; ".join(f"{a} to {b}" for a, b in zip(said(before), said(after), strict=True))
+    ends = "; ".join(say("{a} to {b}", a=a, b=b) for a, b in zip(said(before), said(after), strict=True))
     alt = say("Each vector scaled onto the unit ball: {ends}", ends=ends)
     if before.shape[1] == DEEP:
         return Panel("arrows", arrows.deep_arrows(before, after, run.p, turn), alt)
@@ -103,8 +103,8 @@ def norm_said(vector: list[float], norm: float, by: float, p: float) -> str:
         2.0: f"√({' + '.join(f'{size}²' for size in sizes)})",
     }
     total = " + ".join(size + power for size in sizes)
-    raised = say(", raised to eps = {by}", by=number(by)) if by > norm else ""
-    return f"{formulas.get(p, f'({total})^(1/{p:g})')} = **{number(norm)}**{raised}"
+    found = f"{formulas.get(p, f'({total})^(1/{p:g})')} = **{number(norm)}**"
+    return say("{norm}, raised to eps = {by}", norm=found, by=number(by)) if by > norm else found
 
 
 def quotients(run: Run) -> list[str]:

@@ -4,7 +4,7 @@ from functools import partial
 
 from core.experiments import normalize as runs
 from core.ui.frame import Pitfall
-from core.words import N_, _, say, spelled
+from core.words import N_, _, say
 
 
 def of(run: runs.Run) -> tuple[Pitfall, ...]:
@@ -25,11 +25,9 @@ def of(run: runs.Run) -> tuple[Pitfall, ...]:
 def ranges(facts: runs.Ranges) -> str:
     """The range of the output."""
     if not facts.cells:
-        return _("Every number of this output is nan. Give it numbers.")
+        return N_("Every number of this output is nan. Give it numbers.")
     if not (facts.low or facts.high):
-        return _(
-            "Every number of this output is 0: a zero vector, or one whose norm overflowed. Give it other numbers."
-        )
+        return N_("Every number of this output is 0: a zero vector, or one whose norm overflowed. Give it other numbers.")  # fmt: skip
     said = _("The output runs from **{low}** to **{high}**, and {negative} of {cells} numbers are negative. ")
     if not facts.outside:
         said += _(
@@ -42,26 +40,15 @@ def ranges(facts: runs.Ranges) -> str:
 
 def powers(facts: tuple[runs.Powers, runs.Powers]) -> str:
     """The textbook's form with p = 1 and p = 3."""
-    said = []
-    for each in facts:
-        part = say(
-            "For p = {p}, **{wrong} of {vectors}** vectors get a wrong norm",
-            p=each.p,
-            wrong=each.wrong,
-            vectors=each.vectors,
-        )
-        if each.first:
-            part += _(" (the first of them {} in place of {})").format(*map(spelled, each.first))
-        if not each.wrong:
-            part += say(
-                "; with all signs turned, {turned_wrong} of {vectors}",
-                turned_wrong=each.turned_wrong,
-                vectors=each.vectors,
-            )
-        said.append(part)
-    return ". ".join(said) + _(
-        ". Without the magnitude of each number, negative ones cancel the others in Σxᵖ, and a root of a negative sum is nan: it takes Σ|x|ᵖ."
-    )
+    one, three = (say(by_power(each), each) for each in facts)
+    return say("{one} {three} Without the magnitude of each number, negative ones cancel the others in Σxᵖ, and a root of a negative sum is nan: it takes Σ|x|ᵖ.", one=one, three=three)  # fmt: skip
+
+
+def by_power(each: runs.Powers) -> str:
+    """The textbook's form with one p."""
+    if each.wrong:
+        return N_("For p = {p}, **{wrong} of {vectors}** vectors get a wrong norm (the first of them {first[0]} in place of {first[1]}).")  # fmt: skip
+    return N_("For p = {p}, **{wrong} of {vectors}** vectors get a wrong norm; with all signs turned, {turned_wrong} of {vectors}.")  # fmt: skip
 
 
 INTEGERS = N_(
@@ -103,7 +90,7 @@ def sums(facts: runs.RowSums) -> str:
 def other_dim(facts: runs.Dims) -> str:
     """Both dims on the input."""
     if facts.error:
-        return _("A vector has one dimension, 0. With dim=1, the default, torch raises IndexError: “{error}”.")
+        return N_("A vector has one dimension, 0. With dim=1, the default, torch raises IndexError: “{error}”.")
     said = _("**{differ} of {cells}** numbers come out differently along dim 0 and along dim 1. ")
     if not facts.differ:
         said += _("This input gives the same both ways, which few do. ")

@@ -4,7 +4,7 @@ import random
 
 from core.experiments import normalize as runs
 from core.ui.predict import Question
-from core.words import say, spelled
+from core.words import say
 from core.words.numbers import number
 
 
@@ -13,7 +13,7 @@ def value(draw: random.Random) -> Question:
     (a, b), p = draw.choice(((3, -4), (-6, 8), (5, -12), (-8, 15))), draw.choice((1, 2, float("inf")))
     k = draw.randrange(2)
     return Question(
-        say("The vector ({a}, {b}) is normalised with p = {p}. What is its number {k} then?", a=spelled(a), b=spelled(b), p=number(p), k=k),
+        say("The vector ({a}, {b}) is normalised with p = {p}. What is its number {k} then?", a=a, b=b, p=number(p), k=k),
         f"{runs.normalized((a, b), p)[k]:.4g}", "The norm is √(a² + b²) for p = 2, |a| + |b| for p = 1, and the larger of |a| and |b| for p = ∞; the sign stays.",
         tolerance=0.001,
     )  # fmt: skip
@@ -23,7 +23,7 @@ def doubled(draw: random.Random) -> Question:
     """What a factor of the input does to the output."""
     factor, eps = draw.choice((2, 10, -3)), draw.choice((1e-12, 100.0))
     return Question(
-        say("eps = {eps}, p = 2, and the vector (3, 4) is multiplied by {factor}. By what is its normalised vector multiplied?", eps=number(eps), factor=spelled(factor)),
+        say("eps = {eps}, p = 2, and the vector (3, 4) is multiplied by {factor}. By what is its normalised vector multiplied?", eps=number(eps), factor=factor),
         f"{runs.grows_by((3.0, 4.0), factor, eps):.4g}",
         "A norm above eps grows by the factor's magnitude, and only the sign is left. Where eps divides, it does not grow, and the whole factor is left.", tolerance=0,
     )  # fmt: skip
@@ -34,7 +34,7 @@ def count(draw: random.Random) -> Question:
     shape = tuple(draw.randint(2, 6) for _ in range(draw.choice((2, 3, 4))))
     dim = draw.randrange(len(shape))
     return Question(
-        say("How many norms does F.normalize compute for an input of shape {shape} with dim={dim}?", shape=spelled(shape), dim=dim), str(runs.count_of_norms(shape, dim)),
+        say("How many norms does F.normalize compute for an input of shape {shape} with dim={dim}?", shape=shape, dim=dim), str(runs.count_of_norms(shape, dim)),
         say("One for each vector along dim {dim}: the product of all other sizes.", dim=dim), tolerance=0,
     )  # fmt: skip
 
