@@ -23,17 +23,17 @@ NARROW, WIDE = 112, 150  # pixels of a control
 NUMBERS = (-3.0, -2.0, -1.5, -0.5, 0.5, 1.5)  # that the questions are about
 NAMES = tuple(runs.ACTIVATIONS)
 FORMULAS = {  # the function, its slope
-    "relu": ("max(x, 0)", "1 above 0, else 0"),
+    "relu": ("max(x, 0)", N_("1 above 0, else 0")),
     "leaky_relu": (N_("x above 0, else negative_slope · x"), N_("1 above 0, else negative_slope")),
     "elu": (N_("x above 0, else alpha·(exp(x) − 1)"), N_("1 above 0, else alpha·exp(x)")),
-    "gelu": ("x·Φ(x) with Φ(x) = ½(1 + erf(x/√2))", N_("Φ(x) + x·φ(x), φ being the bell curve exp(−x²/2)/√(2π)")),
+    "gelu": (N_("x·Φ(x) with Φ(x) = ½(1 + erf(x/√2))"), N_("Φ(x) + x·φ(x), φ being the bell curve exp(−x²/2)/√(2π)")),
     "silu": ("x·σ(x) = x/(1 + exp(−x))", "σ(x) + x·σ(x)(1 − σ(x))"),
     "softplus": (N_("log(1 + exp(beta·x))/beta, and x itself where beta·x > 20"), "σ(beta·x)"),
     "tanh": ("(exp(x) − exp(−x))/(exp(x) + exp(−x))", "1 − tanh(x)²"),
     "sigmoid": ("σ(x) = 1/(1 + exp(−x))", N_("σ(x)(1 − σ(x)), ¼ at most")),
     "logsigmoid": ("log σ(x)", "1 − σ(x)"),
 }
-GELU_BY_TANH = ("x·Φ(x) with Φ(x) ≈ ½(1 + tanh(√(2/π)(x + 0.044715x³)))", "Φ(x) + x·Φ′(x)")
+GELU_BY_TANH = (N_("x·Φ(x) with Φ(x) ≈ ½(1 + tanh(√(2/π)(x + 0.044715x³)))"), "Φ(x) + x·Φ′(x)")
 VERSIONS = {
     "textbook": N_("the tutorial's or a book's"),
     "manual": N_("the whole function"),
@@ -95,7 +95,8 @@ def settings_of(name: str) -> dict[str, Any]:
 
 def formulas(f: Activation) -> tuple[str, str]:
     """The function and its slope, as they are written in books."""
-    return GELU_BY_TANH if f.settings.get("approximate") == "tanh" else FORMULAS[f.name]
+    function, slope = GELU_BY_TANH if f.settings.get("approximate") == "tanh" else FORMULAS[f.name]
+    return _(function), _(slope)
 
 
 # ---- the pictures ----------------------------------------------------------------------------------------------
@@ -163,7 +164,9 @@ def questions(f: Activation) -> list[Draw]:
     def value(draw: random.Random) -> Question:
         x = draw.choice(NUMBERS)
         ask = say("What is {f}({x}){given}?", {"f": f.name, "x": x, "given": given})
-        return Question(ask, f"{f.at(x):.4g}", f"{f.name}(x) = {formula}.", covers=("y", "curve"))
+        return Question(
+            ask, f"{f.at(x):.4g}", say("{f}(x) = {formula}.", f=f.name, formula=formula), covers=("y", "curve")
+        )
 
     def passed_on(draw: random.Random) -> Question:
         x, above = draw.choice(NUMBERS), draw.choice((2, -1, 10))
@@ -201,7 +204,9 @@ def take(run: Run) -> take_away.TakeAway:
     """The run on screen as a script, and its tensors."""
     assert run.y is not None
     tensors = {"x": run.x, "output": run.y, "slope": run.slope}
-    return take_away.of(run.activation.operator, run.call, tensors, title=f"Activation: {run.activation.name}")
+    return take_away.of(
+        run.activation.operator, run.call, tensors, title=say("Activation: {name}", name=run.activation.name)
+    )
 
 
 frame.page("activations", lesson)

@@ -139,7 +139,7 @@ def save_and_load(size: int) -> None:
     """A state dict through real bytes into a fresh module of 1s."""
     with controls.row("save"):
         fill = controls.slider("fill", "Number in the saved module", 2, 9, 7)
-        left = {"nothing": "nothing", "weight": "weight", "frozen": "frozen", "buffer": "buffer"}
+        left = {"nothing": N_("nothing"), "weight": "weight", "frozen": "frozen", "buffer": "buffer"}
         missing = controls.choice("without", "Left out of the file", left)
         strict = controls.toggle("strict", "strict=True", True)
     trip = runs.save_and_load(float(fill), None if missing == "nothing" else missing, strict, size)
@@ -153,7 +153,7 @@ def save_and_load(size: int) -> None:
     rows = [_("| name | made by | saved module | new module after loading | came back |"), "|---" * 5 + "|"]
     rows += [
         f"| `{name}` | `{KINDS[name]}` | {spelled(trip.saved[name])} | {spelled(trip.loaded[name])} | "
-        f"{':green-badge[yes]' if back else ':red-badge[no]'} |"
+        f":{'green' if back else 'red'}-badge[{_(pictures.yes(back))}] |"
         for name, back in trip.came_back.items()
     ]
     st.markdown("\n".join(rows))
@@ -184,7 +184,7 @@ def moco() -> None:
     st.markdown(say("**Why buffers?** The loss of the next step is {goes_on:.4f}. Saved, loaded into a fresh MoCo and gone on, it is **{with_buffers:.4f}**; with queue and pointer left out of the file it is **{without_buffers:.4f}**.", found))  # fmt: skip
     rows = [_("| tensor | shape | parameter | requires_grad | buffer | in state_dict |"), "|---" * 6 + "|"]
     rows += [
-        f"| `{t.name}` | {spelled(t.shape)} | " + " | ".join(map(pictures.yes, (t.parameter, t.requires_grad, t.buffer, t.saved))) + " |"
+        f"| `{t.name}` | {spelled(t.shape)} | " + " | ".join(_(pictures.yes(fact)) for fact in (t.parameter, t.requires_grad, t.buffer, t.saved)) + " |"
         for t in found.tensors
     ]  # fmt: skip
     st.markdown("\n".join(rows))
@@ -196,7 +196,7 @@ def moco() -> None:
 
 def walk_through(x: Any, lr: float) -> None:
     """A step of SGD by hand, or MoCo's queue."""
-    options = {"step": _("a step by hand"), "ring": "MoCo's queue"}
+    options = {"step": _("a step by hand"), "ring": _("MoCo's queue")}
     if controls.choice("walked", "Function", options) == "step":
         st.caption(
             _(

@@ -23,7 +23,12 @@ NARROW = 130  # pixels of a slider
 KERNEL = "kernel"  # the stride that is the kernel size
 STRIDES = {KERNEL: N_("kernel size"), 1: "1", 2: "2", 3: "3", 4: "4"}
 ARRIVING = {"ones": N_("1 to every output"), "pinned": N_("1 to the pinned output"), "counting": "1, 2, 3, …"}
-WALKS = {"avg": "pool2d, average", "max": "pool2d, maximum", "manual max": "max_pool2d", "manual average": "avg_pool2d"}
+WALKS = {
+    "avg": N_("pool2d, average"),
+    "max": N_("pool2d, maximum"),
+    "manual max": "max_pool2d",
+    "manual average": "avg_pool2d",
+}
 Pinned = tuple[str, Index]
 
 

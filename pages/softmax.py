@@ -64,11 +64,10 @@ def lesson(topic: Topic) -> None:
         questions=questions.of(run, magnitude),
         take=lambda: take_away.of(topic.operators[0], run.call, tensors, title="Softmax"),
         more={
-            "Without the largest": partial(without_the_largest, run, naive),
-            "Sigmoid": partial(sigmoid, run),
+            "Without the largest": partial(without_the_largest, run, naive), "Sigmoid": partial(sigmoid, run),
             "Log softmax": partial(log_softmax, topic, run),
         },
-    )
+    )  # fmt: skip
 
 
 def set_temperature(said: str) -> None:

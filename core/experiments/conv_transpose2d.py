@@ -16,6 +16,7 @@ from core.ops.conv_transpose2d import TransposedSteps, conv_transpose2d, conv_tr
 from core.ops.kit.convolution import TRANSPOSED_DTYPES, conv_transpose2d_arguments
 from core.ops.kit.windows import Windows
 from core.ops.operator import Call
+from core.words import N_
 
 torchs = torch.nn.functional.conv_transpose2d
 
@@ -89,7 +90,7 @@ def refusal(x: Tensor, weight: Tensor, bias: Tensor | None, settings: dict[str, 
 
     def call(**given: Any) -> None:
         if not torchs(x, weight, bias, **given).numel():  # half precision is let through
-            raise UnsafeError("The padding cuts off the whole output: nothing is left.")
+            raise UnsafeError(N_("The padding cuts off the whole output: nothing is left."))
 
     return refused(call, settings, changes)
 

@@ -15,6 +15,7 @@ from core.experiments.windows import LARGEST_WITH_NUMBERS, Index, read_by, reads
 from core.ops import pooling as ops
 from core.ops.kit.windows import Windows
 from core.ops.operator import Call
+from core.words import N_
 
 MAX_SETTINGS = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
 AVERAGE_SETTINGS = ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad")
@@ -79,7 +80,7 @@ def settings_of(kind: str, settings: dict[str, Any]) -> dict[str, Any]:
     return {name: settings[name] for name in (MAX_SETTINGS if kind == "max" else AVERAGE_SETTINGS)}
 
 
-PADDING_ALONE = (
+PADDING_ALONE = N_(
     "With this dilation a window of the maximum holds padding alone. torch takes that: it gives −inf and an index "
     "outside the input, and its backward then writes outside the tensor, so that the process may end."
 )

@@ -30,7 +30,7 @@ def tensors(run: Run, axes: str) -> list[Picture | str]:
     name = run.activation.name
     scale = colour.signed(run.x) if run.y is None else colour.signed(run.x, run.y)
     outputs: list[Picture | str] = (
-        [] if run.y is None else ["→", Picture("y", run.y, scale, f"{name}(input)", axes=axes)]
+        [] if run.y is None else ["→", Picture("y", run.y, scale, say("{name}(input)", name=name), axes=axes)]
     )
     return [
         Picture("x", run.x, scale, "input", axes=axes), *outputs, "",
@@ -49,14 +49,14 @@ def curve(run: Run, picked: Index, beside: Activation | None, axes: str) -> Pane
     finite = x[x.isfinite()].double()
     ends = [-REACH, REACH, *finite.tolist()]
     xs = torch.linspace(min(ends), max(ends), 161, dtype=torch.float64)
-    drawn = {f"{f.name}(x)": (xs, f(xs)), "slope": (xs, slope(f, xs)), **_tangent(run, picked)}
+    drawn = {f"{f.name}(x)": (xs, f(xs)), _("slope"): (xs, slope(f, xs)), **_tangent(run, picked)}
     if beside is not None:
         drawn |= {beside.name: (xs, beside(xs)), say("slope of {name}", name=beside.name): (xs, slope(beside, xs))}
     figure = curves.lines(
         drawn, curves.Axis("x", range=(min(ends), max(ends))), curves.Axis(), title="The function and its slope",
         height=260,
     )  # fmt: skip
-    first, *_, last = f(xs).tolist()
+    first, *_between, last = f(xs).tolist()
     said = say(
         "{name} from {first} at {ends} to {last} at {ends2}; its slope reaches {slope}.",
         name=f.name,

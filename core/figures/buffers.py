@@ -61,7 +61,7 @@ def step(found: Sequence[Role], lr: float) -> tuple[Picture, Picture, Picture]:
         number(value, 2) if role.gradient else "–" for role in found for value in role.gradient or before[0].tolist()
     ]
     return (
-        picture("before", before, title="before"),
+        picture("before", before, title=_("before")),
         picture("grad", gradient, title=".grad", muted=none, texts=texts),
         picture("after", after, title=_("after step()")),
     )
@@ -106,7 +106,7 @@ def logits(taken: MoCoSteps) -> Picture:
     """How like each query is to its own key, and to each of the queue's."""
     own = [Outline([(i, 0) for i in range(len(taken.logits))], colour.USED)]
     against = [
-        f"query {i} · " + (f"queue[{c - 1}]" if c else _("its own key"))
+        say("query {i} · queue[{slot}]" if c else "query {i} · its own key", i=i, slot=c - 1)
         for i in range(len(taken.logits)) for c in range(taken.logits.shape[1])
     ]  # fmt: skip
     texts = [str(round(value)) for value in taken.logits.flatten().tolist()]

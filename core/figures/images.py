@@ -16,6 +16,7 @@ from core.figures.heatmap import NARROWEST, Outline
 from core.figures.montage import LEADING_LABEL, MARGIN_LEFT, MARGIN_TOP, Index, Montage
 from core.ops.convolution import Pads
 from core.tensors.limits import times
+from core.words import say
 from core.words.numbers import number
 
 GREY = ["#000000", "#FFFFFF"]
@@ -43,7 +44,10 @@ def panel(
 ) -> Panel:  # fmt: skip
     """An image (H, W) or (C, H, W) as a panel whose cells, without those of the padding, have these axes."""
     montage = laid_out(values.shape, pads, across, cell)
-    said = f"{title or name}, {times(values.shape)}, from {spread(values)}"
+    low, high = (number(end.item()) for end in (values.min(), values.max()))
+    said = say(
+        "{title}, {shape}, from {low} to {high}", title=title or name, shape=times(values.shape), low=low, high=high
+    )
     cells = Cells(axes, tuple(values.shape), values.float(), across=montage.across, gap=montage.gap)
     return Panel(name, image(values, scale, cell, title=title, pads=pads, across=across), said, cells)
 
@@ -52,11 +56,6 @@ def noted(panel: Panel, notes: Sequence[str]) -> Panel:
     """The same panel, with what a sentence can add of each cell."""
     assert panel.cells is not None
     return replace(panel, cells=replace(panel.cells, notes=notes))
-
-
-def spread(values: Tensor) -> str:
-    """Smallest and largest number."""
-    return f"{number(values.min().item())} to {number(values.max().item())}"
 
 
 def laid_out(shape: Sequence[int], pads: Pads, across: int, cell: float) -> Montage:

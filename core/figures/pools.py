@@ -29,7 +29,7 @@ from core.figures.colour import Scale
 from core.figures.heatmap import Picture
 from core.figures.montage import Index
 from core.figures.walk import Moment, Walk, record, source_of
-from core.figures.windows import MOST_TERMS, factor
+from core.figures.windows import MOST_TERMS, factor, shortened
 from core.ops import pooling as ops
 from core.ops.convolution import Pads
 from core.tensors.limits import times
@@ -97,7 +97,12 @@ def equation(run: Run, width: float, height: float) -> list[Picture | Panel]:
     scale = images.shades(run.x) if run.as_image else colour.signed(run.x)
     how, numbers = drawn(run, scale, shown, width, height), not run.as_image
     x = how.part(
-        "x", run.x, "y x", f"x: input {times(run.x.shape)}", first.windows.pads, input_notes(run) if numbers else None
+        "x",
+        run.x,
+        "y x",
+        say("x: input {shape}", shape=times(run.x.shape)),
+        first.windows.pads,
+        input_notes(run) if numbers else None,
     )
     highest = how.part(
         "max", first.output, "p q", f"max {times(first.output.shape)}", notes=max_notes(run) if numbers else None
@@ -105,7 +110,7 @@ def equation(run: Run, width: float, height: float) -> list[Picture | Panel]:
     mean = how.part("average", second.output, "r s", f"average {times(second.output.shape)}", notes=divisors(run))
     if not apart(run):
         return [x, highest, mean]
-    return [x, highest, how.part(DENSE, run.x, "j k", "x₂: x again, dilation 1", second.windows.pads), mean]
+    return [x, highest, how.part(DENSE, run.x, "j k", _("x₂: x again, dilation 1"), second.windows.pads), mean]
 
 
 def input_notes(run: Run) -> list[str]:
@@ -162,7 +167,7 @@ def sentences(run: Run) -> dict[str, str]:
         "x": partly("`{at:x}` = **{x}**. {read} It is the maximum of those in pink.", read=read)
         if run.as_image
         else f"`{{at:x}}` {{note:x}}. {read}",
-        DENSE: f"`{{at:{DENSE}}}` = **{{{DENSE}}}**. " + _("Averages that read it: {count:average}."),
+        DENSE: _("`{at:x₂}` = **{x₂}**. Averages that read it: {count:average}."),
     }
 
 
@@ -186,9 +191,9 @@ def backward(run: Run, flows: dict[str, Flow], width: float, height: float) -> l
     assert run.average.divisors is not None
     parts = [str(int(n)) for n in run.average.divisors.flatten().tolist()]
     return [
-        how.part("dmax", came["max"], "p q", "dmax: arrives"),
+        how.part("dmax", came["max"], "p q", _("dmax: arrives")),
         how.part("dx_max", went["max"], "y x", _("dx_max: goes on")),
-        how.part("daverage", came["average"], "r s", "daverage: arrives", notes=parts),
+        how.part("daverage", came["average"], "r s", _("daverage: arrives"), notes=parts),
         how.part("dx_average", went["average"], "j k", _("dx_average: goes on")),
     ]
 
@@ -254,7 +259,7 @@ def spelled(run: Run, cells: Sequence[Index], sign: str) -> str:
     """The numbers in these cells; the middle of a long list is left out."""
     terms = [factor(run.x[cell].item()) if "+" in sign else number(run.x[cell].item()) for cell in cells] or ["0"]
     if len(terms) > MOST_TERMS:
-        terms = [*terms[:4], f"… {len(terms) - 6} more …", *terms[-2:]]
+        terms = shortened(terms)
     return sign.join(terms)
 
 
@@ -271,10 +276,12 @@ def said_division(by: int, inside: int, whole: int) -> str:
     """A divisor of a window of `whole` cells, `inside` of them within the input: `9 (4 of the input, 5 of padding)`."""
     if inside == whole:
         return f"{by}"
-    parts = [say("{inside} of the input", inside=inside)]
-    parts += [say("{by} of padding", by=by - inside)] if by > inside else []
-    parts += [say("{whole} left out", whole=whole - by)] if whole > by else []
-    return f"{by} ({', '.join(parts)})"
+    return say(
+        "{by} ({inside} of the input, {padding} of padding)" if whole == by
+        else "{by} ({inside} of the input, {left} left out)" if by == inside
+        else "{by} ({inside} of the input, {padding} of padding, {left} left out)",
+        by=by, inside=inside, padding=by - inside, left=whole - by,
+    )  # fmt: skip
 
 
 def input_arithmetic(run: Run, pool: Pool, at: Index) -> str:
@@ -282,18 +289,10 @@ def input_arithmetic(run: Run, pool: Pool, at: Index) -> str:
     readers, name = using(pool.windows, at), f"`input[{at[0]}, {at[1]}]` = {number(run.x[at].item())}"
     arrives = number(gradient(pool.kind, run, torch.ones_like(pool.output))[at].item())
     if pool.kind == "max":
-        windows = "1 window" if len(readers) == 1 else f"{len(readers)} windows"
-        said = say(
-            "{name} is in **{windows}** and the maximum of **{count}**",
-            name=name,
-            windows=windows,
-            count=len(won_by(run, pool, at)),
-        )
         return say(
-            "{said}: where a gradient of 1 comes to every output, **{arrives}** arrives here.",
-            said=said,
-            arrives=arrives,
-        )
+            "{name} is in **{windows:|window|windows}** and the maximum of **{count}**: where a gradient of 1 comes to every output, **{arrives}** arrives here.",
+            name=name, windows=len(readers), count=len(won_by(run, pool, at)), arrives=arrives,
+        )  # fmt: skip
     assert pool.divisors is not None
     shares = " + ".join(f"1/{int(pool.divisors[cell])}" for cell in readers) or "0"
     return say(
@@ -316,22 +315,21 @@ def sizes(shape: Sequence[int], settings: dict[str, Any]) -> str:
         over = size + 2 * p - d * (k - 1) - 1
         rounded = (-(-over // s) if ceil else over // s) + 1
         formula = rf"{left} \frac{{{size} + 2 \cdot {p} - {d} \cdot ({k}-1) - 1}}{{{s}}} {right} + 1 = {rounded}"
+        whose = "" if settings["dilation"] == 1 else f"{kind}: "
         dropped = say(", but a window that starts in the padding after the input is dropped: **{rows}**", rows=rows)
-        lines.append(f"{kind}: ${formula}${dropped if rows < rounded else ''}")
-    if settings["dilation"] == 1:
-        lines = [lines[0].removeprefix("max: ")]
+        lines.append(f"{whose}${formula}${dropped if rows < rounded else ''}")
     general = rf"{left} \frac{{H + 2p - d(k-1) - 1}}{{s}} {right} + 1"
     sign = "$=$" if len(lines) == 1 else ":"
-    return say(
-        "**Output rows**, and columns likewise, &ensp;${general}$ {sign} ", general=general, sign=sign
-    ) + "; ".join(lines)
+    return say("**Output rows**, and columns likewise, &ensp;${general}$ {sign} ", general=general, sign=sign) + _(
+        "; "
+    ).join(lines)
 
 
 def input_alone(run: Run, width: float, height: float) -> Picture | Panel:
     """The input of a pooling that is refused, without padding."""
     scale = images.shades(run.x) if run.as_image else colour.signed(run.x)
     how = drawn(run, scale, [(run.x, images.NO_PADS)], width, height)
-    return how.part("x", run.x, "y x", f"x: input {times(run.x.shape)}")
+    return how.part("x", run.x, "y x", say("x: input {shape}", shape=times(run.x.shape)))
 
 
 # ---- shifts and walks ----------------------------------------------------------------------------------------------
@@ -344,8 +342,11 @@ def shift_maps(run: Run, moved: Shift, width: float, height: float) -> list[Pict
         run, colour.signed(*maps.values()), [(values, images.NO_PADS) for values in maps.values()], width, height
     )
     axes = {"x": "y x", "max": "p q", "average": "r s"}
-    titles = {"x": "input", "max": "max", "average": "average"}
-    return [how.part(name, values, axes[name], f"{titles[name]}: after − before") for name, values in maps.items()]
+    titles = {"x": _("input"), "max": "max", "average": "average"}
+    return [
+        how.part(name, values, axes[name], say("{name}: after − before", name=titles[name]))
+        for name, values in maps.items()
+    ]
 
 
 def pool2d_walk(X: Tensor, pool_k: Tensor, mode: str) -> Walk:

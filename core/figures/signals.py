@@ -8,7 +8,7 @@ from core.figures import colour
 from core.figures.board import Relation
 from core.figures.heatmap import Picture
 from core.tensors.limits import times
-from core.words import _
+from core.words import _, say
 
 
 def equation(run: Run) -> tuple[Picture, Picture, Picture, Picture | None]:
@@ -20,15 +20,17 @@ def equation(run: Run) -> tuple[Picture, Picture, Picture, Picture | None]:
         (c, i) for c in range(len(run.x)) for i in (*range(before), *range(before + length, before + length + after))
     ]
     x = Picture(
-        "x", padded, colour.signed(run.x), f"x: signal {times(run.x.shape)}", muted=outside, origin=(0, -before),
-        axes="c x", notes=[" (padding)" if at in set(outside) else "" for at in np.ndindex(*padded.shape)],
+        "x", padded, colour.signed(run.x), say("x: signal {shape}", shape=times(run.x.shape)), muted=outside, origin=(0, -before),
+        axes="c x", notes=[_(" (padding)") if at in set(outside) else "" for at in np.ndindex(*padded.shape)],
     )  # fmt: skip
     weight = run.weight[0] if len(run.weight) == 1 else run.weight
     w = Picture(
-        "w", weight, colour.signed(run.weight), f"w: weight {times(run.weight.shape)}", leading_names=("o",),
+        "w", weight, colour.signed(run.weight), say("w: weight {shape}", shape=times(run.weight.shape)), leading_names=("o",),
         axes="g v" if len(run.weight) == 1 else "o g v", across=True,
     )  # fmt: skip
-    y = Picture("y", run.output, colour.signed(run.output), f"y: output {times(run.output.shape)}", axes="o q")
+    y = Picture(
+        "y", run.output, colour.signed(run.output), say("y: output {shape}", shape=times(run.output.shape)), axes="o q"
+    )
     bias = None if run.bias is None else Picture("b", run.bias, colour.signed(run.bias), "b: bias", axes="o")
     return x, w, y, bias
 

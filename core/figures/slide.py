@@ -37,7 +37,8 @@ def slide_walk(padded: Tensor, weight: Tensor, bias: Tensor, windows: Windows) -
     def note(now: Moment) -> str:
         if now.line != at_the_sum:
             return ""
-        read, added = now.names["window"], f" + bias {number(bias.item())}" if bias.item() else ""
+        read = now.names["window"]
+        added = say(" + bias {bias}", bias=number(bias.item())) if bias.item() else ""
         total = number(((read * weight).sum() + bias).item())
         return f"output[{now.names['y']}, {now.names['x']}] = {spelled(read, weight)}{added} = {total}"
 

@@ -9,7 +9,7 @@ from core.figures.board import Relation
 from core.figures.heatmap import Picture
 from core.figures.montage import cell_size
 from core.tensors.limits import times
-from core.words import _, say
+from core.words import _, partly, say
 
 MATRIX = (860, 360)  # pixels of the matrix
 
@@ -19,10 +19,10 @@ def equation(run: Run) -> list[Picture]:
     x, weight, y = (run.x[0], run.weight[0, 0], run.output[0]) if run.flat else (run.x, run.weight, run.output)
     axes = ("y x", "u v", "p q") if run.flat else ("c y x", "c g u v", "o p q")
     pictures = [
-        Picture("x", x, colour.signed(x), f"x: input {times(run.x.shape)}", axes=axes[0], leading_names=("c",)),
-        Picture("w", weight, colour.signed(weight), f"w: weight {times(run.weight.shape)}", axes=axes[1],
+        Picture("x", x, colour.signed(x), say("x: input {shape}", shape=times(run.x.shape)), axes=axes[0], leading_names=("c",)),
+        Picture("w", weight, colour.signed(weight), say("w: weight {shape}", shape=times(run.weight.shape)), axes=axes[1],
                 leading_names=("c", "g")),
-        Picture("y", y, colour.signed(y), f"y: output {times(run.output.shape)}", axes=axes[2], leading_names=("o",)),
+        Picture("y", y, colour.signed(y), say("y: output {shape}", shape=times(run.output.shape)), axes=axes[2], leading_names=("o",)),
     ]  # fmt: skip
     if run.bias is not None:
         bias = run.bias[0] if run.flat else run.bias
@@ -43,10 +43,14 @@ def sentences(run: Run) -> dict[str, str]:
     """What is said of the cell under the pointer, by its picture."""
     bias = "" if run.bias is None else " + {b}"
     return {
-        "y": f"`{{at:y}}` = {{sum:x*w}}{bias} = **{{y}}**, from {{count:x}} inputs.",
+        "y": partly("`{at:y}` = {sum:x*w}{bias} = **{y}**, from {count:x} inputs.", bias=bias),
         "x": _("`{at:x}` = **{x}**, times the kernel, is laid onto {count:y} cells of the output."),
         "w": _("`{at:w}` = **{w}** is laid, times each input, onto {count:y} cells of the output."),
-        "b": _("`{at:b}` = **{b}** is added to each output") + ("." if run.flat else _(" of its channel.")),
+        "b": _(
+            "`{at:b}` = **{b}** is added to each output."
+            if run.flat
+            else "`{at:b}` = **{b}** is added to each output of its channel."
+        ),
     }
 
 

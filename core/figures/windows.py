@@ -89,7 +89,7 @@ def image_equation(run: Run, channel: int, width: int, height: int) -> list[Pict
 def inputs_alone(run: Run, width: int, height: int) -> list[Picture | Panel | str]:
     """Input and kernel, where their convolution is refused: without padding, and without an output."""
     x = run.x[0] if run.flat else run.x
-    title = f"x: input {times(run.x.shape)}"
+    title = say("x: input {shape}", shape=times(run.x.shape))
     if not run.as_image:
         return [Picture("x", x, colour.signed(x), title, leading_names=("c",), axes=INPUT[run.flat]), "⋆",
                 kernel_picture(run)]  # fmt: skip
@@ -119,13 +119,13 @@ def layouts(picture: Picture) -> list[Picture]:
 
 def input_picture(run: Run) -> Picture:
     """The input with its padding around it."""
-    (top, _), (left, _) = run.windows.pads
+    (top, _bottom), (left, _right) = run.windows.pads
     padded = run.steps.padded[0]
     outside = padding_cells(padded.shape, run.windows.pads)
     within = np.full(run.x.shape, "", dtype=object)
-    notes = np.pad(within, ((0, 0), *run.windows.pads), constant_values=" (padding)")
+    notes = np.pad(within, ((0, 0), *run.windows.pads), constant_values=_(" (padding)"))
     return Picture(
-        "x", padded[0] if run.flat else padded, colour.signed(run.x), f"x: input {times(run.x.shape)}",
+        "x", padded[0] if run.flat else padded, colour.signed(run.x), say("x: input {shape}", shape=times(run.x.shape)),
         muted=[index[1:] for index in outside] if run.flat else outside, origin=(-top, -left), leading_names=("c",),
         axes=INPUT[run.flat], notes=notes.ravel().tolist(),
     )  # fmt: skip
@@ -139,7 +139,7 @@ def kernel_picture(run: Run, channel: int | None = None) -> Picture:
     known = name in ops.FAMOUS_KERNELS and len(weight) == 1
     return Picture(
         "w", weight[0, 0] if run.flat else weight, colour.signed(run.weight),
-        f"w: {name}" if known else f"w: weight {times(weight.shape)}", leading_names=("o", "g"), axes=KERNEL[run.flat],
+        say("w: {name}", name=_(name)) if known else say("w: weight {shape}", shape=times(weight.shape)), leading_names=("o", "g"), axes=KERNEL[run.flat],
         origin=(first, 0, 0, 0),
     )  # fmt: skip
 
@@ -155,7 +155,7 @@ def output_picture(run: Run) -> Picture:
     """All output channels."""
     output = run.output[0] if run.flat else run.output
     return Picture(
-        "y", output, colour.signed(output), f"y: output {times(run.output.shape)}", leading_names=("o",),
+        "y", output, colour.signed(output), say("y: output {shape}", shape=times(run.output.shape)), leading_names=("o",),
         axes=OUTPUT[run.flat],
     )  # fmt: skip
 
@@ -169,10 +169,13 @@ def image_panels(run: Run, channel: int, width: int, height: int) -> tuple[Panel
         (images.fitting([(shape, pads, k), alone], width, height), -k) for k in range(1, channels + 1)
     )  # fmt: skip
     x = images.panel(
-        "x", run.x.reshape(shape), images.shades(run.x), cell, INPUT[run.flat], title=f"x: input {times(run.x.shape)}",
+        "x", run.x.reshape(shape), images.shades(run.x), cell, INPUT[run.flat], title=say("x: input {shape}", shape=times(run.x.shape)),
         pads=pads, across=-across,
     )  # fmt: skip
-    title = f"y: output {times(output.shape)}" if run.flat else f"y: channel {channel} of {times(run.output.shape)}"
+    title = say(
+        "y: output {shape}" if run.flat else "y: channel {channel} of {shape}", channel=channel,
+        shape=times(output.shape if run.flat else run.output.shape),
+    )  # fmt: skip
     y = images.panel("y", output, images.shades(output), cell, OUTPUT[run.flat], title=title)
     if run.flat:
         return x, y
@@ -209,9 +212,11 @@ def column_pictures(run: Run, unrolled: Unrolled) -> Columns:
                 origin=(o, first), picks=cells),
         [] if run.as_image else [copies(run, unrolled)],
         {
-            "columns": "`{at:columns}` = **{columns}**"
-            + ("" if run.as_image else _(" is a copy of `{at:x}`"))
-            + _(" and is multiplied by `{at:kernel}` = {kernel}."),
+            "columns": _(
+                "`{at:columns}` = **{columns}** and is multiplied by `{at:kernel}` = {kernel}."
+                if run.as_image
+                else "`{at:columns}` = **{columns}** is a copy of `{at:x}` and is multiplied by `{at:kernel}` = {kernel}."
+            ),
             "product": "`{at:product}` = {sum:kernel*columns} = **{product}**",
             "kernel": _("`{at:kernel}` = **{kernel}** is multiplied by each number of its row, `{at:columns}`."),
             "x": _("`{at:x}` = **{x}**. Its copies among the columns shown: {count:columns}."),
@@ -272,13 +277,14 @@ def flip_equation(run: Run, flip: Flip) -> tuple[list[Picture | Panel], list[Pic
     maps = {"conv2d": flip.ours, "convolution": flip.theirs, "difference": flip.difference}
     shared, cell = colour.signed(*maps.values()), min(9.0, max(2.0, 780 / (3 * flip.ours.shape[1])))
     drawn: list[Picture | Panel] = [
-        images.panel(name, values, shared, cell, "p q", title=name) if run.as_image
-        else Picture(name, values, shared, name, axes="p q")
+        images.panel(name, values, shared, cell, "p q", title=_(FLIPPED[name])) if run.as_image
+        else Picture(name, values, shared, FLIPPED[name], axes="p q")
         for name, values in maps.items()
     ]  # fmt: skip
     return kernels, drawn, 32 if run.as_image else cell_size([flip.ours.shape] * 3, height=260)
 
 
+FLIPPED = {"conv2d": "conv2d", "convolution": N_("convolution"), "difference": N_("difference")}  # over the pictures
 FLIP_SENTENCES = {
     "kernel": N_("`{at:kernel}` = **{kernel}** stands at `{at:turned}` after the turn."),
     "turned": N_("`{at:turned}` = **{turned}** stood at `{at:kernel}` before the turn."),
@@ -302,11 +308,16 @@ def output_arithmetic(run: Run, o: int, cell: Index) -> str:
     """One output cell (y, x) of channel `o` as the sum that made it, channel by channel."""
     window, weight, value = run.window(cell, o), run.weight[o], run.output[(o, *cell)].item()
     name = f"y[{', '.join(map(str, cell if run.flat else (o, *cell)))}]"
-    bias = "" if run.bias is None else f" + bias {number(run.bias[o].item())}"
+    bias = "" if run.bias is None else say(" + bias {bias}", bias=number(run.bias[o].item()))
     if len(weight) == 1:
         return f"`{name}` = `{spelled(window, weight)}`{bias} = **{number(value)}**"
     lines = [
-        f"- channel {c}: `{spelled(part, kernel)}` = {number((part * kernel).sum().item())}"
+        say(
+            "- channel {c}: `{sum}` = {value}",
+            c=c,
+            sum=spelled(part, kernel),
+            value=number((part * kernel).sum().item()),
+        )
         for c, part, kernel in zip(run.read_channels(o), window, weight, strict=True)
     ]
     sums = " + ".join(factor((part * kernel).sum().item()) for part, kernel in zip(window, weight, strict=True))
@@ -329,8 +340,13 @@ def spelled(values: Tensor, weights: Tensor) -> str:
     pairs = list(zip(values.flatten().tolist(), weights.flatten().tolist(), strict=True))
     terms = [f"{factor(value)}·{factor(weight)}" for value, weight in pairs]
     if len(terms) > MOST_TERMS:
-        terms = [*terms[:4], f"… {len(terms) - 6} more …", *terms[-2:]]
+        terms = shortened(terms)
     return " + ".join(terms)
+
+
+def shortened(terms: list[str]) -> list[str]:
+    """A long sum or list without its middle."""
+    return [*terms[:4], say("… {more} more …", more=len(terms) - 6), *terms[-2:]]
 
 
 def factor(value: float) -> str:
@@ -370,7 +386,7 @@ def costs(run: Run) -> str:
     in_channels, groups = len(run.x), run.settings["groups"]
     parameters = ops.count_parameters(in_channels, out_channels, (kh, kw), groups, run.bias is not None)
     work = ops.count_multiply_adds(run.output.shape, in_channels, (kh, kw), groups)
-    bias = f" + {out_channels} bias" if run.bias is not None else ""
+    bias = say(" + {n} bias", n=out_channels) if run.bias is not None else ""
     dense = run.x.numel() * run.output.numel()
     return say(
         "**{parameters:,} parameters** = {out_channels}·{in_group}·{kh}·{kw}{bias} (out · in/groups · kh · kw) &ensp;·&ensp; **{work:,} multiply-adds** = {numel:,} outputs · {in_group2} &ensp;·&ensp; a linear layer instead: {dense:,} weights.",

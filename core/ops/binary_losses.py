@@ -160,7 +160,7 @@ def _operator(
         backward=backward,
         make_call=make_call,
         sizes=(16, 10_000, 200_000),
-        size_meaning=f"n: input of shape (n, {LABELS})",
+        size_meaning="n: input of shape (n, 10)",
         bytes_moved=lambda size, itemsize: elements * size * itemsize,
         operations=lambda size: operations * size,
     )

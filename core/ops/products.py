@@ -18,6 +18,7 @@ from core.ops import kit
 from core.ops.einsum import einsum
 from core.ops.kit.products import check_inner, factors, in_blocks, matrices, vectors
 from core.ops.operator import Call, Operator
+from core.words import N_
 
 Shape = tuple[int, ...]
 
@@ -166,7 +167,7 @@ def _einsum_call(size: int, dtype: torch.dtype, device: torch.device, seed: int)
 
 MATRICES: dict[str, Any] = {  # what the products of two n × n matrices have in common
     "sizes": (16, 128, 512),
-    "size_meaning": "n: two matrices of shape (n, n)",
+    "size_meaning": N_("n: two matrices of shape (n, n)"),
     "bytes_moved": lambda n, itemsize: 3 * n * n * itemsize,
     "operations": lambda n: 2 * n**3,
 }

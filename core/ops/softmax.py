@@ -13,6 +13,7 @@ from torch import Tensor
 
 from core.ops import kit
 from core.ops.operator import Call, Operator
+from core.words import N_
 
 # ---- textbook: the tutorial's form -----------------------------------------------------------------------------
 
@@ -183,8 +184,8 @@ def _numbers_call(size: int, dtype: torch.dtype, device: torch.device, seed: int
     return Call((torch.randn(size, generator=generator).to(device, dtype),))
 
 
-ROWS = "n: input of shape (n, 100)"
-NUMBERS = "n: input of shape (n,)"
+ROWS = N_("n: input of shape (n, 100)")
+NUMBERS = N_("n: input of shape (n,)")
 
 OPERATORS = (
     Operator(

@@ -83,7 +83,7 @@ def converted(found: runs.Converted) -> str:
         _("makes {after} of {before}") if found.before != found.after else _("leaves it at {after}, since lr or x is 0")
     )
     weight, buffer = (
-        _("the **same** object as before") if same else "**another** object"
+        _("the **same** object as before") if same else _("**another** object")
         for same in (found.same_weight, found.same_buffer)
     )
     stale = "" if found.same_buffer else _(", so that whoever held the old buffer holds a stale copy")

@@ -33,10 +33,10 @@ def questions(found: Sequence[runs.Role], chosen: str, x: Any, lr: float) -> lis
 
     def fact(draw: random.Random) -> Question:
         role, (name, (_kind, asked)) = draw.choice(others), draw.choice(list(FACTS.items()))
-        held = ", ".join(each.name for each in found if getattr(each, name)) or _("none of the five")
+        held = _(", ").join(each.name for each in found if getattr(each, name)) or _("none of the five")
         return Question(
-            say("With the settings on screen: is `{name}` (`{kind}`) {asked}?", name=role.name, kind=role.kind, asked=asked), yes(getattr(role, name)),
-            f"{asked.capitalize()}: {held}.", ("yes", "no"), covers=("roles",),
+            say("With the settings on screen: is `{name}` (`{kind}`) {asked}?", name=role.name, kind=role.kind, asked=_(asked)), yes(getattr(role, name)),
+            say("{asked}: {held}.", asked=_(asked).capitalize(), held=held), ("yes", "no"), covers=("roles",),
         )  # fmt: skip
 
     def after(draw: random.Random) -> Question:

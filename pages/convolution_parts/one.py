@@ -17,13 +17,12 @@ from core.ui import board, check, controls, frame, take_away, tensor_input, walk
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
 from core.words import N_, _, listed, say
-from core.words.numbers import number
 from pages.convolution_parts.shared import NARROW, pin, refuse, rows, say_dtype, tolerance
 
 LIMITS = Limits(ranks=(1, 2), max_side=24, max_elements=96, allow_nonfinite=True)
 OWN = Limits(ranks=(1,), max_side=7, max_elements=7, allow_nonfinite=True)
 ROWS_HEIGHT = 230  # pixels for the rows of signal, kernel and output, which stand below each other
-KERNELS = {"difference": "last − first", "average": "average", "counting": "0, 1, 2, …", "own": N_("my own")}
+KERNELS = {"difference": N_("last − first"), "average": N_("average"), "counting": "0, 1, 2, …", "own": N_("my own")}
 
 
 def part(topic: Topic, main: Any) -> None:
@@ -147,23 +146,17 @@ def causal_sentence(facts: runs.Causal) -> str:
 
 def half_sentence(facts: runs.HalfPadding) -> str:
     """What half a kernel of padding makes of the length."""
-    here = _("the length is kept")
-    if facts.outputs != facts.length:
-        why = (
-            _("there is no half of a zero: `padding='same'` sets one more behind than in front")
-            if facts.needed % 1
-            else _("the dilation stretches the kernel")
-        )
-        here = _("keeping the length would take {needed} on each side, and ") + why
-    after = _("keeps it") if facts.next_outputs == facts.length else "gives **{next_outputs}**"
-    return (
-        _(
-            "A signal of {length} under a kernel of {kernel} with dilation {dilation} and padding {padding} gives **{outputs}**: "
-        )
-        + here
-        + _(". A kernel one larger, with half of that as its padding, ")
-        + after
-        + "."
+    here = _(
+        "A signal of {length} under a kernel of {kernel} with dilation {dilation} and padding {padding} gives **{outputs}**: the length is kept."
+        if facts.outputs == facts.length
+        else "A signal of {length} under a kernel of {kernel} with dilation {dilation} and padding {padding} gives **{outputs}**: keeping the length would take {needed} on each side, and there is no half of a zero: `padding='same'` sets one more behind than in front."
+        if facts.needed % 1
+        else "A signal of {length} under a kernel of {kernel} with dilation {dilation} and padding {padding} gives **{outputs}**: keeping the length would take {needed} on each side, and the dilation stretches the kernel."
+    )
+    return here + _(
+        " A kernel one larger, with half of that as its padding, keeps it."
+        if facts.next_outputs == facts.length
+        else " A kernel one larger, with half of that as its padding, gives **{next_outputs}**."
     )
 
 
@@ -205,10 +198,16 @@ def ask_length(draw: Random) -> Question:
 def ask_value(run: Run, draw: Random) -> Question:
     """An output's value from its window and kernel."""
     q = runs.drawn_cell(run, draw)
-    bias = "" if q.bias is None else f", bias {number(q.bias)}"
     return Question(
-        say("Output {at} of channel {at2}: window {rows} under kernel {rows2}{bias}. What is its value?", at=q.at[1], at2=q.at[0], rows=rows(q.window), rows2=rows(q.kernel), bias=bias),
-        f"{q.value:.6g}", _("Each number times the weight above which it stands, all added") + (_(", and the bias.") if bias else "."), tolerance=tolerance(q.value), covers=("y",),
+        say(
+            "Output {at} of channel {at2}: window {rows} under kernel {rows2}. What is its value?" if q.bias is None
+            else "Output {at} of channel {at2}: window {rows} under kernel {rows2}, bias {bias}. What is its value?",
+            at=q.at[1], at2=q.at[0], rows=rows(q.window), rows2=rows(q.kernel), bias=q.bias,
+        ),
+        f"{q.value:.6g}",
+        "Each number times the weight above which it stands, all added." if q.bias is None
+        else "Each number times the weight above which it stands, all added, and the bias.",
+        tolerance=tolerance(q.value), covers=("y",),
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from core.experiments.refusals import Refusal
 from core.figures.montage import PROJECTED
 from core.ui import frame, link
-from core.words import say, spelled
+from core.words import _, say, spelled
 from core.words.numbers import number
 
 NARROW = 112  # pixels of a slider
@@ -34,11 +34,13 @@ def refuse(found: Refusal, instead: str, keys: Mapping[str, str] | None = None) 
     """
     keys = keys or {}
     mends = {
-        f"Set {name} to {value}": partial(st.session_state.__setitem__, keys.get(name, name), value)
+        say("Set {name} to {value}", name=name, value=value): partial(
+            st.session_state.__setitem__, keys.get(name, name), value
+        )
         for name, value in found.mends
     }
     frame.refused(
-        found.says,
+        _(found.says),  # torch's words stay; those of the app's own refusals are looked up
         say("The parts below run with {instead} instead, which every input and kernel go with.", instead=instead),
         mends,
     )

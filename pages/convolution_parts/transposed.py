@@ -16,14 +16,14 @@ from core.topics import Topic
 from core.ui import board, check, controls, frame, take_away, tensor_input, walk
 from core.ui.frame import Pitfall, Try
 from core.ui.predict import Draw, Question
-from core.words import N_, _, counted, listed, say
+from core.words import N_, _, listed, say
 from core.words.numbers import number
 from pages.convolution_parts.shared import NARROW, REFUSED_HEIGHT, height, pin, refuse, say_dtype, tolerance
 
 LIMITS = Limits(ranks=(2, 3), max_side=7, max_elements=147, allow_nonfinite=True)
 OWN = Limits(ranks=(2,), max_side=5, max_elements=25, allow_nonfinite=True)
 KEYS = {"stride": "stride_t", "padding": "padding_t"}  # their defaults and limits are not conv2d's
-KERNELS = {"ones": "ones", "counting": "1, 2, 3, …", "random": "random", "own": N_("my own")}
+KERNELS = {"ones": N_("ones"), "counting": "1, 2, 3, …", "random": N_("random"), "own": N_("my own")}
 
 
 def part(topic: Topic, main: Any) -> None:
@@ -143,52 +143,43 @@ def pitfalls(run: Run) -> list[Pitfall]:
 
 def undone_sentence(facts: runs.Undone) -> str:
     """What comes back of the numbers."""
-    back = (
-        _("but **{differ} of {cells}** numbers are others. The first was {first} and is {first_back} now.")
+    return _(
+        "Its other name, deconvolution, promises that. Here an input of {input} goes through `conv2d`, which makes {middle} of it, and back through `conv_transpose2d`: the **shape** is {back} again, but **{differ} of {cells}** numbers are others. The first was {first} and is {first_back} now."
         if facts.differ
-        else _(
-            "and here the numbers happen to be the same, too. Choose another input and another kernel to see that they need not be."
-        )
-    )
-    return (
-        _(
-            "Its other name, deconvolution, promises that. Here an input of {input} goes through `conv2d`, which makes {middle} of it, and back through `conv_transpose2d`: the **shape** is {back} again, "
-        )
-        + back
+        else "Its other name, deconvolution, promises that. Here an input of {input} goes through `conv2d`, which makes {middle} of it, and back through `conv_transpose2d`: the **shape** is {back} again, and here the numbers happen to be the same, too. Choose another input and another kernel to see that they need not be."
     )
 
 
 def padding_sentence(facts: runs.Padded) -> str:
     """The output's size under each padding."""
     sizes = listed([say("with padding {p} **{size}**", p=p, size=times(size)) for p, size in facts.sizes])
-    return (
-        _("The padding is that of the convolution which this one transposes, so here it is cut off on all sides. Of an input of ")
-        + times(facts.input) + _(" the output is, ") + sizes + "."
-    )  # fmt: skip
+    return say(
+        "The padding is that of the convolution which this one transposes, so here it is cut off on all sides. Of an input of {input} the output is, {sizes}.",
+        input=times(facts.input),
+        sizes=sizes,
+    )
 
 
 def extra_sentence(facts: runs.Extra) -> str:
     """What output_padding adds, and what for."""
-    what = (
-        _("real sums, which the padding had cut off")
+    return say(
+        "With stride {stride} and padding {padding}, `output_padding=1` makes {rows_with} rows instead of {rows}, for it adds at the end only. The new row holds real sums, which the padding had cut off: {row}. It is there because the convolution, rounding down, makes one size of several ({sources} rows here), and going back somebody must say which."
         if facts.sums
-        else _("zeros, for no input reaches it with padding 0")
+        else "With stride {stride} and padding {padding}, `output_padding=1` makes {rows_with} rows instead of {rows}, for it adds at the end only. The new row holds zeros, for no input reaches it with padding 0: {row}. It is there because the convolution, rounding down, makes one size of several ({sources} rows here), and going back somebody must say which.",
+        facts,
+        sources=listed(facts.sources),
     )
-    return (
-        _("With stride {stride} and padding {padding}, `output_padding=1` makes {rows_with} rows instead of {rows}, for it adds at the end only. The new row holds ") + what + say(": {row}. It is there because the convolution, rounding down, makes one size of several ({sources} rows here), and going back somebody must say which.", facts, sources=listed(facts.sources))
-    )  # fmt: skip
 
 
 def overlap_sentence(facts: runs.Overlap) -> str:
     """How many inputs reach an output, and whether that makes a checkerboard."""
     if len(facts.inner) == 1:
         border = "" if facts.fewest >= facts.inner[0] else _(" At the border there are as few as {fewest}.")
-        reach = counted(facts.inner[0], _("input reaches"), _("inputs reach"))
         return (
             say(
-                "Away from the border it is so here: {reach} each output, for the kernel {kernel} is a multiple of the stride {stride}.",
+                "Away from the border it is so here: {reach:|input reaches|inputs reach} each output, for the kernel {kernel} is a multiple of the stride {stride}.",
                 facts,
-                reach=reach,
+                reach=facts.inner[0],
             )
             + border
         )
@@ -217,10 +208,15 @@ def ask_size(draw: Random) -> Question:
 def ask_value(run: Run, draw: Random) -> Question:
     """An output cell's value."""
     q = runs.drawn_cell(run, draw)
-    listed = " + ".join(f"{number(a)}·{number(b)}" for a, b in q.terms) or "0"
+    terms = " + ".join(f"{number(a)}·{number(b)}" for a, b in q.terms) or "0"
     return Question(
-        say("What is the output at {at}", at=q.at[1:]) + ("?" if run.flat else say(" of channel {at}?", at=q.at[0])), f"{q.value:.6g}",
-        say("The inputs that lay something there, each times its weight: {listed}", listed=listed) + (f" + bias {number(q.bias)}" if q.bias else "") + f" = {number(q.value)}.",
+        say("What is the output at {at}?" if run.flat else "What is the output at {at} of channel {channel}?", at=q.at[1:], channel=q.at[0]),
+        f"{q.value:.6g}",
+        say(
+            "The inputs that lay something there, each times its weight: {terms} + bias {bias} = {value}." if q.bias
+            else "The inputs that lay something there, each times its weight: {terms} = {value}.",
+            terms=terms, bias=number(q.bias or 0), value=number(q.value),
+        ),
         tolerance=tolerance(q.value), covers=("y",),
     )  # fmt: skip
 

@@ -30,7 +30,11 @@ LIMITS = Limits(ranks=(2, 3), max_side=96, max_elements=5832, allow_nonfinite=Tr
 GREY = Limits(ranks=(2,), max_side=96, max_elements=9216, allow_nonfinite=True)
 OWN = Limits(ranks=(2,), max_side=7, max_elements=49, allow_nonfinite=True)
 LARGEST_KERNEL = 7
-KERNELS = {"counting": "0, 1, 2, …", "random": "random", **{k: k for k in runs.BUILT_IN[2:]}, "own": N_("my own")}
+KERNELS = {
+    "counting": "0, 1, 2, …", "random": N_("random"), "identity": N_("identity"), "box blur": N_("box blur"),
+    "gaussian blur": N_("gaussian blur"), "edges (Laplacian)": N_("edges (Laplacian)"), "sharpen": N_("sharpen"),
+    "Sobel x": "Sobel x", "Sobel y": "Sobel y", "emboss": N_("emboss"), "own": N_("my own"),
+}  # fmt: skip
 WALKS = {
     "window": N_("the window, these settings"),
     "corr2d": N_("corr2d, the textbook"),
@@ -167,7 +171,8 @@ def show_board(run: Run, channel: int, pinned: Pinned) -> None:
         spelled=windows.sentences(run), height=height(), picks={name: partial(pin, name) for name in ("x", "w", "b", "y")}, pinned=pinned,
     )  # fmt: skip
     if len(set(run.names)) > 1:
-        st.caption(_("The kernels: ") + ", ".join(f"channel {o} has {name}" for o, name in enumerate(run.names)) + ".")
+        held = [say("channel {o} has {name}", o=o, name=_(name)) for o, name in enumerate(run.names)]
+        st.caption(say("The kernels: {held}.", held=_(", ").join(held)))
     if run.as_image:
         st.caption(
             _(
@@ -181,14 +186,15 @@ def show_columns(run: Run, o: int, pinned: Pinned) -> None:
     rows, length = run.steps.columns.shape[-2:]
     st.markdown(
         say(
-            "A convolution is a matrix product in disguise. Each window, laid out as a column, makes a matrix of **{rows} × {length:,}**: {rows2:,} numbers, copied from {numel:,} in the padded input. The kernel, laid out as a row, times this matrix gives all {length:,} outputs of channel {o} at once",
+            "A convolution is a matrix product in disguise. Each window, laid out as a column, makes a matrix of **{rows} × {length:,}**: {rows2:,} numbers, copied from {numel:,} in the padded input. The kernel, laid out as a row, times this matrix gives all {length:,} outputs of channel {o} at once."
+            if run.bias is None
+            else "A convolution is a matrix product in disguise. Each window, laid out as a column, makes a matrix of **{rows} × {length:,}**: {rows2:,} numbers, copied from {numel:,} in the padded input. The kernel, laid out as a row, times this matrix gives all {length:,} outputs of channel {o} at once, before the bias is added.",
             rows=rows,
             length=length,
             rows2=rows * length,
             numel=run.steps.padded[0][list(run.read_channels(o))].numel(),
             o=o,
         )
-        + (_(", before the bias is added.") if run.bias is not None else ".")
     )
     at = windows.shown_columns(run, runs.flat_output(run, pinned[1]) if pinned[0] == "y" else 0)
     if length > len(at) or rows > windows.MOST_ROWS:

@@ -33,20 +33,15 @@ def pitfalls(run: Run, o: int) -> list[Pitfall]:
 
 def textbook_sentence(facts: runs.Textbook) -> str:
     """What the tutorial's function does to digits, and to the graph."""
-    off = (
-        _("its outputs are off by up to {apart}. ")
+    return _(
+        "Given float64 numbers (part of the input, {shape}, plus 0.1), `corr2d` answers in **{dtype}**, torch and the manual version in **{ours}**: its outputs are off by up to {apart}. "
         if facts.apart
-        else _("here the rounding happens to change nothing. ")
-    )
-    slow = (
-        _(", and each of them is a step of its backward")
+        else "Given float64 numbers (part of the input, {shape}, plus 0.1), `corr2d` answers in **{dtype}**, torch and the manual version in **{ours}**: here the rounding happens to change nothing. "
+    ) + _(
+        "For {outputs:|output|outputs} its loop records **{nodes}** graph nodes, the manual version {our_nodes} and torch {torchs_nodes}, and each of them is a step of its backward."
         if facts.nodes > facts.our_nodes
-        else _(": with so few outputs the loop costs nothing yet")
+        else "For {outputs:|output|outputs} its loop records **{nodes}** graph nodes, the manual version {our_nodes} and torch {torchs_nodes}: with so few outputs the loop costs nothing yet."
     )
-    return (
-        _("Given float64 numbers (part of the input, {shape}, plus 0.1), `corr2d` answers in **{dtype}**, torch and the manual version in **{ours}**: ") + off
-        + _("For {outputs:|output|outputs} its loop records **{nodes}** graph nodes, the manual version {our_nodes} and torch {torchs_nodes}") + slow + "."
-    )  # fmt: skip
 
 
 def flip_sentence(facts: runs.Flip) -> str:
@@ -90,26 +85,21 @@ def show_flip(run: Run, facts: runs.Flip) -> None:
 
 def channels_sentence(facts: runs.Channels) -> str:
     """What several kernels of one output channel give."""
-    second = _(" (the input, and the input mirrored)") if facts.mirrored else ""
-    sums = " + ".join(windows.factor(value) for value in facts.parts)
-    return (
-        _("With {channels} channels in") + second + say(" and 2 out, the weight is **{weight}**: each output channel has {channels} kernels, one for each input channel, and adds up what they give. The first output is {sums} = **{whole}**; the first kernel alone would be wrong in {differ} of {outputs} cells.", facts, sums=sums)
-    )  # fmt: skip
+    return say(
+        "With {channels} channels in (the input, and the input mirrored) and 2 out, the weight is **{weight}**: each output channel has {channels} kernels, one for each input channel, and adds up what they give. The first output is {sums} = **{whole}**; the first kernel alone would be wrong in {differ} of {outputs} cells."
+        if facts.mirrored
+        else "With {channels} channels in and 2 out, the weight is **{weight}**: each output channel has {channels} kernels, one for each input channel, and adds up what they give. The first output is {sums} = **{whole}**; the first kernel alone would be wrong in {differ} of {outputs} cells.",
+        facts,
+        sums=" + ".join(windows.factor(value) for value in facts.parts),
+    )
 
 
 def same_sentence(facts: runs.SameWithStride) -> str:
     """What torch says, and whether half a kernel of padding gives what was hoped for."""
-    hope = (
-        _("just the half, rounded up")
+    return _(
+        "With stride 2, torch refuses: “{says}”. Say the number instead: `padding={padding}`, half the kernel, makes **{outputs:|row|rows}** of {rows}, just the half, rounded up."
         if facts.outputs == facts.halved
-        else _("not the half rounded up, which is {halved}: an even kernel has no middle")
-    )
-    return (
-        _(
-            "With stride 2, torch refuses: “{says}”. Say the number instead: `padding={padding}`, half the kernel, makes **{outputs:|row|rows}** of {rows}, "
-        )
-        + hope
-        + "."
+        else "With stride 2, torch refuses: “{says}”. Say the number instead: `padding={padding}`, half the kernel, makes **{outputs:|row|rows}** of {rows}, not the half rounded up, which is {halved}: an even kernel has no middle."
     )
 
 
@@ -125,7 +115,7 @@ def strides_table(facts: runs.Strides) -> str:
 
 def bias_sentence(facts: runs.Bias) -> str:
     """What the bias adds to each channel."""
-    added = "; ".join(
+    added = _("; ").join(
         say("to channel {o}: {terms}", o=o, terms=", ".join(map(number, values)))
         for o, values in enumerate(facts.added)
     )
@@ -157,7 +147,7 @@ def ask_shape(run: Run, draw: Random) -> Question:
 def ask_value(run: Run, draw: Random) -> Question:
     """An output cell's value from its window and kernel."""
     q = runs.drawn_cell(run, draw)
-    pairs = "; ".join(
+    pairs = _("; ").join(
         say("window {rows} under kernel {rows2}", rows=rows(part), rows2=rows(kernel))
         for part, kernel in zip(q.window, q.kernel, strict=True)
     )

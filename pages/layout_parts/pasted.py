@@ -4,11 +4,11 @@ import streamlit as st
 
 from core.experiments.chain import pasted, text
 from core.ui import chain_editor, controls, link, state
-from core.words import _, say
+from core.words import N_, _, say
 
 KEY, UNDERSTOOD, FAULT = "pasted", "understood", "paste fault"
-HELP = """Read, never run: the print-out of `x.shape, x.stride(), x.storage_offset(), x.dtype`; a numpy array's shape, strides
-and dtype, or its flags; lines of Python; an error message of torch's."""
+HELP = N_("""Read, never run: the print-out of `x.shape, x.stride(), x.storage_offset(), x.dtype`; a numpy array's shape, strides
+and dtype, or its flags; lines of Python; an error message of torch's.""")
 HINT = "torch.Size([2, 3]) (1, 2) 0 torch.float32"
 
 

@@ -91,11 +91,7 @@ def choose_loader() -> Loading:
 
 def show_epochs(loaded: Loaded) -> None:
     """The epochs side by side; the picked batch's images; and how often each sample comes."""
-    st.markdown(
-        _(
-            "**Look first** at one number in epoch 0: point at it, and see where the same sample stands in the other pictures."
-        )
-    )
+    st.markdown(_("**Look first** at one number in epoch 0: point at it, and see where the same sample stands in the other pictures."))  # fmt: skip
     shown = st.container()
     cell = controls.cell("batch", "Picked batch: epoch, batch", (len(loaded.epochs), loaded.longest))
     picked = (cell[0], cell[1]) if cell and cell[1] < len(loaded.epochs[cell[0]]) else (0, 0)
@@ -173,13 +169,9 @@ def two_epochs(facts: loading.TwoEpochs) -> str:
 def dropped(facts: loading.Dropped) -> str:
     """By whether there was a rest to drop."""
     if not facts.left:
-        return _(
-            "{count} samples are a whole number of batches of {batch_size}: here nothing is dropped. Set another batch_size."
-        )
+        return _("{count} samples are a whole number of batches of {batch_size}: here nothing is dropped. Set another batch_size.")  # fmt: skip
     if facts.left == facts.count:
-        return _(
-            "{count:|sample is|samples are} less than one batch of {batch_size}: every epoch is empty, and nothing is learnt at all. Set a smaller batch_size."
-        )
+        return _("{count:|sample is|samples are} less than one batch of {batch_size}: every epoch is empty, and nothing is learnt at all. Set a smaller batch_size.")  # fmt: skip
     return (_("{count} samples in batches of {batch_size}: epoch 0 leaves out {left:|sample|samples}, {first}, and epoch 1 {second}. In training that evens out, since each epoch "
             "shuffles anew. An evaluation has one epoch, and never counts them."))  # fmt: skip
 
@@ -187,13 +179,9 @@ def dropped(facts: loading.Dropped) -> str:
 def mean_of_means(facts: loading.Steps) -> str:
     """By whether all batches are of one size."""
     if facts.batches == 1:
-        return _(
-            "One batch holds all {samples:|sample|samples} here, so there is one mean only, {of_samples:.4f}. Set a smaller batch_size."
-        )
+        return _("One batch holds all {samples:|sample|samples} here, so there is one mean only, {of_samples:.4f}. Set a smaller batch_size.")  # fmt: skip
     if len(set(facts.sizes)) == 1:
-        return _(
-            "Let each sample's label be its loss. In {batches:|batch|batches} of one size, the mean of the batches' means is {of_batches:.4f}, the mean of all samples {of_samples:.4f}. That holds only while the last batch is full."
-        )
+        return _("Let each sample's label be its loss. In {batches:|batch|batches} of one size, the mean of the batches' means is {of_batches:.4f}, the mean of all samples {of_samples:.4f}. That holds only while the last batch is full.")  # fmt: skip
     return (_("Let each sample's label be its loss. In batches of {sizes}, the mean of the batches' means is **{of_batches:.4f}**, the mean of all samples **{of_samples:.4f}**. The small last batch weighs as much as a "
             "full one, and its samples too much. Weigh each batch by its size, or sum and divide once."))  # fmt: skip
 

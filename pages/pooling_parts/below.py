@@ -21,7 +21,7 @@ def pitfalls(run: Run) -> list[Pitfall]:
         Pitfall("The tutorial: pooling has a kernel of ones", partial(runs.ones_unread, run),
                 "Nobody reads the numbers in `pool_k`, its shape alone counts. With {drawn} in place of the ones, **{maxima}** of the maxima and **{averages}** of the averages change. torch takes the shape by itself, `kernel_size={kernel}`: there is nothing to learn in a pooling."),
         Pitfall("The tutorial's `pool2d` averages its own example", runs.whole_numbers,
-                lambda facts: _("Its X holds whole numbers, and the average, `mode='avg'`, is the default: `{says}`. With 'max' it gives ") + say("{rows}, of floats the averages {rows2}; a mode that it does not know goes through in silence and gives {rows3}.", rows=rows(facts.maxima), rows2=rows(facts.averages), rows3=rows(facts.unknown))),
+                lambda facts: say("Its X holds whole numbers, and the average, `mode='avg'`, is the default: `{says}`. With 'max' it gives {rows}, of floats the averages {rows2}; a mode that it does not know goes through in silence and gives {rows3}.", facts, rows=rows(facts.maxima), rows2=rows(facts.averages), rows3=rows(facts.unknown))),
         Pitfall("The tutorial's `pool2d` is torch's with one channel", partial(runs.stride_one, run), stride_sentence),
         Pitfall("Padding is 0, as in a convolution", partial(runs.padding_is_lowest, run),
                 "For a maximum the padding is −∞, so that it never wins. Take {lowered} off this input, so that all is below 0, and pool it with a kernel of {kernel}, stride 1 and padding {padding}. Padded with zeros by hand, **{differ} of {outputs}** maxima would be others, all of them 0; torch's largest is {largest}. And padding must stay within half the kernel: with one more, torch says “{says}”."),
@@ -34,15 +34,10 @@ def pitfalls(run: Run) -> list[Pitfall]:
 
 def stride_sentence(facts: runs.Strides) -> str:
     """The sizes of both outputs."""
-    same = _(" (the same, for this window is as large as the input)") if facts.textbook == facts.torchs else ""
-    return (
-        _(
-            "On an input of {input} with a window of {kernel}, `pool2d` gives **{textbook}**, for its windows lie one cell apart. `max_pool2d` gives **{torchs}**"
-        )
-        + same
-        + _(
-            ": left out, its stride is the kernel size. The tutorial's also has no padding, and answers float64 in {dtype}."
-        )
+    return _(
+        "On an input of {input} with a window of {kernel}, `pool2d` gives **{textbook}**, for its windows lie one cell apart. `max_pool2d` gives **{torchs}** (the same, for this window is as large as the input): left out, its stride is the kernel size. The tutorial's also has no padding, and answers float64 in {dtype}."
+        if facts.textbook == facts.torchs
+        else "On an input of {input} with a window of {kernel}, `pool2d` gives **{textbook}**, for its windows lie one cell apart. `max_pool2d` gives **{torchs}**: left out, its stride is the kernel size. The tutorial's also has no padding, and answers float64 in {dtype}."
     )
 
 
@@ -109,9 +104,9 @@ def questions(run: Run) -> list[Draw]:
 def ask_max(run: Run, draw: Random) -> Question:
     """The maximum of a window."""
     q = runs.drawn_window(run, "max", draw)
-    held = ", ".join(map(number, q.cells)) + (_(" and padding") if q.padding else "")
+    held = ", ".join(map(number, q.cells))
     return Question(
-        say("The window of max[{at}, {at2}] holds {held}. What is the output?", at=q.at[0], at2=q.at[1], held=held), number(q.value), pools.output_arithmetic(run, run.max, q.at),
+        say("The window of max[{at}, {at2}] holds {held} and padding. What is the output?" if q.padding else "The window of max[{at}, {at2}] holds {held}. What is the output?", at=q.at[0], at2=q.at[1], held=held), number(q.value), pools.output_arithmetic(run, run.max, q.at),
         tolerance=tolerance(q.value), covers=("max",),
     )  # fmt: skip
 
@@ -137,10 +132,14 @@ def ask_gradient(run: Run, draw: Random) -> Question:
 def ask_shape(draw: Random) -> Question:
     """The shape of a drawn maximum."""
     q = runs.drawn_shape(draw)
-    stride, way = q.stride or q.kernel, "up" if q.ceil_mode else "down"
+    stride = q.stride or q.kernel
     return Question(
         say("The input is 1×8×{size}×{size}. Which shape has max_pool2d(input, {kernel}, stride={stride}, ceil_mode={ceil_mode})?", size=q.size, kernel=q.kernel, stride=q.stride, ceil_mode=q.ceil_mode), str(q.output),
-        say("Batch and channels stay. The windows lie {stride} apart: ({size} − {kernel}) / {stride}, rounded {way}, plus 1 (less a window that would start behind the input).", stride=stride, size=q.size, kernel=q.kernel, way=way), tolerance=0,
+        say(
+            "Batch and channels stay. The windows lie {stride} apart: ({size} − {kernel}) / {stride}, rounded up, plus 1 (less a window that would start behind the input)." if q.ceil_mode
+            else "Batch and channels stay. The windows lie {stride} apart: ({size} − {kernel}) / {stride}, rounded down, plus 1 (less a window that would start behind the input).",
+            stride=stride, size=q.size, kernel=q.kernel,
+        ), tolerance=0,
     )  # fmt: skip
 
 

@@ -10,8 +10,8 @@ from core.ui import board, controls, frame, link, tensor_input
 from core.words import N_, _, say, spelled
 
 SHAPES = {
-    "matrices": N_("2×3 times 3×2, the tutorial's"), "wider": "3×4 times 4×2", "batches": "3×4 times 5×4×2, batches",
-    "bmm": "2×3×4 times 2×4×3, bmm", "broadcast": "3×4 by 4, broadcast", "vectors": N_("4 by 4, two vectors"),
+    "matrices": N_("2×3 times 3×2, the tutorial's"), "wider": N_("3×4 times 4×2"), "batches": N_("3×4 times 5×4×2, batches"),
+    "bmm": N_("2×3×4 times 2×4×3, bmm"), "broadcast": N_("3×4 by 4, broadcast"), "vectors": N_("4 by 4, two vectors"),
 }  # fmt: skip
 OPERATIONS = {"matmul": "matmul (@)", "mm": "mm", "bmm": "bmm", "dot": "dot", "mul": "mul (*)", "einsum": "einsum"}
 HEIGHT, ON_A_PROJECTOR = 350, 284  # pixels of the pictures; a projector shows all of it 1.4 times as large
@@ -51,22 +51,22 @@ def refused(operation: str, equation: str, operands: list[runs.Tensor], misfit: 
     called = (
         f"`torch.{operation}`"
         if misfit.by == "torch"
-        else say("torch takes it, and {by} of {operation}", by=misfit.by, operation=operation)
+        else say("torch takes it, and {by} of {operation}", by=_(misfit.by), operation=operation)
     )
     mends = {}
     examples = {f"{name.lower()}_from": "example" for name in runs.NAMES[: len(operands)]}
     if misfit.kind == "dtype":
-        mends["Give them one dtype"] = partial(hold, operands)
+        mends[_("Give them one dtype")] = partial(hold, operands)
     elif operation == "einsum":
         if (mended := runs.repaired(equation)) != equation:
-            mends[f"Take `{mended}`"] = partial(put, equation=mended)
+            mends[say("Take `{mended}`", mended=mended)] = partial(put, equation=mended)
         else:
-            mends["Take tensors that fit the equation"] = partial(put, **examples)
+            mends[_("Take tensors that fit the equation")] = partial(put, **examples)
     else:
         if other := runs.operation_for(operands):
             mends[say("Take {operations} for these shapes", operations=OPERATIONS[other])] = partial(put, op=other)
         if fits := runs.pair_for(operation):
-            mends[say("Take shapes that fit: {shapes}", shapes=SHAPES[fits])] = partial(put, shapes=fits, **examples)
+            mends[say("Take shapes that fit: {shapes}", shapes=_(SHAPES[fits]))] = partial(put, shapes=fits, **examples)
     frame.refused(f"{called}: {misfit.words}", say(WHY[misfit.kind], misfit), mends)
     board.show(*[part for p in draw.inputs(operands) for part in (p, "and")][:-1], height=room())
 
@@ -94,7 +94,7 @@ def which_take(operands: list[runs.Tensor]) -> None:
         rows = [
             f"| `{a.operation}` | {'' if a.shape is None else spelled(a.shape)} | "
             + (
-                f":red-badge[refuses] {a.words[:110].replace('|', '/')} |"
+                say(":red-badge[refuses] {words} |", words=a.words[:110].replace("|", "/"))
                 if a.shape is None
                 else _(":green-badge[takes them] |")
             )

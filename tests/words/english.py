@@ -15,7 +15,10 @@ NOT_WORDS = {
     "id", "key", "formId", "queryParamKey", "url", "elementId", "icon", "mediafile", "deltaPath", "fragmentId",
     "type", "language", "jsContent", "cssContent", "htmlContent", "componentName", "rawValue", "rawValues", "value",
 }  # fmt: skip
-CODE = re.compile(r"```.*?```|`[^`]*`|“[^”\u4e00-\u9fff]*”|\$[^$]*\$|:material/\w+:|\{[^{}]*\}|<[^<>]*>|https?://\S+|\(\S*\.\S*\)", re.S)
+CODE = re.compile(
+    r"```.*?```|`[^`]*`|“[^”\u4e00-\u9fff]*”|\$[^$]*\$|:material/\w+:|\{[^{}]*\}|<[^<>]*>|https?://\S+|\(\S*\.\S*\)",
+    re.S,
+)
 ENGLISH = re.compile(r"[A-Za-z]{2,}(?: [a-z]{2,}){2,}|\b(?:the|of|and|is|are)\b")
 
 
