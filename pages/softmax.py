@@ -23,9 +23,7 @@ def lesson(topic: Topic) -> None:
         scores = runs.SCORES if own else [
             controls.slider(f"z{i}", f"Score {i}", -5.0, 5.0, z, step=0.1, width=NARROW) for i, z in enumerate(runs.SCORES)
         ]  # fmt: skip
-        temperature = controls.stops(
-            "T", "Temperature", runs.TEMPERATURES, 1.0, format=lambda t: f"{t:g}", width=NARROW
-        )
+        temperature = controls.stops("T", "Temperature", runs.TEMPERATURES, 1.0, format="{:g}".format, width=NARROW)
         magnitude = controls.stops("magnitude", "Magnitude", runs.MAGNITUDES, 1, width=NARROW)
     with controls.more():
         rows, seed = (1, 0) if own else (controls.slider("rows", "Rows", 1, 6, 3, width=NARROW), controls.seed())
@@ -64,10 +62,11 @@ def lesson(topic: Topic) -> None:
         questions=questions.of(run, magnitude),
         take=lambda: take_away.of(topic.operators[0], run.call, tensors, title="Softmax"),
         more={
-            "Without the largest": partial(without_the_largest, run, naive), "Sigmoid": partial(sigmoid, run),
+            "Without the largest": partial(without_the_largest, run, naive),
+            "Sigmoid": partial(sigmoid, run),
             "Log softmax": partial(log_softmax, topic, run),
         },
-    )  # fmt: skip
+    )
 
 
 def set_temperature(said: str) -> None:
