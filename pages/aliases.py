@@ -1,5 +1,6 @@
 """Copies and aliases: what b shares with a, for every way to make b from a."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -105,17 +106,14 @@ def what_happened(trial: Trial, wrote: str | None, gradient: Gradient, overwritt
         frame.refused(f"`b = {trial.code}`: {trial.making_error}", why_not_made(trial), mends_of_making(trial))
     elif trial.writing_error:
         leaf = trial.a.requires_grad and "leaf" in trial.writing_error
-        why = (
-            _("A leaf that requires a gradient, and a view of one, may be written to under `torch.no_grad()` alone.")
-            if leaf
-            else say("The number is none that {dtype} holds.", {"dtype": trial.a.before.dtype})
-        )
-        mend = (
-            {"Let a require no gradient": without_gradient}
-            if leaf
-            else {"Write 1": partial(st.session_state.update, value=1)}
-        )
-        frame.refused(f"`{wrote}`: {trial.writing_error}", why, mend)
+        why = N_("The number is none that {dtype} holds.")
+        mend: dict[str, Callable[[], None]] = {N_("Write 1"): partial(st.session_state.update, value=1)}
+        if leaf:
+            why = N_(
+                "A leaf that requires a gradient, and a view of one, may be written to under `torch.no_grad()` alone."
+            )
+            mend = {N_("Let a require no gradient"): without_gradient}
+        frame.refused(f"`{wrote}`: {trial.writing_error}", say(why, dtype=trial.a.before.dtype), mend)
     elif wrote and trial.b is not None:
         changed = [name for name, x in (("a", trial.a), ("b", trial.b)) if x.changed]
         st.markdown(say({0: NONE, 1: ONE, 2: BOTH}[len(changed)], trial, wrote=wrote, changed=changed))
@@ -123,13 +121,8 @@ def what_happened(trial: Trial, wrote: str | None, gradient: Gradient, overwritt
         say(ARRIVED if gradient.a_grad is not None else NO_GRADIENT if gradient.error else WENT_ELSEWHERE, gradient)
     )
     silent = overwritten.outcome == "right" and memory_is_shared(overwritten.code)
-    st.markdown(
-        say(
-            "**A number that backward keeps.** With `a = x.exp()`, backward multiplies by a, so autograd saves it. Now `b = {code}`, and `b[:] = 0` writes over b. ",
-            code=overwritten.code,
-        )
-        + say(ZEROS if silent else OVERWRITTEN[overwritten.outcome], overwritten)
-    )
+    kept = say("**A number that backward keeps.** With `a = x.exp()`, backward multiplies by a, so autograd saves it. Now `b = {code}`, and `b[:] = 0` writes over b. ", overwritten)  # fmt: skip
+    st.markdown(kept + say(ZEROS if silent else OVERWRITTEN[overwritten.outcome], overwritten))
 
 
 def memory_is_shared(code: str) -> Any:
@@ -139,21 +132,19 @@ def memory_is_shared(code: str) -> Any:
 
 def why_not_made(trial: Trial) -> str:
     """Why there is no b, as far as torch does not say it."""
-    return say(
-        "a has {n:|number|numbers} of {dtype}, and requires_grad is {grad}.",
-        {"n": len(trial.a.before), "dtype": trial.a.before.dtype, "grad": trial.a.requires_grad},
-    )
+    a = trial.a
+    return say("a has {n:|number|numbers} of {dtype}, and requires_grad is {grad}.", n=len(a.before), dtype=a.before.dtype, grad=a.requires_grad)  # fmt: skip
 
 
 def mends_of_making(trial: Trial) -> dict:
     """What makes a b, one click each."""
     if len(trial.a.before) < 2:
-        return {"Take the example's numbers": partial(st.session_state.update, x_from="example")}
+        return {N_("Take the example's numbers"): partial(st.session_state.update, x_from="example")}
     if memory.as_floats(trial.a.before).dtype != trial.a.before.dtype:
-        return {"Make a float32": partial(tensor_input.hold, "x", trial.a.before.float())}
+        return {N_("Make a float32"): partial(tensor_input.hold, "x", trial.a.before.float())}
     return {
-        "Detach it first": partial(st.session_state.update, way="a.detach().numpy()"),
-        "Let a require no gradient": without_gradient,
+        N_("Detach it first"): partial(st.session_state.update, way="a.detach().numpy()"),
+        N_("Let a require no gradient"): without_gradient,
     }
 
 

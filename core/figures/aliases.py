@@ -1,6 +1,7 @@
 """Pictures of two names: who reads which cells of whose storage, and a table of all ways to make b from a."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from torch import Tensor
 
@@ -14,7 +15,7 @@ from core.words.numbers import number
 
 LONGEST = 29  # letters of a way that fit beside the table
 LARGER = 1.2  # how much larger the picture of a and b is on a projector, where it still stands above the fold
-QUESTIONS = ("shares<br>memory", "shares<br>version", "passes<br>grad", "kept<br>safe")
+QUESTIONS = N_(("shares<br>memory", "shares<br>version", "passes<br>grad", "kept<br>safe"))
 TABLE_WIDTH = 364  # pixels
 
 
@@ -69,17 +70,13 @@ def note(cell: sharing.Cell, found: list[sharing.Cell], storages: list[sharing.S
     there = [c for c in found if c.name and (c.storage, c.address) == (cell.storage, cell.address)]
     who = listed([f"`{c.name}[{c.index}]`" for c in there])
     now, before = (texts[cell.address] for texts in (storages[cell.storage].texts, storages[cell.storage].before))
-    was = say(" (was {before})", before=before) if now != before else ""
-    one = N_("{who} reads cell {address} of the storage of {owner}: **{now}**{was}.")
-    several = N_("{who} read cell {address} of the storage of {owner}: **{now}**{was}.")
-    return say(
-        several if len(there) > 1 else one,
-        who=who,
-        address=cell.address,
-        owner=owner,
-        now=now,
-        was=was,
-    )
+    says = {
+        (False, False): N_("{who} reads cell {address} of the storage of {owner}: **{now}**."),
+        (False, True): N_("{who} reads cell {address} of the storage of {owner}: **{now}** (was {before})."),
+        (True, False): N_("{who} read cell {address} of the storage of {owner}: **{now}**."),
+        (True, True): N_("{who} read cell {address} of the storage of {owner}: **{now}** (was {before})."),
+    }[len(there) > 1, now != before]
+    return say(says, who=who, address=cell.address, owner=owner, now=now, before=before)
 
 
 def about(x: Seen, shares_version: bool | None = None) -> tuple[str, str]:
@@ -89,8 +86,10 @@ def about(x: Seen, shares_version: bool | None = None) -> tuple[str, str]:
     made = _("leaf") if x.is_leaf else say("made by {grad_fn}", grad_fn=x.grad_fn)
     before, after = x.versions
     counter = say("version {before} → {after}" if before != after else "version {after}", before=before, after=after)
-    whose = {None: "", True: _(", the counter that a has"), False: _(", a counter of its own")}[shares_version]
-    return f"requires_grad={x.requires_grad}, {made}", counter + whose
+    if shares_version is not None:
+        says = N_("{counter}, the counter that a has") if shares_version else N_("{counter}, a counter of its own")
+        counter = say(says, counter=counter)
+    return f"requires_grad={x.requires_grad}, {made}", counter
 
 
 def storage(owner: str, x: Seen) -> sharing.Storage:
@@ -108,18 +107,18 @@ def spoken(ran: Trial) -> str:
     a_before, a_after = as_list(ran.a.before), as_list(ran.a.after)
     if ran.b is None:
         return say("a holds {a_after}; b = {code} is refused", a_after=a_after, code=ran.code)
-    shares = (
-        "is a itself" if ran.same_object else _("has memory of its own") if ran.first is None else _("shares memory")
-    )
-    path = (
-        say("a gradient at b reaches a by {grad_fn}", grad_fn=ran.b.grad_fn)
-        if ran.b.grad_fn
-        else _("b is not in a graph")
-    )
-    return (
-        f"b = {ran.code} {shares}; {path}. a: {a_before}, then {a_after}. "
-        f"b: {as_list(ran.b.before)}, then {as_list(ran.b.after)}."
-    )
+    says = N_("b = {code} shares memory; {path}. a: {a_before}, then {a_after}. b: {b_before}, then {b_after}.")
+    if ran.same_object:
+        says = N_("b = {code} is a itself; {path}. a: {a_before}, then {a_after}. b: {b_before}, then {b_after}.")
+    elif ran.first is None:
+        says = N_(
+            "b = {code} has memory of its own; {path}. a: {a_before}, then {a_after}. b: {b_before}, then {b_after}."
+        )
+    reaches = N_("a gradient at b reaches a by {grad_fn}") if ran.b.grad_fn else N_("b is not in a graph")
+    return say(
+        says, code=ran.code, path=say(reaches, ran.b), a_before=a_before, a_after=a_after,
+        b_before=as_list(ran.b.before), b_after=as_list(ran.b.after),
+    )  # fmt: skip
 
 
 def as_list(values: Tensor) -> str:
@@ -139,14 +138,18 @@ def ways(found: Mapping[str, tuple[Facts, Gradient, Overwritten]], projector: bo
     """All ways in one table, each cell from a run; a pin anywhere in a row reports the way."""
     rows = {code: answered(*of) for code, of in found.items()}
     names = {code: code.removeprefix("torch.") if len(code) > LONGEST else code for code in rows}
-    asked = ("", *(question.replace("<br>", " ") for question in QUESTIONS))
     notes = [
-        f"`b = {code}`" + (f": {question}? **{answer.text}**" if question else "")
-        for code, given in rows.items()
-        for question, answer in zip(asked, (Answer("", "no"), *given), strict=True)
+        note for code, given in rows.items() for note in (f"`b = {code}`", *map(partial(told, code), QUESTIONS, given))
     ]
     scale = PROJECTED if projector else 1.0
     return answers.panel("ways", rows, QUESTIONS, "way", notes, names=names, column=41, scale=scale)
+
+
+def told(code: str, question: str, answer: Answer) -> str:
+    """A cell of the table in words."""
+    return say(
+        "`b = {code}`: {question}? **{answer}**", code=code, question=answers.in_line(question), answer=_(answer.text)
+    )
 
 
 def answered(found: Facts, gradient: Gradient, overwritten: Overwritten) -> list[Answer]:

@@ -1,5 +1,6 @@
 """A table of short answers in colour: one row for each thing asked about, one column for each question."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -45,7 +46,7 @@ def panel(
         (left if column < 0 else column - 0.5, -0.5 if column < 0 else column + 0.5, row - 0.5, row + 0.5)
         for row in range(len(rows)) for column in range(-1, width)
     ]  # fmt: skip
-    texts = [text for key, answers in rows.items() for text in (key, *(answer.text for answer in answers))]
+    texts = [text for key, answers in rows.items() for text in (key, *(_(answer.text) for answer in answers))]
     cells = Cells(f"{axis} fact", (len(rows), width + 1), texts=texts, notes=notes, boxes=boxes, group=axis)
     return Panel(name, figure, describe(rows, questions), cells, picks=[key for key in rows for _ in range(width + 1)])
 
@@ -71,9 +72,14 @@ def table(
 
 def describe(rows: Mapping[str, Sequence[Answer]], questions: Sequence[Words]) -> str:
     """The table in words."""
-    asked = ", ".join(_(question).replace("<br>", " ") for question in questions)
+    asked = ", ".join(map(in_line, questions))
     told = "; ".join(f"{key}: {', '.join(_(answer.text) for answer in answers)}" for key, answers in rows.items())
     return say("Columns {asked}. {told}", asked=asked, told=told)
+
+
+def in_line(question: Words) -> str:
+    """A question as it stands in a sentence: on one line, where Chinese letters join without a space."""
+    return re.sub(r"(?<=[\u4e00-\u9fff])<br>(?=[\u4e00-\u9fff])", "", _(question)).replace("<br>", " ")
 
 
 def _cells(rows: Sequence[Sequence[Answer]], scale: float) -> dict:

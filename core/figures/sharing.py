@@ -176,7 +176,7 @@ def _path(marks: Marks, path: str | None, height: float) -> None:
     marks.shapes.append({"type": "path", "path": way, "line": line})
     if path:
         _arrow(marks, (RIGHT + 20, high), (RIGHT, high), PATH, 2.5)
-    said = f"gradient: {path}" if path else _("no gradient")
+    said = say("gradient: {path}", path=path) if path else _("no gradient")
     _say(marks, said, out + 14, height / 2, textangle=90, yanchor="middle", font={"size": 12})
 
 

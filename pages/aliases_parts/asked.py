@@ -23,9 +23,7 @@ OUTCOMES = {"right": N_("a right gradient"), "wrong": N_("a wrong gradient"), "r
 def show_walk(a: Any) -> None:
     """Three writes, one line after another."""
     if len(a) < 2:
-        st.caption(
-            _("`a[1:]` of a single number is empty, and nothing can be written to it: the walk takes the example.")
-        )
+        st.caption(_("`a[1:]` of a single number is empty, and nothing can be written to it: the walk takes the example."))  # fmt: skip
         a = memory.EXAMPLE
     panels = ("a", "name", "view", "clone")
     scale = colour.signed(a, a.new_tensor([30.0]))
@@ -40,19 +38,17 @@ def questions(chosen: Way) -> list[Draw]:
         a, value = memory.EXAMPLE * draw.randint(2, 9), draw.randint(-9, -1)
         way = draw.choice(others)
         seen = memory.try_out(way, a, False, "b", 0, value)
-        shares = _("lies in the memory of a") if seen.first is not None else _("has memory of its own")
         return Question(
-            say("a is {a} and requires no gradient. After `b = {code}` and `b[0] = {value}`, what is a?", a=spelled(a), code=way.code, value=str(value)),
-            spelled(seen.a.after), f"b {shares}.", tolerance=0, covers=COVERS,
+            say("a is {a} and requires no gradient. After `b = {code}` and `b[0] = {value}`, what is a?", a=a, code=way.code, value=str(value)),
+            spelled(seen.a.after), "b has memory of its own." if seen.first is None else "b lies in the memory of a.",
+            tolerance=0, covers=COVERS,
         )  # fmt: skip
 
     def gradient(draw: random.Random) -> Question:
         way = draw.choice(others)
         found = memory.backward_through(way)
         answer = ARRIVES[2 if found.error else 1 if found.a_grad is None else 0]
-        why = found.error or say(
-            "With a = {example}, a.grad is {a_grad}.", example=spelled(memory.EXAMPLE), a_grad=spelled(found.a_grad)
-        )
+        why = found.error or say("With a = {example}, a.grad is {a_grad}.", found, example=memory.EXAMPLE)
         return Question(
             say("a requires a gradient. `b = {code}`, then `(b ** 2).sum().backward()`. What happens?", code=way.code),
             answer, why, ARRIVES, covers=COVERS,

@@ -5,7 +5,7 @@ from typing import Any
 
 from core.experiments import memory
 from core.ui.frame import Pitfall
-from core.words import N_, _
+from core.words import N_, _, say
 
 ADDRESSES = N_("""`a.view(2, 3).data_ptr() == a.data_ptr()` is **{same_address}**: this view begins at the very address of a. `a[2:]` begins {offset} bytes further
 on in the same storage ({same_storage}). What differs is the Python object: `a.view(2, 3) is a` is **{same_object}**. So ask the storage who shares
@@ -24,12 +24,9 @@ Detach first, so that nothing is recorded for the copy.""")
 def data(found: memory.DetachOrData) -> str:
     """What backward makes of a write by way of each."""
     if found.data.outcome != "wrong":
-        return _(
-            "Here exp of every number is 0, so that writing zeros changes nothing: give the page larger numbers to see the difference."
-        )
-    return _(
-        "Both lie in the memory of a. After `a = x.exp()` and zeros written by way of `a.detach()`, backward is **{detach.outcome}**: “{error}” By way of `a.data` it is **{data.outcome}**, and nothing says so: x.grad = **{gradient}**, where {expected} is right."
-    )
+        return N_("Here exp of every number is 0, so that writing zeros changes nothing: give the page larger numbers to see the difference.")  # fmt: skip
+    says = N_("Both lie in the memory of a. After `a = x.exp()` and zeros written by way of `a.detach()`, backward is **{by_detach}**: “{error}” By way of `a.data` it is **{by_data}**, and nothing says so: x.grad = **{gradient}**, where {expected} is right.")  # fmt: skip
+    return say(says, found, by_detach=_(found.detach.outcome), by_data=_(found.data.outcome))
 
 
 def pitfalls(a: Any, value: float) -> list[Pitfall]:
