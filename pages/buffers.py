@@ -129,7 +129,8 @@ def told(role: Role, lr: float) -> str:
     """The chosen tensor's part."""
     made = MADE["parameters" if role.in_parameters else "buffers" if role.in_buffers else "neither"]
     said = (made, SAVED[role.in_state_dict], MOVED[role.moved], STEP[role.has_gradient, role.handed])
-    return " ".join(say(sentence, role, lr=lr) for sentence in said)
+    first, second, third, fourth = (say(sentence, role, lr=lr) for sentence in said)
+    return say("{first} {second} {third} {fourth}", first=first, second=second, third=third, fourth=fourth)
 
 
 # ---- save and load, MoCo ---------------------------------------------------------------------------------------

@@ -309,20 +309,22 @@ def sizes(shape: Sequence[int], settings: dict[str, Any]) -> str:
     ceil = settings["ceil_mode"]
     left, right = (r"\left\lceil", r"\right\rceil") if ceil else (r"\left\lfloor", r"\right\rfloor")
     lines = []
-    for d, kind in sorted({(settings["dilation"], "max"), (1, "average")}, key=lambda pair: pair[1] != "max"):
+    kinds = {"": 1} if settings["dilation"] == 1 else {"max: ": settings["dilation"], "average: ": 1}
+    for whose, d in kinds.items():
         size = shape[0]
         rows = ops.pool_output_size(size, k, s, p, d, ceil)
         over = size + 2 * p - d * (k - 1) - 1
         rounded = (-(-over // s) if ceil else over // s) + 1
         formula = rf"{left} \frac{{{size} + 2 \cdot {p} - {d} \cdot ({k}-1) - 1}}{{{s}}} {right} + 1 = {rounded}"
-        whose = "" if settings["dilation"] == 1 else f"{kind}: "
         dropped = say(", but a window that starts in the padding after the input is dropped: **{rows}**", rows=rows)
         lines.append(f"{whose}${formula}${dropped if rows < rounded else ''}")
     general = rf"{left} \frac{{H + 2p - d(k-1) - 1}}{{s}} {right} + 1"
     sign = "$=$" if len(lines) == 1 else ":"
-    return say("**Output rows**, and columns likewise, &ensp;${general}$ {sign} ", general=general, sign=sign) + _(
-        "; "
-    ).join(lines)
+    filled = _("; ").join(lines)
+    return say(
+        "**Output rows**, and columns likewise, &ensp;${general}$ {sign} {filled}",
+        general=general, sign=sign, filled=filled,
+    )  # fmt: skip
 
 
 def input_alone(run: Run, width: float, height: float) -> Picture | Panel:

@@ -68,7 +68,7 @@ def refused(operation: str, equation: str, operands: list[runs.Tensor], misfit: 
         if fits := runs.pair_for(operation):
             mends[say("Take shapes that fit: {shapes}", shapes=_(SHAPES[fits]))] = partial(put, shapes=fits, **examples)
     frame.refused(f"{called}: {misfit.words}", say(WHY[misfit.kind], misfit), mends)
-    board.show(*[part for p in draw.inputs(operands) for part in (p, "and")][:-1], height=room())
+    board.show(*[part for p in draw.inputs(operands) for part in (p, _("and"))][:-1], height=room())
 
 
 def room() -> int:

@@ -118,3 +118,9 @@ def test_an_image_lights_its_windows_and_winners():
 def test_a_dropped_window_is_said():
     assert "dropped: **2**" in pools.sizes((6, 6), settings_of(stride=4, ceil=True))
     assert "= 3$" in pools.sizes((6, 6), settings_of())
+
+
+def test_the_size_is_filled_in_once_unless_dilation_sets_the_two_poolings_apart():
+    once, twice = pools.sizes((6, 6), settings_of()), pools.sizes((6, 6), settings_of(dilation=2))
+    assert [text.count("frac") for text in (once, twice)] == [2, 3], "the general formula, and with the numbers"
+    assert [kind in text for text in (once, twice) for kind in ("max: ", "average: ")] == [False, False, True, True]
