@@ -89,7 +89,11 @@ def settings_of(name: str) -> dict[str, Any]:
     if name == "softplus":
         return {"beta": controls.slider("beta", "beta", 0.5, 10.0, 1.0, step=0.5, width=NARROW)}
     if name == "gelu":
-        return {"approximate": controls.choice("approximate", "approximate", ("none", "tanh"))}
+        return {
+            "approximate": controls.choice(
+                "approximate", "approximate", {kind: f"`{kind}`" for kind in ("none", "tanh")}
+            )
+        }
     return {}
 
 
@@ -129,8 +133,10 @@ def show(run: Run, cell: tuple[int, ...], beside: Activation | None) -> None:
 
 def in_words(run: Run) -> str:
     """What to see in the tensors."""
-    said = _("**{zeros}** of {cells:|output|outputs} and **{flat}** of the slopes are 0") + (
-        _(": where a slope is 0, no gradient returns.") if run.flat else "."
+    said = _(
+        "**{zeros}** of {cells:|output|outputs} and **{flat}** of the slopes are 0: where a slope is 0, no gradient returns."
+        if run.flat
+        else "**{zeros}** of {cells:|output|outputs} and **{flat}** of the slopes are 0."
     )
     if run.x.dtype != run.slope.dtype:
         said += _(

@@ -76,7 +76,7 @@ def lesson(topic: Topic) -> None:
         call = CALLS[controls.choice("call", "module", labels, help="What is called on the module before.")]
     with controls.more():
         x = tensor_input.tensor("x", "x", runs.example(), LIMITS)
-        chosen = controls.choice("of", "Look at", list(KINDS), few=5)
+        chosen = controls.choice("of", "Look at", {name: f"`{name}`" for name in KINDS}, few=5)
         asks = controls.toggle("grad", "buffer requires_grad", False)
     module = runs.made(asks, len(x), call)
     refusal = runs.refusal(module, x, lr, handed)
@@ -140,7 +140,7 @@ def save_and_load(size: int) -> None:
     """A state dict through real bytes into a fresh module of 1s."""
     with controls.row("save"):
         fill = controls.slider("fill", "Number in the saved module", 2, 9, 7)
-        left = {"nothing": N_("nothing"), "weight": "weight", "frozen": "frozen", "buffer": "buffer"}
+        left = {"nothing": N_("nothing"), "weight": "`weight`", "frozen": "`frozen`", "buffer": "`buffer`"}
         missing = controls.choice("without", "Left out of the file", left)
         strict = controls.toggle("strict", "strict=True", True)
     trip = runs.save_and_load(float(fill), None if missing == "nothing" else missing, strict, size)
