@@ -9,6 +9,7 @@ from torch import Tensor
 from core.figures import colour
 from core.figures.drawing import unchecked
 from core.ops.normalize import normalize
+from core.words import _, say
 
 BALL, BEFORE, AFTER = "#7D838C", "#0072B2", "#D55E00"
 POINTS = 181  # of a circle of directions
@@ -39,7 +40,7 @@ def flat_arrows(rows: Tensor, scaled: Tensor, p: float) -> go.Figure:
     """Rows of two numbers from the origin, grey lines on to where they are scaled, and the ball they land on."""
     edge = ball(p)
     traces = [
-        _ball_line(ball(p), p), _arrows(rows, "before", BEFORE, 2), _arrows(scaled, "after", AFTER, 4),
+        _ball_line(ball(p), p), _arrows(rows, _("before"), BEFORE, 2), _arrows(scaled, _("after"), AFTER, 4),
     ]  # fmt: skip
     shown = torch.cat([rows, scaled, edge]).nan_to_num(0, 0, 0).abs().max().item()
     reach = min(max(shown, 1.0), 1e6) * 1.1
@@ -60,7 +61,7 @@ def ends(rows: Tensor) -> list[tuple[float, float]]:
 def _ball_line(edge: Tensor, p: float) -> dict:
     x, y = (column.round(decimals=3).tolist() for column in edge.unbind(1))
     line = {"color": BALL, "dash": "dot", "width": 2}
-    return {"type": "scatter", "mode": "lines", "name": f"‖x‖ = 1 for p = {p:g}", "x": x, "y": y, "line": line}
+    return {"type": "scatter", "mode": "lines", "name": say("‖x‖ = 1 for p = {p:g}", p=p), "x": x, "y": y, "line": line}
 
 
 def _arrows(rows: Tensor, name: str, hue: str, width: int) -> dict:
@@ -85,7 +86,7 @@ def deep_arrows(rows: Tensor, scaled: Tensor, p: float, turn: int = 50) -> go.Fi
         "colorscale": [[0, colour.EMPTY], [1, colour.EMPTY]], "hoverinfo": "skip",
     }  # fmt: skip
     traces = [surface]
-    for values, name, hue in ((rows, "before", BEFORE), (scaled, "after", AFTER)):
+    for values, name, hue in ((rows, _("before"), BEFORE), (scaled, _("after"), AFTER)):
         points = values.double().nan_to_num(0, 0, 0)
         line = torch.stack([torch.zeros_like(points), points, torch.full_like(points, torch.nan)], 1).reshape(-1, 3)
         a, b, c = line.round(decimals=4).T.contiguous()
