@@ -21,7 +21,7 @@ def lesson(topic: Topic) -> None:
     own = tensor_input.source("x") != "example"
     with controls.main():
         scores = runs.SCORES if own else [
-            controls.slider(f"z{i}", f"Score {i}", -5.0, 5.0, z, step=0.1, width=NARROW) for i, z in enumerate(runs.SCORES)
+            controls.slider(f"z{i}", say("Score {i}", i=i), -5.0, 5.0, z, step=0.1, width=NARROW) for i, z in enumerate(runs.SCORES)
         ]  # fmt: skip
         temperature = controls.stops("T", "Temperature", runs.TEMPERATURES, 1.0, format="{:g}".format, width=NARROW)
         magnitude = controls.stops("magnitude", "Magnitude", runs.MAGNITUDES, 1, width=NARROW)
@@ -94,9 +94,11 @@ LOG_SPELLED = N_("`{at:log_softmax}` = {shifted} − {log_total} = **{log_softma
 
 def what_sums_to_1(sums: runs.Sums) -> str:
     """What is made 1 and what is not; and groups that have no softmax."""
-    said = _(
-        "**What sums to 1.** Softmax makes numbers that sum to 1 along the dimension `dim`: here, along dim {dim}, "
-    ) + (_("the sum is {only}.") if sums.groups == 1 else _("the sums are {along}."))
+    said = (
+        _("**What sums to 1.** Softmax makes numbers that sum to 1 along the dimension `dim`: here, along dim {dim}, the sum is {only}.")
+        if sums.groups == 1 else
+        _("**What sums to 1.** Softmax makes numbers that sum to 1 along the dimension `dim`: here, along dim {dim}, the sums are {along}.")
+    )  # fmt: skip
     if sums.other is not None:
         said += _(" Along dim {other} nothing makes them 1: {across}.")
     if sums.undefined:
@@ -131,7 +133,7 @@ def naive_outcome(found: runs.Naive) -> str:
         ),
         (found.by_inf, _("**{by_inf:|is|are}** 0 in place of a probability, since the sum is ∞")),
     ]
-    reasons = "; ".join(reason for n, reason in causes if n)
+    reasons = _("; ").join(reason for n, reason in causes if n)
     return (
         ":orange[:material/warning:] "
         + said
@@ -184,18 +186,13 @@ def sigmoid(run: runs.Run) -> None:
 
 def two_classes(facts: runs.Sigmoid) -> str:
     """The first two scores, both ways."""
-    second = "b = {b}" if facts.classes > 1 else "b = 0 (there is no second one)"
+    said = (
+        _("The picked row's first two scores are a = {a} and b = {b}.") if facts.classes > 1
+        else _("The picked row's first two scores are a = {a} and b = 0 (there is no second one).")
+    )  # fmt: skip
     if facts.pair != facts.pair:
-        return say(
-            "The picked row's first two scores are a = {a} and {second}. Their softmax is nan; sigmoid(a − b) = {one}.",
-            facts,
-            second=second,
-        )
-    return say(
-        "The picked row's first two scores are a = {a} and {second}.\n\n- softmax((a, b))₀ = **{pair:.6g}**\n- sigmoid(a − b) = **{one:.6g}**\n\nDivide numerator and denominator of exp(a)/(exp(a) + exp(b)) by exp(a), and 1/(1 + exp(−(a − b))) is left. So a classifier of two classes needs one score, not two.",
-        facts,
-        second=second,
-    )
+        return said + _(" Their softmax is nan; sigmoid(a − b) = {one}.")
+    return said + _("\n\n- softmax((a, b))₀ = **{pair:.6g}**\n- sigmoid(a − b) = **{one:.6g}**\n\nDivide numerator and denominator of exp(a)/(exp(a) + exp(b)) by exp(a), and 1/(1 + exp(−(a − b))) is left. So a classifier of two classes needs one score, not two.")  # fmt: skip
 
 
 def log_softmax(topic: Topic, run: runs.Run) -> None:

@@ -155,9 +155,14 @@ class Naive:
     rounded: bool  # whether that is what rounding does
 
     @property
+    def nan(self) -> int:
+        """How many results are nan and should not be."""
+        return self.inf_by_inf + self.zero_by_zero
+
+    @property
     def wrong(self) -> int:
         """How many results are nan or 0 and should not be."""
-        return self.inf_by_inf + self.zero_by_zero + self.by_inf
+        return self.nan + self.by_inf
 
 
 def naive(z: Tensor, dim: int) -> Naive:

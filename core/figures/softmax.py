@@ -17,7 +17,7 @@ from core.figures.heatmap import Picture
 from core.figures.montage import cell_size
 from core.figures.walk import Walk, record
 from core.ops import softmax as ops
-from core.words import _, say
+from core.words import Words, _, say
 from core.words.numbers import number
 
 LEAST, LARGEST = 26, 34  # pixels of a cell: so that digits fit, and so that two lines of pictures fit the screen
@@ -36,15 +36,15 @@ def equation(run: Run) -> list[Part]:
     group = "i" if z.dim() > 1 else "o"
     largest, sums = each(z.amax(run.dim, keepdim=True).expand_as(z)), colour.magnitude(steps.total)
     return [
-        picture("z", z, colour.signed(z), _("z: the scores"), axes=axes(run, "m"), group=group, notes=largest), "→",
+        picture("z", z, colour.signed(z), "z: the scores", axes=axes(run, "m"), group=group, notes=largest), "→",
         picture("shifted", steps.shifted, colour.signed(z, steps.shifted), "z − largest", axes=own, notes=largest), "→",
-        picture("exp", steps.exp, SHARES, _("exp of it"), axes=own, group=group), "÷",
+        picture("exp", steps.exp, SHARES, "exp of it", axes=own, group=group), "÷",
         picture("total", steps.total, sums, "sum", axes=axes(run, "o"), notes=summed(run)), "=",
         picture("softmax", run.output, SHARES, say("softmax along dim {dim}", dim=run.dim), axes=own, group=group),
     ]  # fmt: skip
 
 
-def picture(name: str, values: Tensor, scale: Scale, title: str, **more: Any) -> Picture:
+def picture(name: str, values: Tensor, scale: Scale, title: Words, **more: Any) -> Picture:
     """A tensor whose cells that hold nan are grey."""
     undefined = [tuple(index) for index in values.isnan().nonzero().tolist()]
     return Picture(name, values, scale, title, muted=undefined, **more)
@@ -104,7 +104,7 @@ def jacobian(run: Run, matrix: Tensor) -> Picture:
     c = len(matrix)
     return picture(
         "J", matrix.expand(*[1] * len(run.row), c, c), SLOPES, "Jacobian ∂sᵢ/∂zⱼ: row i, column j",
-        axes="i j b" if run.row else "j b", origin=(*run.row, 0, 0), leading_names=("row",),
+        axes="i j b" if run.row else "j b", origin=(*run.row, 0, 0), leading_names=(_("row"),),
         notes=slopes_spelled(run.slice(run.output)),
         picks=[", ".join(map(str, run.group[a])) for a in range(c) for _ in range(c)], side=max(16, min(34, 140 // c)),
     )  # fmt: skip
@@ -153,7 +153,7 @@ def naive(run: Run, found: runs.Naive) -> list[Part]:
     return [
         picture("naive_exp", found.exp, colour.magnitude(found.exp), "exp(z)", axes=own), "÷",
         picture("naive_sum", found.total, colour.magnitude(found.total), "sum", axes=axes(run, "o")), "=",
-        picture("naive", found.output, SHARES, _("the textbook's softmax"), axes=own),
+        picture("naive", found.output, SHARES, "the textbook's softmax", axes=own),
     ]  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from functools import partial
 
 from core.experiments import softmax as runs
 from core.ui.frame import Pitfall
-from core.words import N_, _, say
+from core.words import N_, _
 
 
 def of(run: runs.Run) -> tuple[Pitfall, ...]:
@@ -42,18 +42,13 @@ def breaks(facts: runs.Breaks) -> str:
         return said + _(
             "Times **{magnitude}** these scores still pass: the largest of each group stays between the two."
         )
-    nan = found.inf_by_inf + found.zero_by_zero
-    results = f" {_('and')} ".join(
-        say(what, n=n)
-        for n, what in (
-            (nan, N_("**{n:|that is|that are}** nan")), (found.by_inf, N_("**{n:|that is|that are}** 0 in place of a probability"))
-        ) if n
-    )  # fmt: skip
-    said += say(
-        "On these scores times **{magnitude}** the formula gives {found.cells:|result|results}, and among them {results}. With the largest subtracted first all of them are probabilities.",
-        facts,
-        results=results,
-    )
+    if not found.by_inf:
+        said += _("On these scores times **{magnitude}** the formula gives {found.cells:|result|results}, and among them **{found.nan:|that is|that are}** nan.")  # fmt: skip
+    elif not found.nan:
+        said += _("On these scores times **{magnitude}** the formula gives {found.cells:|result|results}, and among them **{found.by_inf:|that is|that are}** 0 in place of a probability.")  # fmt: skip
+    else:
+        said += _("On these scores times **{magnitude}** the formula gives {found.cells:|result|results}, and among them **{found.nan:|that is|that are}** nan and **{found.by_inf:|that is|that are}** 0 in place of a probability.")  # fmt: skip
+    said += _(" With the largest subtracted first all of them are probabilities.")
     if facts.magnitude > 1:
         said += _(" Times 1 the two ways differ by at most {plain.difference}.")
     return said
@@ -128,12 +123,13 @@ def ratio(facts: runs.Ratio) -> str:
         said += _(
             "From scores twice as large the same comes out here, since no two scores differ, or they differ so much that all probabilities are 0 and 1. "
         )
-    return (
-        said
-        + _("From scores that are all larger by 100 they are {shifted}: ")
-        + (_("within {moved} the same, which is rounding. ") if facts.moved else _("exactly the same. "))
-        + _("Only differences count: sᵢ/sⱼ = exp(zᵢ − zⱼ).")
-    )
+    if facts.moved:
+        said += _(
+            "From scores that are all larger by 100 they are {shifted}: within {moved} the same, which is rounding. "
+        )
+    else:
+        said += _("From scores that are all larger by 100 they are {shifted}: exactly the same. ")
+    return said + _("Only differences count: sᵢ/sⱼ = exp(zᵢ − zⱼ).")
 
 
 def zeros(facts: runs.Zeros) -> str:
