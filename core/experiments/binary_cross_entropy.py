@@ -13,6 +13,7 @@ from core.ops import binary_losses as ops
 from core.ops.operator import Call
 from core.ops.softmax import sigmoid
 from core.tensors.limits import Limits
+from core.words import N_
 
 TARGETS = Limits(ranks=(1, 2), max_side=10, max_elements=60, low=0.0, high=1.0)
 
@@ -83,13 +84,15 @@ def equal_ways(x: Tensor, y: Tensor) -> list[Way]:
     """The plain loss by all its names; as cross entropy of two classes only where every target is 0 or 1."""
     ways: dict[str, Callable[[Tensor], Tensor]] = {
         "F.binary_cross_entropy_with_logits(x, y)": lambda x: F.binary_cross_entropy_with_logits(x, y),
-        "manual binary_cross_entropy_with_logits(x, y)": lambda x: ops.binary_cross_entropy_with_logits(x, y),
+        N_("manual binary_cross_entropy_with_logits(x, y)"): lambda x: ops.binary_cross_entropy_with_logits(x, y),
         "F.binary_cross_entropy(sigmoid(x), y)": lambda x: F.binary_cross_entropy(sigmoid(x), y),
-        "manual binary_cross_entropy(sigmoid(x), y)": lambda x: ops.binary_cross_entropy(sigmoid(x), y),
-        "tutorial: 1/N Σ −[y·log p + (1 − y)·log(1 − p)]": lambda x: ops.binary_cross_entropy_textbook(sigmoid(x), y),
+        N_("manual binary_cross_entropy(sigmoid(x), y)"): lambda x: ops.binary_cross_entropy(sigmoid(x), y),
+        N_("tutorial: 1/N Σ −[y·log p + (1 − y)·log(1 − p)]"): lambda x: ops.binary_cross_entropy_textbook(
+            sigmoid(x), y
+        ),
         "F.multilabel_soft_margin_loss(x, y)": lambda x: F.multilabel_soft_margin_loss(x, y),
-        "manual multilabel_soft_margin_loss(x, y)": lambda x: ops.multilabel_soft_margin_loss(x, y),
-        "F.cross_entropy of two classes with the logits 0 and x": lambda x: F.cross_entropy(
+        N_("manual multilabel_soft_margin_loss(x, y)"): lambda x: ops.multilabel_soft_margin_loss(x, y),
+        N_("F.cross_entropy of two classes with the logits 0 and x"): lambda x: F.cross_entropy(
             torch.stack([torch.zeros_like(x), x], -1).flatten(0, 1), torch.stack([1 - y, y], -1).flatten(0, 1)
         ),
     }

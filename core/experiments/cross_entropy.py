@@ -13,6 +13,7 @@ from core.ops import losses as ops
 from core.ops.operator import Call
 from core.ops.softmax import log_softmax, sigmoid, softmax, softmax_textbook
 from core.tensors.limits import Limits
+from core.words import N_
 
 LIMITS = Limits(ranks=(1, 2), max_side=10, max_elements=60, allow_nonfinite=True)
 TARGETS = Limits(ranks=(1,), max_side=100, integers_only=True)
@@ -243,13 +244,13 @@ def equal_ways(x: Tensor, y: Tensor) -> list[Way]:
     hot = ops.one_hot(y, x.shape[1], x.dtype)
     ways: dict[str, Callable[[Tensor], Tensor]] = {
         "F.cross_entropy(x, y)": lambda x: F.cross_entropy(x, y),
-        "manual cross_entropy(x, y)": lambda x: ops.cross_entropy(x, y),
-        "one-hot: −Σ y·log p, mean": lambda x: ops.cross_entropy_by_one_hot(x, y),
-        "gather: −log p[y], mean": lambda x: ops.cross_entropy_by_gather(x, y),
+        N_("manual cross_entropy(x, y)"): lambda x: ops.cross_entropy(x, y),
+        N_("one-hot: −Σ y·log p, mean"): lambda x: ops.cross_entropy_by_one_hot(x, y),
+        N_("gather: −log p[y], mean"): lambda x: ops.cross_entropy_by_gather(x, y),
         "nll_loss(log_softmax(x), y)": lambda x: ops.cross_entropy_by_nll_loss(x, y),
         "F.nll_loss(F.log_softmax(x, 1), y)": lambda x: F.nll_loss(F.log_softmax(x, 1), y),
-        "F.cross_entropy(x, one-hot as probabilities)": lambda x: F.cross_entropy(x, hot),
-        "tutorial: ce_loss(softmax(x), y), then mean": lambda x: ops.ce_loss(softmax(x, 1), y).mean(),
+        N_("F.cross_entropy(x, one-hot as probabilities)"): lambda x: F.cross_entropy(x, hot),
+        N_("tutorial: ce_loss(softmax(x), y), then mean"): lambda x: ops.ce_loss(softmax(x, 1), y).mean(),
     }
     return compared(ways, x)
 

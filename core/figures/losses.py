@@ -74,16 +74,16 @@ def classes_backward(run: classes.Run) -> list[Part]:
     """
     off = run.share if run.class_by_class else run.target
     ignored = [(i, j) for i, kept in enumerate(run.kept.tolist()) for j in range(off.shape[1]) if not kept]
-    kind = _("target · weight, class by class") if run.class_by_class else "target, " + (
-        "smoothed" if run.smoothing else "one-hot"
-    )  # fmt: skip
+    kind = N_("target, smoothed") if run.smoothing else N_("target, one-hot")
+    if run.class_by_class:
+        kind = N_("target · weight, class by class")
     target = Picture("target", off, sized(off), kind, muted=ignored, axes="i j", notes=targets_spelled(run))
     slope = Picture("grad", run.grad, colour.signed(run.grad), "gradient at the logits", muted=undefined(run.grad),
                     axes="i j")  # fmt: skip
     divided = f") ÷ {number(run.divisor)} =" if run.reduction == "mean" else ") ="
     if not weighs(run):
         return ["(softmax −", target, divided, slope]
-    title = _("Σ of target's row") if run.class_by_class else "weight"
+    title = N_("Σ of target's row") if run.class_by_class else "weight"
     weight = Picture("w", run.factor, sized(run.factor), title, axes="i one", picks=picks_of(run))
     if run.class_by_class:
         return ["(", weight, "· softmax −", target, divided, slope]
@@ -207,11 +207,11 @@ def minus_log(one: classes.OneLogit) -> Panel:
     drawn: dict[str, tuple[curves.Values, curves.Values]] = {
         "−log p": (p, -p.log()),
         "1 − p": (p, 1 - p),
-        "this sample": ([one.p, one.p], [0, 5]),
+        N_("this sample"): ([one.p, one.p], [0, 5]),
     }
     figure = curves.lines(
         drawn, curves.Axis("probability of the target"), curves.Axis("loss", range=(0, 5.3)),
-        title=f"Sample {one.sample}: −log p", height=360,
+        title=say("Sample {sample}: −log p", one), height=360,
     )  # fmt: skip
     said = say("Minus log p: {cost} at this sample's p of {p}.", cost=number(one.cost), p=number(one.p))
     return Panel("minus log", figure, said, stretch=290)
@@ -220,7 +220,7 @@ def minus_log(one: classes.OneLogit) -> Panel:
 def over_one_logit(one: classes.OneLogit) -> Panel:
     """The loss and its slope over the target's logit."""
     top = float(one.loss.max())
-    now: dict[str, tuple[curves.Values, curves.Values]] = {"now": ([one.now, one.now], [-1, top])}
+    now: dict[str, tuple[curves.Values, curves.Values]] = {N_("now"): ([one.now, one.now], [-1, top])}
     now = now if abs(one.now) <= 8 else {}
     figure = curves.lines(
         {"loss": (one.z, one.loss), "slope": (one.z, one.slope)} | now,
@@ -240,8 +240,8 @@ def over_one_logit(one: classes.OneLogit) -> Panel:
 
 def over_two_logits(two: classes.TwoLogits) -> Panel:
     """The loss over the target's logit and another's, as contours."""
-    names = f"logit {two.target} (target)", f"logit {two.other}"
-    points = {"now": two.now} if max(map(abs, two.now)) <= 6 else {}
+    names = say("logit {target} (target)", two), say("logit {other}", two)
+    points = {_("now"): two.now} if max(map(abs, two.now)) <= 6 else {}
     low, high = two.loss.min().item(), two.loss.max().item()
     figure = contours(two.z, two.z, two.loss, names, title=_("Over two logits"), points=points)
     said = say(
@@ -270,15 +270,15 @@ def binary_forward(run: binary.Run) -> list[Part]:
 
 def binary_backward(run: binary.Run) -> list[Part]:
     """weight · (sigmoid − target) ÷ divisor = gradient; a target between yes and no has its weight inside."""
-    divided = f") ÷ {run.divisor} =" if run.reduction == "mean" else ") ="
+    divided = f"÷ {run.divisor} =" if run.reduction == "mean" else "="
     slope = Picture("grad", run.grad, colour.signed(run.grad), "gradient at the logits", muted=undefined(run.grad),
                     axes="i j")  # fmt: skip
     if run.pos_weight == 1:
-        return [f"(sigmoid − targets{divided}", slope]
+        return [say("(sigmoid − targets) {divided}", divided=divided), slope]
     weight = Picture("w", run.weights, sized(run.weights), "weight", axes="i j")
     if run.certain:
-        return [weight, f"· (sigmoid − targets{divided}", slope]
-    return ["(", weight, f"· sigmoid − {number(run.pos_weight)} · targets{divided}", slope]
+        return [weight, say("· (sigmoid − targets) {divided}", divided=divided), slope]
+    return ["(", weight, say("· sigmoid − {pos_weight} · targets) {divided}", run, divided=divided), slope]
 
 
 def binary_spelled(run: binary.Run) -> dict[str, str]:
@@ -316,7 +316,7 @@ def binary_cell(run: binary.Run, largest: int = 33) -> int:
 
 # ---- every pixel ---------------------------------------------------------------------------------------------------
 
-REGIONS = ("0 background", "1 edge", "2 ink")  # the classes of a pixel
+REGIONS = N_(("0 background", "1 edge", "2 ink"))  # the classes of a pixel
 
 
 def pixels_forward(run: segmentation.Run) -> list[Part]:
@@ -332,14 +332,15 @@ def pixels_forward(run: segmentation.Run) -> list[Part]:
 
 def pixels_losses(run: segmentation.Run) -> list[Part]:
     """The targets, what their colours mean, and the loss of each pixel."""
-    named, places = [REGIONS[c] for c in run.y.flatten().tolist()], pixel_picks(run)
+    regions, places = [_(region) for region in REGIONS], pixel_picks(run)
+    named = [regions[c] for c in run.y.flatten().tolist()]
     ignored = [tuple(index) for index in (run.y == run.ignore_index).nonzero().tolist()]
-    key = Picture("class", torch.arange(3)[:, None], colour.identity(3), "colours", axes="k one", notes=REGIONS,
+    key = Picture("class", torch.arange(3)[:, None], colour.identity(3), "colours", axes="k one", notes=regions,
                   texts=["", "", ""], side=22)  # fmt: skip
     return [
         Picture("y", run.y, colour.identity(3), "targets", leading_names=("n",), axes="n h w", picks=places,
                 notes=named, muted=ignored),
-        board.with_row_names(board.panel(key, 22), REGIONS, 96), "→",
+        board.with_row_names(board.panel(key, 22), regions, 96), "→",
         Picture("loss", run.losses, colour.magnitude(run.losses), "3 −log of the target's", leading_names=("n",),
                 axes="n h w", picks=places, notes=pixels_spelled(run), muted=ignored),
         f"Σ ÷ {run.counted} = {number(run.loss.item())}",

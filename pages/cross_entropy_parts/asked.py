@@ -22,11 +22,15 @@ def cost(draw: random.Random) -> Question:
 def slope(draw: random.Random) -> Question:
     """(softmax − target) / N."""
     found, hit = runs.prediction(draw.randint(2, 95) / 100, draw.randint(2, 8)), draw.random() < 0.5
-    which = _("is the sample's target") if hit else _("is not the sample's target")
     return Question(
-        say("Softmax gives a class the probability {p:g}, and this class {which}. The batch has {n} samples. What is the gradient of the mean loss at this class's logit?", p=found.p, which=which, n=found.n),
+        say(
+            "Softmax gives a class the probability {p:g}, and this class is the sample's target. The batch has {n} samples. What is the gradient of the mean loss at this class's logit?"
+            if hit else
+            "Softmax gives a class the probability {p:g}, and this class is not the sample's target. The batch has {n} samples. What is the gradient of the mean loss at this class's logit?",
+            found,
+        ),
         f"{found.slope if hit else found.slope_elsewhere:.4g}",
-        f"(softmax − target) / N = ({found.p:g} − {int(hit)}) / {found.n}.",
+        say("(softmax − target) / N = ({p:g} − {target}) / {n}.", found, target=int(hit)),
     )  # fmt: skip
 
 

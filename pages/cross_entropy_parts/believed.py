@@ -92,38 +92,45 @@ def convexity(found: runs.Convexity) -> str:
     """In the logits, in the weights, and on the way to the optimum."""
     if found.classes == 1:
         return _("With one class the loss is {losses}, whatever the logit. Give the samples a second class.")
-    weights = (
-        _("it lies above it on **{above_in_weights}** of them. ")
-        if found.above_in_weights
-        else _("it lies above it on {above_in_weights} of them for these targets; others show that it can. ")
+    said = _(
+        "In the **logits** the loss is convex: on **{above_in_logits}** of {tried} random segments it lies half-way above the "
+        "mean of its ends. "
     )
-    return (
-        _(
-            "In the **logits** the loss is convex: on **{above_in_logits}** of {tried} random segments it lies half-way above the "
-            "mean of its ends. But training moves **weights**, and in those of a network with one hidden layer of "
-            "4 units "
+    if found.above_in_weights:
+        said += _(
+            "But training moves **weights**, and in those of a network with one hidden layer of 4 units "
+            "it lies above it on **{above_in_weights}** of them. "
         )
-        + weights
-        + _(
-            "Nor is there an optimum to reach: with the target's logit at {at} and the others at 0 "
-            "the loss is {losses}. It tends to 0 and never gets there."
+    else:
+        said += _(
+            "But training moves **weights**, and in those of a network with one hidden layer of 4 units "
+            "it lies above it on {above_in_weights} of them for these targets; others show that it can. "
         )
+    return said + _(
+        "Nor is there an optimum to reach: with the target's logit at {at} and the others at 0 "
+        "the loss is {losses}. It tends to 0 and never gets there."
     )
 
 
 def row_sums(found: runs.RowSums) -> str:
     """What sums to 1, by chance or always."""
-    by_chance = _("are 1 here by chance") if ones(found.logits) else _("are {logits}: nothing makes them 1")
-    sigmoids = _("sum to 1 here by chance") if ones(found.sigmoids) else _("sum to **{sigmoids}**")
-    return (
-        _("The sums of the logits ")
-        + by_chance
-        + _(
-            ". Add 1 to each logit, and they become {shifted}, while no probability "
-            "of softmax moves by more than {softmax_moved}. Softmax is what makes the sum **{softmax}**. Sigmoids, one a class, "
+    said = (
+        _("The sums of the logits are 1 here by chance. ")
+        if ones(found.logits)
+        else _("The sums of the logits are {logits}: nothing makes them 1. ")
+    )
+    said += _(
+        "Add 1 to each logit, and they become {shifted}, while no probability "
+        "of softmax moves by more than {softmax_moved}. Softmax is what makes the sum **{softmax}**. "
+    )
+    if ones(found.sigmoids):
+        return said + _(
+            "Sigmoids, one a class, sum to 1 here by chance: each answers a question of its own, so that they are "
+            "no distribution over classes."
         )
-        + sigmoids
-        + _(": each answers a question of its own, so that they are no distribution over classes.")
+    return said + _(
+        "Sigmoids, one a class, sum to **{sigmoids}**: each answers a question of its own, so that they are "
+        "no distribution over classes."
     )
 
 

@@ -30,7 +30,7 @@ SMOOTHED = N_(
 )
 BY_CLASS = N_("**Point at a loss and follow its sum:** every class's share of the target has that class's own weight.")
 NOT_REDUCED = N_("With `reduction='none'` the losses stay as they are; the gradient is that of their sum.")
-REDUCED = "loss = {arithmetic} = **{loss}**"
+REDUCED = N_("loss = {arithmetic} = **{loss}**")
 NOTHING_COUNTS = N_(
     "Every target is ignored: the mean is 0 / 0, which is **{loss}**. The largest slope is {slope}: torch passes nothing on "
     "to samples that are ignored."
@@ -94,7 +94,7 @@ def choose(main: Any, more: Any) -> tuple[runs.Run, Any]:
         places = runs.example_targets(x)
         y = typed("y", _("Targets"), runs.TARGETS, ", ".join(map(str, places.tolist())),
                   _("The true class of each sample, from 0 to C − 1. One that is the `ignore_index` is left out."))  # fmt: skip
-        weight = typed("weight", "weight", runs.WEIGHTS, "none; or " + ", ".join(map(str, range(1, x.shape[1] + 1))),
+        weight = typed("weight", "weight", runs.WEIGHTS, say("none; or {numbers}", numbers=", ".join(map(str, range(1, x.shape[1] + 1)))),
                        _("One number for each class, taken in the dtype of the logits."))  # fmt: skip
         picked = controls.cell("cell", "Picked cell", x.shape)
     with main:
@@ -114,28 +114,32 @@ COUNT = N_("There are {samples:|sample|samples} and {targets:|target|targets}: e
 WEIGHTS = N_("There are {classes:|class|classes} and {weights:|weight|weights}: each class takes one.")
 OUTSIDE = N_("The classes of these logits are 0 to {last}, and {outside} is not the ignored index either.")
 DTYPE = N_("Targets are {dtype} here; torch takes int64 and uint8.")
-WITHOUT = N_(" The pictures below go on without {what}.")
+GO_ON = {  # what mends targets or weights that torch refuses, and how the page goes on until then
+    "y": (N_("Go on without these targets"), N_(" The pictures below go on without these targets.")),
+    "weight": (N_("Go on without these weights"), N_(" The pictures below go on without these weights.")),
+}
 
 
 def refuse(misfit: runs.Misfit, indices: Collection[int]) -> None:
     """What torch says to these targets or weights, why, and what mends it."""
-    why, key, what = DTYPE, "y", _("these targets")
+    why, key = DTYPE, "y"
     if misfit.of_weights:
-        why, key, what = WEIGHTS, "weight", _("these weights")
+        why, key = WEIGHTS, "weight"
     elif misfit.targets != misfit.samples:
         why = COUNT
     elif misfit.outside is not None:
         why = OUTSIDE
-    mends = {say("Go on without {what}", what=what): partial(st.session_state.update, {key: ""})}
+    go_on, meanwhile = GO_ON[key]
+    mends = {go_on: partial(st.session_state.update, {key: ""})}
     if why == OUTSIDE and misfit.outside in indices:
-        mends = {f"Ignore {misfit.outside}": partial(st.session_state.update, ignore_index=misfit.outside)} | mends
-    frame.refused(misfit.words, say(_(why) + _(WITHOUT), misfit, last=misfit.classes - 1, what=what), mends)
+        mends = {say("Ignore {outside}", misfit): partial(st.session_state.update, ignore_index=misfit.outside)} | mends
+    frame.refused(misfit.words, say(_(why) + _(meanwhile), misfit, last=misfit.classes - 1), mends)
 
 
 def total(run: runs.Run) -> str:
     """How the losses become one number."""
     if run.reduction == "none":
-        return NOT_REDUCED
+        return _(NOT_REDUCED)
     if run.reduction == "mean" and not run.kept.any():
         return say(NOTHING_COUNTS, {"loss": run.loss.item(), "slope": run.grad.abs().max().item()})
     return say(REDUCED, {"loss": number(run.loss.item(), 5), "arithmetic": draw.mean_spelled(run)})

@@ -118,7 +118,7 @@ def choose(kind: str, main: Any, more: Any) -> tuple[runs.Run, Any]:
     y = places if y is None else y.to(x.dtype)
     y = y.view(x.shape) if tuple(y.shape) == logits.given else y
     if refused := runs.misfit(x, y):
-        mend = {"Go on without these targets": partial(st.session_state.update, y="")}
+        mend = {N_("Go on without these targets"): partial(st.session_state.update, y="")}
         frame.refused(refused, "Each logit takes one target. The pictures below go on without these.", mend)
         y = places
     return runs.run(x, y, factor, reduction), picked
@@ -177,34 +177,28 @@ def pitfalls(kind: str, run: runs.Run, samples: runs.Samples) -> Sequence[Pitfal
 
 def rounded(found: runs.RoundedAnswers) -> str:
     """Where the formula takes the log of 0, and whether it multiplies that by 0."""
-    why = _("0 · log 0 is nan") if math.isnan(found.formula) else "log 0 is −∞"
-    cut = " = 100 · {wrong} / {cells}" if found.certain else ""
-    return (
-        _(
-            "Round the probabilities to 0 and 1, and {wrong} of {cells} differ from their targets. The formula gives "
-            "**{formula}**, since "
-        )
-        + why
-        + _(". torch cuts the logarithms off at −100 and gives **{cut}**")
-        + cut
-        + _(". From logits, here times 1000, nothing has to be cut: **{of_logits}**.")
-    )
+    said = _("Round the probabilities to 0 and 1, and {wrong} of {cells} differ from their targets. ")
+    if math.isnan(found.formula):
+        said += _("The formula gives **{formula}**, since 0 · log 0 is nan. ")
+    else:
+        said += _("The formula gives **{formula}**, since log 0 is −∞. ")
+    if found.certain:
+        said += _("torch cuts the logarithms off at −100 and gives **{cut}** = 100 · {wrong} / {cells}. ")
+    else:
+        said += _("torch cuts the logarithms off at −100 and gives **{cut}**. ")
+    return said + _("From logits, here times 1000, nothing has to be cut: **{of_logits}**.")
 
 
 def mistaken(found: runs.Mistaken) -> str:
     """A refusal, or a number that nobody meant."""
     takes = (
-        _("torch refuses these logits: “{refused}”. ")
+        _("It takes probabilities: torch refuses these logits: “{refused}”. ")
         if found.refused
-        else _("torch takes these logits, since they all lie between 0 and 1, and gives {of_logits}. ")
-    )
-    return (
-        _("It takes probabilities: ")
-        + takes
-        + _(
-            "The other way round nobody complains: "
-            "`binary_cross_entropy_with_logits` of probabilities gives **{twice}**, of the logits {right}."
-        )
+        else _("It takes probabilities: torch takes these logits, since they all lie between 0 and 1, and gives {of_logits}. ")
+    )  # fmt: skip
+    return takes + _(
+        "The other way round nobody complains: "
+        "`binary_cross_entropy_with_logits` of probabilities gives **{twice}**, of the logits {right}."
     )
 
 

@@ -63,7 +63,8 @@ def say_conversion(logits: Logits) -> None:
 def table(ways: Sequence[Way]) -> str:
     """Each way's value, and how far value and gradient lie from the first way's."""
     rows = [
-        f"| `{way.name}` | {way.loss:.7g} | {number(way.apart, 2)} | {number(way.gradient_apart, 2)} |" for way in ways
+        f"| `{_(way.name)}` | {way.loss:.7g} | {number(way.apart, 2)} | {number(way.gradient_apart, 2)} |"
+        for way in ways
     ]
     head = [_("| Way | Loss | Difference | Difference of gradients |"), "|:--|--:|--:|--:|"]
     return _("Without weights, smoothing or ignored targets, and with the mean:\n\n") + "\n".join(head + rows)
