@@ -87,17 +87,13 @@ def matrix_and_images(run: Run, cell: Cell | None, image: int | None) -> None:
 
 def headline(run: Run) -> str:
     """What to look at first: how many are right, and where the matrix counts them."""
-    among = (
-        _("are right")
-        if run.topk == 1
-        else say("have their true class among the {topk} best and count as right", topk=run.topk)
-    )
-    beside = (
-        _("every other cell one kind of mistake") if run.topk == 1 else _("the other cells the best class of the rest")
-    )
     return say(
-        "{right} of {samples} images {among}: accuracy {share:.4g}. The diagonal of the matrix counts them, {beside}.",
-        {"right": int(run.right.sum()), "samples": len(run.y), "share": run.share}, among=among, beside=beside,
+        "{right} of {samples} images are right: accuracy {share:.4g}. The diagonal of the matrix counts them, "
+        "every other cell one kind of mistake."
+        if run.topk == 1 else
+        "{right} of {samples} images have their true class among the {topk} best and count as right: accuracy {share:.4g}. "
+        "The diagonal of the matrix counts them, the other cells the best class of the rest.",
+        run, right=int(run.right.sum()), samples=len(run.y),
     )  # fmt: skip
 
 
@@ -157,8 +153,8 @@ def batch_by_batch(run: Run) -> None:
     else:
         says = _(
             "The last batch has only {last:|image|images}, the others {first} each. The mean of the batches lets every "
+            "batch weigh the same, and so says **{mean:.5g}**; right over all is **{whole:.5g}**."
         )
-        says += _("batch weigh the same, and so says **{mean:.5g}**; right over all is **{whole:.5g}**.")
     st.markdown(say(says, found))
 
 
@@ -171,11 +167,9 @@ def best_and_classes(run: Run) -> None:
     else:
         says = _(
             "The worst is class **{lowest}** with {low:.4g}. The mean of the classes is **{mean:.4g}**, the accuracy "
-        )
-        says += _(
             "**{accuracy:.4g}**: classes count once each in the mean, and by their images in the accuracy (class "
+            "{frequent} has the most, {images} of {samples})."
         )
-        says += _("{frequent} has the most, {images} of {samples}).")
     st.markdown(say(says, found))
 
 

@@ -28,16 +28,18 @@ def matrix(run: Run, picked: tuple[int, int]) -> Picture:
 
 def _taken_for(true: int, predicted: int, count: int, of_class: int, topk: int, shown: bool) -> str:
     """What a cell of the matrix counts."""
-    told = N_("**{count}** of {all} images of a {true} are taken for a {predicted}{share}{here}.")
+    if not of_class:
+        return say("None of these images is of a {true}.", true=true)
+    told = N_("**{count}** of {all} images of a {true} are taken for a {predicted} ({share:.1%} of that class).")
     if true == predicted:
-        told = N_("**{count}** of {all} images of a {true} are recognised{share}{here}.")
+        told = N_("**{count}** of {all} images of a {true} are recognised ({share:.1%} of that class).")
     if true == predicted and topk > 1:
-        told = N_("**{count}** of {all} images of a {true} are right: {true} is among the {topk} best{share}{here}.")
-    share = say(" ({count:.1%} of that class)", count=count / of_class) if of_class else ""
-    here = _("; they stand on the right") if shown and count else _("; a click shows them") if count else ""
-    return say(
-        told, count=count, all=of_class, true=true, predicted=predicted, topk=topk, share=share, here=here
-    )  # fmt: skip
+        told = N_(
+            "**{count}** of {all} images of a {true} are right: {true} is among the {topk} best ({share:.1%} of that class)."
+        )
+    here = "" if not count else _(" They stand on the right.") if shown else _(" A click shows them.")
+    said = say(told, count=count, all=of_class, true=true, predicted=predicted, topk=topk, share=count / of_class)
+    return said + here
 
 
 def images(run: Run, shown: list[int], side: int) -> Panel:
@@ -69,14 +71,20 @@ def ranks(run: Run, shown: list[int], count: int) -> Picture:
     places = [(n, i, r, c) for n, i in enumerate(shown) for r, c in enumerate(orders[n])]
     trues = [(n, run.place(i) - 1) for n, i in enumerate(shown)]
     best = [(n, r) for n in range(len(shown)) for r in range(run.topk)]
-    first = f"; {len(shown)} of {count} images" if count > len(shown) else ""
+    title = N_("each image's classes, the best first; {shown} of {count} images")
+    if count == len(shown):
+        title = N_("each image's classes, the best first")
     return Picture(
-        "ranks", p.gather(1, torch.tensor(orders)), SHARE, say("each image's classes, the best first{first}", first=first),
+        "ranks", p.gather(1, torch.tensor(orders)), SHARE, say(title, shown=len(shown), count=count),
         [Outline(best, colour.MUTED, 2), Outline(trues, colour.INK, 2)], [str(c) for _, _, _, c in places],
         axes="n r", origin=(0, 1), picks=[str(i) for _, i, _, _ in places],
         notes=[
-            say("Image {i}: class **{c}** stands in place {r} with probability **{p}**", i=i, c=c, r=r + 1, p=number(p[n, c].item()))
-            + (_(", and is the true one (framed).") if c == run.y[i] else ".") for n, i, r, c in places
+            say(
+                "Image {i}: class **{c}** stands in place {r} with probability **{p}**, and is the true one (framed)."
+                if c == run.y[i] else
+                "Image {i}: class **{c}** stands in place {r} with probability **{p}**.",
+                i=i, c=c, r=r + 1, p=number(p[n, c].item()),
+            ) for n, i, r, c in places
         ],
     )  # fmt: skip
 
@@ -96,14 +104,14 @@ def by_batches(found: Means, sizes: list[int]) -> Panel:
         },
         curves.Axis(say("batch (the first has {sizes} images, the last {sizes2})", sizes=sizes[0], sizes2=sizes[-1]), step=max(1, len(sizes) // 10)),
         curves.Axis("accuracy"), markers=True, height=280,
-        targets={f"right / all: {number(found.whole, 5)}": found.whole},
+        targets={say("right / all: {whole}", whole=number(found.whole, 5)): found.whole},
     )  # fmt: skip
-    right = [
-        say("{right} of {n} right", right=round(share * n), n=n) for share, n in zip(found.shares, sizes, strict=True)
-    ]
     cells = Cells(
         "batch", (len(sizes),), torch.tensor(found.shares, dtype=torch.float64), spots=list(enumerate(found.shares)),
-        notes=[f"batch {b}: {said}" for b, said in enumerate(right)],
+        notes=[
+            say("batch {b}: {right} of {n} right", b=b, right=round(share * n), n=n)
+            for b, (share, n) in enumerate(zip(found.shares, sizes, strict=True))
+        ],
     )  # fmt: skip
     alt = say(
         "Accuracy of the batches, from {shares} to {shares2}; over all images {whole}, mean of the batches {mean}.",
@@ -139,11 +147,14 @@ def by_class(found: ClassShares) -> Panel:
 
 def training(found: Learnt, epochs: int) -> Panel:
     """Accuracy over the epochs, and where the page stands."""
-    sets = {"training images": found.training, "test images": found.test}
+    sets = {N_("training images"): found.training, N_("test images"): found.test}
     figure = curves.lines(
-        {name: (range(EPOCHS + 1), values) for name, values in sets.items()} | {_("on this page"): ([epochs] * 2, [0, 1])},
+        {name: (range(EPOCHS + 1), values) for name, values in sets.items()} | {N_("on this page"): ([epochs] * 2, [0, 1])},
         curves.Axis("epochs"), curves.Axis("accuracy", range=(0, 1.03)), markers=True,
         title="Softmax regression on MNIST, trained by hand-written SGD",
     )  # fmt: skip
-    said = "; ".join(f"{name}: {number(v[0])} before, {number(v[-1])} after" for name, v in sets.items())
+    said = say(
+        "training images: {training[0]} before, {training[1]} after; test images: {test[0]} before, {test[1]} after",
+        training=[number(found.training[i]) for i in (0, -1)], test=[number(found.test[i]) for i in (0, -1)],
+    )  # fmt: skip
     return Panel("over epochs", figure, said, stretch=640)

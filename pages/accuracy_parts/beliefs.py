@@ -51,12 +51,13 @@ def says_stale(found: runs.Stale) -> str:
     if found.full == 1:
         says += _("For the first batch that is right, {tutorial:.4g}. ")
     else:
-        says += _(
-            "Over the {full} batches of the first one's size it says **{tutorial:.4g}**; with scores for each of "
-        )
-        says += _("them it is **{right:.4g}**") + (
-            _(", the same by chance. ") if found.tutorial == found.right else ". "
-        )
+        says += (
+            _("Over the {full} batches of the first one's size it says **{tutorial:.4g}**; with scores for each of "
+              "them it is **{right:.4g}**, the same by chance. ")
+            if found.tutorial == found.right else
+            _("Over the {full} batches of the first one's size it says **{tutorial:.4g}**; with scores for each of "
+              "them it is **{right:.4g}**. ")
+        )  # fmt: skip
     return says + (_("At the smaller last batch torch refuses: “{refusal}”.") if found.refusal else "")
 
 
@@ -92,8 +93,8 @@ def says_uneven(found: runs.Uneven) -> str:
     else:
         says = _(
             "On screen the mean is **{shown.mean:.6g}**, right over all **{shown.whole:.6g}**: the last batch has "
+            "{shown.last:|image|images} instead of {shown.first}, and each of them weighs more in the mean."
         )
-        says += _("{shown.last:|image|images} instead of {shown.first}, and each of them weighs more in the mean.")
     if found.left_over is None:
         return says + _(" All images are right, or none is, and so every mean says the same.")
     return says + _(
@@ -104,24 +105,32 @@ def says_uneven(found: runs.Uneven) -> str:
 
 def says_softened(found: runs.Softened) -> str:
     """That softmax keeps the order, and when it loses it."""
-    says = _("Softmax keeps the order of the scores: **{differ} of {samples}** predictions differ without it")
-    says += _(" (two scores so close that their probabilities are rounded to one). ") if found.differ else ". "
+    says = (
+        _("Softmax keeps the order of the scores: **{differ} of {samples}** predictions differ without it "
+          "(two scores so close that their probabilities are rounded to one). ")
+        if found.differ else
+        _("Softmax keeps the order of the scores: **{differ} of {samples}** predictions differ without it. ")
+    )  # fmt: skip
     if not found.zeros:
         return says + _("Even with scores {larger} times as large no probability is rounded to 0 here.")
-    says += _(
+    if not found.ties:
+        return says + _(
+            "It can only do harm: with scores {larger} times as large, {zeros} of {cells} probabilities are rounded to 0, "
+            "and among zeros there is no order, which the k best need."
+        )
+    return says + _(
         "It can only do harm: with scores {larger} times as large, {zeros} of {cells} probabilities are rounded to 0, "
+        "and among zeros there is no order, which the k best need; {ties:|row has|rows have} not even a single largest."
     )
-    says += _("and among zeros there is no order, which the k best need")
-    return says + (_("; {ties:|row has|rows have} not even a single largest.") if found.ties else ".")
 
 
 def says_stepped(found: runs.Stepped) -> str:
     """What a small step changes."""
-    says = _("`argmax` has no gradient: the accuracy's `requires_grad` is **{accuracy_has_gradient}**, the loss's ")
-    says += _(
+    says = _(
+        "`argmax` has no gradient: the accuracy's `requires_grad` is **{accuracy_has_gradient}**, the loss's "
         "{loss_has_gradient}. One step with lr = {lr} down the loss's gradient changes the loss by **{loss}** and "
+        "the accuracy by **{accuracy}**. "
     )
-    says += _("the accuracy by **{accuracy}**. ")
     return says + (_("{flipped:|prediction|predictions} changed.") if found.flipped else _("No prediction changed: the "
                    "accuracy is a staircase, flat almost everywhere, and tells no step where to go."))  # fmt: skip
 
@@ -134,7 +143,7 @@ def questions(run: Run) -> list[Draw]:
         row = run.confusion[c].tolist()
         return Question(
             say("Row {c} of the matrix is {terms}. Which share of the {c}s counts as right?", c=c, terms=', '.join(map(str, row))),
-            f"{row[c] / sum(row):.4g}", f"{row[c]} of {sum(row)}.", tolerance=0.002, covers=("confusion",),
+            f"{row[c] / sum(row):.4g}", say("{right} of {all}.", right=row[c], all=sum(row)), tolerance=0.002, covers=("confusion",),
         )  # fmt: skip
 
     def tied(_draw: random.Random) -> Question:
