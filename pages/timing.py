@@ -47,7 +47,7 @@ def lesson(topic: Topic) -> None:
     """Settings, the button, what the numbers say, the picture of ratios, the table."""
     timing_run.attend(topic.name)
     with controls.main():
-        section = controls.choice("t_section", N_("Operators"), _sections(), few=1)
+        section = controls.choice("t_section", "Operators", _sections(), few=1)
         asked = timing_run.ask_first(SWEEPS)
     with controls.more():
         settings = timing_run.ask_rest(asked, textbook=True, budget=BUDGET)
@@ -64,7 +64,7 @@ def lesson(topic: Topic) -> None:
     _go(operators, homes)
     _pictures(operators, _columns(found, settings.tiers, recorded), picks=True)
     for number, result in enumerate(recorded, start=1):
-        st.caption(say(N_("rec. {number}: {label}"), number=number, label=timing_run.recorded_label(result)))
+        st.caption(say("rec. {number}: {label}", number=number, label=timing_run.recorded_label(result)))
     st.caption(_(TERMS))
     if live and live.settings.sizes == "small":
         st.caption(_(SMALL))
@@ -109,7 +109,7 @@ def _recorded(found: Result | None) -> list[Result]:
     offered = {timing_run.recorded_label(result): result for result in timing_run.recorded() if result is not found}
     if not offered:
         return []
-    chosen = controls.several("timing recorded", N_("Lay recorded results beside it"), list(offered))
+    chosen = controls.several("timing recorded", "Lay recorded results beside it", list(offered))
     return [offered[name] for name in chosen]
 
 
@@ -179,22 +179,22 @@ def _alt(names: Sequence[str], columns: Sequence[Column], cells: Sequence[Sequen
         ratios = [f"{c.title} {cell.text}" for c, cell in zip(columns, row, strict=True) if cell.ratio is not None]
         told += [f"{name}: {', '.join(ratios)}"] if ratios else []
     if not told:
-        return say(N_("Nothing is timed yet of {names}"), names=", ".join(names))
-    return say(N_("Time divided by torch's. {told}"), told="; ".join(told))
+        return say("Nothing is timed yet of {names}", names=", ".join(names))
+    return say("Time divided by torch's. {told}", told="; ".join(told))
 
 
 def _cell(operator: Operator, column: Column, ratio: results.Ratio | None) -> Cell:
     """The ratio, or why there is none."""
     name = f"{timing_run.short(operator.mirrors)}, {column.tier}"
     if ratio:
-        said = say(N_("{name}, size {size:,}: {ratio:.3g} ({low:.3g} to {high:.3g})"), ratio, name=name)
+        said = say("{name}, size {size:,}: {ratio:.3g} ({low:.3g} to {high:.3g})", ratio, name=name)
         return Cell(timing_run.ratio_said(ratio.ratio), ratio.ratio, said)
     if column.tier == "textbook" and not operator.textbook_tier:
-        return Cell(_(N_("none")), hover=say(N_("{name}: there is no textbook form"), name=name))
+        return Cell(_("none"), hover=say("{name}: there is no textbook form", name=name))
     measured = results.narrowed(column.result, operator.mirrors).measurements if column.result else ()
     last = next((m for m in reversed(measured) if m.tier == column.tier), None)
     if last is None:
-        return Cell("–", hover=say(N_("{name}: not timed"), name=name))
+        return Cell("–", hover=say("{name}: not timed", name=name))
     return Cell(_(TEXTS.get(last.status, last.status)), hover=f"{name}: {_(last.status)}. {last.detail[:80]}")
 
 
@@ -209,9 +209,7 @@ def _table(operators: Sequence[Operator], found: Result) -> None:
         return
     st.caption(
         _(
-            N_(
-                "All that was timed, at each operator's largest size. Sort by a click on a column's head; a click on a row's name goes to its page."
-            )
+            "All that was timed, at each operator's largest size. Sort by a click on a column's head; a click on a row's name goes to its page."
         )
     )
 

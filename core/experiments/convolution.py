@@ -20,7 +20,6 @@ from core.ops.kit.windows import Windows
 from core.ops.operator import Call
 
 LARGEST_PATCH = 7  # cells along a side of the part of an image that is gone through cell by cell
-BUILT_IN = ("counting", "random", *ops.FAMOUS_KERNELS)
 EDGES = "Sobel x"
 CORNER = torch.tensor([[0.0, 1.0], [2.0, 3.0]])  # the reader's own kernel at first
 

@@ -16,7 +16,7 @@ from core.figures.heatmap import Picture
 from core.figures.montage import Index, cell_size
 from core.figures.walk import Walk, record
 from core.tensors.dtypes import as_floats
-from core.words import N_, Words, _, say
+from core.words import Words, _, say
 from core.words.numbers import number
 
 PICTURES, CURVE = 570, 390  # pixels of the three tensors, and of the curve beside them
@@ -102,8 +102,8 @@ class Measure:
 
 
 MEASURES = (
-    Measure("dead", N_("Share of dead units"), False), Measure("std", N_("Standard deviation of the activations"), True),
-    Measure("gradient", N_("Size of the gradient"), True),
+    Measure("dead", "Share of dead units", False), Measure("std", "Standard deviation of the activations", True),
+    Measure("gradient", "Size of the gradient", True),
 )  # fmt: skip
 
 Networks = Mapping[str, Sequence[LayerFacts]]

@@ -14,8 +14,9 @@ import torch
 
 from core.experiments.chain import run as chain
 from core.experiments.chain.claims import Both
-from core.experiments.chain.run import Facts, Stage
+from core.experiments.chain.run import Facts, Stage, facts_of
 from core.experiments.layout import addresses
+from core.experiments.layout.cache import LINE_BYTES
 from core.experiments.layout.rule import Layout, ViewRefusal, mergeable
 from core.figures import board, colour
 from core.figures.board import Cells, Panel, Relation
@@ -28,7 +29,6 @@ from core.words.numbers import number
 
 LETTERS = "ABCDEFGHIJKLM"  # names of storages
 PALETTES = (colour.IDENTITY, colour.COPIED, colour.COPIED_AGAIN)  # of one storage and the next
-LINE_BYTES = 64
 SHORTEST_ROW, LONGEST_ROW = 8, 32  # cells of a storage side by side
 LONGEST_LINE = 12  # elements of a vector that stand in one row
 HIGHER = 2.5  # times the room's height, before digits are left out
@@ -90,7 +90,7 @@ def plan(ran: Sequence[Stage], chosen: int, room: Room) -> Plan:
     readable = {storage: smallest_readable(stage, room.least) for storage, stage in storages(ran).items()}
     for height in (room.height, HIGHER * room.height):
         for found in (best(shown, replace(room, height=height)) for shown in choices):
-            if found.side >= max(readable[of(stage).storage] for stage in found.stages):
+            if found.side >= max(readable[facts_of(stage).storage] for stage in found.stages):
                 return found
     tried = [best(shown, room) for shown in choices]
     return next((found for found in tried if found.side >= SMALLEST), tried[-1])
@@ -146,7 +146,7 @@ def smallest_readable(stage: Stage, least: float) -> int:
 
 def block(stage: Stage) -> Block:
     """A stage's tensor as a block of cells."""
-    where, title = of(stage).layout, tensor_title(stage)
+    where, title = facts_of(stage).layout, tensor_title(stage)
     if across := row_of(where.shape):
         return Block(-(-where.numel // across), across, title, LEFT_OF_ROWS)
     rows, columns = Montage(where.shape).cells
@@ -155,7 +155,7 @@ def block(stage: Stage) -> Block:
 
 def strip_block(stage: Stage, lines: int) -> Block:
     """A storage as a block of cells."""
-    held, across = of(stage).layout.storage_size, row_length(stage, lines)
+    held, across = facts_of(stage).layout.storage_size, row_length(stage, lines)
     return Block(-(-held // across), across, strip_title(stage), LEFT_OF_ROWS)
 
 
@@ -169,13 +169,13 @@ def row_of(shape: Sequence[int]) -> int:
 
 def row_length(stage: Stage, lines: int = 1) -> int:
     """How many cells a row of the storage holds: a cache line's or several, as far as that can be read."""
-    line = min(max(LINE_BYTES // of(stage).itemsize, SHORTEST_ROW), LONGEST_ROW)
-    return min(line * lines, max(of(stage).layout.storage_size, SHORTEST_ROW))
+    line = min(max(LINE_BYTES // facts_of(stage).itemsize, SHORTEST_ROW), LONGEST_ROW)
+    return min(line * lines, max(facts_of(stage).layout.storage_size, SHORTEST_ROW))
 
 
 def storages(shown: Sequence[Stage]) -> dict[int, Stage]:
     """For each storage of these stages, the last that has it: by then it is as long as it gets."""
-    return {of(stage).storage: stage for stage in shown}
+    return {facts_of(stage).storage: stage for stage in shown}
 
 
 # ---- the pictures ----------------------------------------------------------------------------------------------
@@ -192,7 +192,7 @@ class Trace:
 
 def trace(ran: Sequence[Stage]) -> Trace:
     """Follow the storages through the whole chain."""
-    held = {storage: of(stage).layout.storage_size for storage, stage in storages(ran).items()}
+    held = {storage: facts_of(stage).layout.storage_size for storage, stage in storages(ran).items()}
     return Trace(chain.sources(ran), held)
 
 
@@ -229,7 +229,7 @@ def tensor(
     title: str = "",
 ) -> Panel:  # fmt: skip
     """A stage's tensor, coloured by where each number lies; elements that a write has changed are outlined."""
-    facts = of(stage)
+    facts = facts_of(stage)
     where, across = facts.layout, row_of(facts.layout.shape)
     order = torch.tensor(addresses.reading_order(where), dtype=torch.float32)
     title, texts = title or tensor_title(stage), texts_of(stage)
@@ -251,9 +251,9 @@ STRIP = N_("{title}, {across} cells a row, {read} read by {reader}. In address o
 
 def strip(stage: Stage, chosen: Stage, ran: Sequence[Stage], traced: Trace, made: Plan, least: float) -> Panel:
     """A storage in address order, in rows of whole cache lines. Cells that the chosen stage does not read are grey."""
-    facts, held = of(stage), of(stage).layout.storage_size
-    reader = chosen if of(chosen).storage == facts.storage else stage
-    read = set(addresses.reading_order(of(reader).layout))
+    facts, held = facts_of(stage), facts_of(stage).layout.storage_size
+    reader = chosen if facts_of(chosen).storage == facts.storage else stage
+    read = set(addresses.reading_order(facts_of(reader).layout))
     texts = storage_texts(stage)
     picture = Picture(
         letter(facts.storage), torch.arange(held, dtype=torch.float32), palette(facts, traced),
@@ -303,10 +303,10 @@ def palette(facts: Facts, traced: Trace) -> Scale:
 
 def read_table(stage: Stage) -> Relation:
     """Which address each element of a stage reads."""
-    where = of(stage).layout
+    where = facts_of(stage).layout
     indices = np.indices(where.shape or (1,)).reshape(max(where.ndim, 1), -1).T
     rows = np.column_stack([np.array(addresses.reading_order(where), dtype=np.int64), indices])
-    return Relation(f"{letter(of(stage).storage)} {axes_of(stage)}", rows)
+    return Relation(f"{letter(facts_of(stage).storage)} {axes_of(stage)}", rows)
 
 
 def copy_table(copies: Mapping[int, np.ndarray], earlier: int, later: int) -> np.ndarray:
@@ -321,8 +321,8 @@ def readers_of(chosen: Stage, ran: Sequence[Stage], storage: int, held: int) -> 
     found = [""] * held
     unread = np.ones(held, dtype=bool)
     for stage in sorted(ran, key=lambda stage: stage is not chosen):
-        if of(stage).storage == storage and unread.any():
-            places, indices = first_indices(of(stage).layout)
+        if facts_of(stage).storage == storage and unread.any():
+            places, indices = first_indices(facts_of(stage).layout)
             fresh = unread[places]
             unread[places] = False
             name = name_of(stage)
@@ -361,7 +361,7 @@ COPIED_UNWRITTEN = N_("byte {byte}, cache line {line}, copied from `{source}`, n
 def sentences(shown: Sequence[Stage]) -> dict[str, str]:
     """For each picture the sentence of its cells: where one lies, and who else reads it."""
     said = {}
-    for storage, sharing in groupby(shown, key=lambda stage: of(stage).storage):
+    for storage, sharing in groupby(shown, key=lambda stage: facts_of(stage).storage):
         readers = list(sharing)
         name = letter(storage)
         tokens = {"at": f"{{at:{name}}}", "value": f"{{{name}}}", "note": f"{{note:{name}}}"}
@@ -369,7 +369,7 @@ def sentences(shown: Sequence[Stage]) -> dict[str, str]:
         for stage in readers:
             others = [other for other in readers if other is not stage]
             x = name_of(stage)
-            at = f"{{at:{x}}}" if of(stage).layout.ndim else x
+            at = f"{{at:{x}}}" if facts_of(stage).layout.ndim else x
             tokens = {"at": at, "value": f"{{{x}}}", "note": f"{{note:{x}}}", "others": listed_readers(others)}
             said[x] = say(ELEMENT_SHARED if others else ELEMENT, tokens)
     return said
@@ -378,14 +378,14 @@ def sentences(shown: Sequence[Stage]) -> dict[str, str]:
 def listed_readers(readers: Sequence[Stage]) -> str:
     """Which elements of these stages read the cell under the pointer, for the browser to fill in."""
     return ", ".join(
-        f"{{each:{name_of(s)}}}" if of(s).layout.ndim else f"{name_of(s)}: {{list:{name_of(s)}}}" for s in readers
+        f"{{each:{name_of(s)}}}" if facts_of(s).layout.ndim else f"{name_of(s)}: {{list:{name_of(s)}}}" for s in readers
     )
 
 
 def notes(stage: Stage, traced: Trace) -> Iterator[str]:
     """For each element its address as a sum, and what is to be said of that cell."""
-    where, order = of(stage).layout, addresses.reading_order(of(stage).layout)
-    cells, name = cell_notes(of(stage), traced), letter(of(stage).storage)
+    where, order = facts_of(stage).layout, addresses.reading_order(facts_of(stage).layout)
+    cells, name = cell_notes(facts_of(stage), traced), letter(facts_of(stage).storage)
     readers = np.bincount(order).tolist() if order else []
     steps = [[f" + {i}·{stride}" for i in range(size)] for size, stride in zip(where.shape, where.stride, strict=True)]
     alone, shared = _(ADDRESS), _(ADDRESS_SHARED)  # looked up once for all elements
@@ -439,27 +439,30 @@ STORAGE = N_("storage {name}: {cells} cells of {itemsize} B")
 
 def tensor_title(stage: Stage) -> str:
     """Name, shape and storage."""
-    shape = ", ".join(map(str, of(stage).layout.shape)) + ("," if of(stage).layout.ndim == 1 else "")
-    return f"{name_of(stage)} ({shape}) · {letter(of(stage).storage)}"
+    shape = ", ".join(map(str, facts_of(stage).layout.shape)) + ("," if facts_of(stage).layout.ndim == 1 else "")
+    return f"{name_of(stage)} ({shape}) · {letter(facts_of(stage).storage)}"
 
 
 def strip_title(stage: Stage) -> str:
     """The storage's name and size."""
-    facts = of(stage)
+    facts = facts_of(stage)
     return say(STORAGE, name=letter(facts.storage), cells=facts.layout.storage_size, itemsize=facts.itemsize)
 
 
 def texts_of(stage: Stage) -> list[str]:
     """What stands in each element; a question mark where torch has written nothing."""
     assert stage.tensor is not None
-    if stage.tensor.untyped_storage().data_ptr() != of(stage).storage_pointer:  # after a write, that of another run
+    if (
+        stage.tensor.untyped_storage().data_ptr() != facts_of(stage).storage_pointer
+    ):  # after a write, that of another run
         values = [spelled(value) for value in stage.tensor.flatten().tolist()]
-        unknown = of(stage).uninitialised
+        unknown = facts_of(stage).uninitialised
         return [
-            "?" if a in unknown else v for a, v in zip(addresses.reading_order(of(stage).layout), values, strict=True)
+            "?" if a in unknown else v
+            for a, v in zip(addresses.reading_order(facts_of(stage).layout), values, strict=True)
         ]
     texts = storage_texts(stage)
-    return [texts[address] for address in addresses.reading_order(of(stage).layout)]
+    return [texts[address] for address in addresses.reading_order(facts_of(stage).layout)]
 
 
 KNOWN: WeakKeyDictionary[Stage, list[str]] = WeakKeyDictionary()  # texts that planning and drawing both need
@@ -469,7 +472,7 @@ def storage_texts(stage: Stage) -> list[str]:
     """What stands in each cell of a stage's storage."""
     if stage not in KNOWN:
         texts = [spelled(value) for value in stage.cells.tolist()]
-        for address in of(stage).uninitialised:
+        for address in facts_of(stage).uninitialised:
             texts[address] = "?"
         KNOWN[stage] = texts
     return KNOWN[stage]
@@ -481,12 +484,6 @@ def spelled(value: complex) -> str:
 
 
 short = functools.lru_cache(maxsize=1 << 14)(number)  # a chain shows the same numbers again and again
-
-
-def of(stage: Stage) -> Facts:
-    """The facts of a stage that ran."""
-    assert stage.facts is not None
-    return stage.facts
 
 
 def last(stages: Sequence[Stage]) -> int:
@@ -501,7 +498,7 @@ def name_of(stage: Stage) -> str:
 
 def axes_of(stage: Stage) -> str:
     """A word for each dimension of a stage; one for a single number."""
-    return " ".join(f"{name_of(stage)}.{d}" for d in range(max(of(stage).layout.ndim, 1)))
+    return " ".join(f"{name_of(stage)}.{d}" for d in range(max(facts_of(stage).layout.ndim, 1)))
 
 
 def letter(storage: int) -> str:

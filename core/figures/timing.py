@@ -13,7 +13,7 @@ from core.figures.board import Box
 from core.figures.curves import GRID
 from core.figures.drawing import unchecked
 from core.ops.convolution import conv2d, corr2d
-from core.words import N_, Words, _
+from core.words import Words, _
 
 # One colour a version wherever times are drawn: Okabe and Ito's, as the curves'.
 COLOURS = {"textbook": "#CC79A7", "manual": "#D55E00", "compiled": "#009E73", "torch": "#0072B2"}
@@ -114,7 +114,7 @@ def ratio_bars(bars: Mapping[str, Sequence[Bar]], *, title: Words, x: Words) -> 
     width = ALL_BARS / max(len(bars), 1)
     traces = [_bars(version, some, bar_places(bars, version), width) for version, some in bars.items()]
     even = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 1, "y1": 1, "line": {"color": COLOURS["torch"]}}
-    layout = _layout(title, N_("the line: as fast as torch"), x) | {"shapes": [even], "showlegend": len(bars) > 1}
+    layout = _layout(title, "the line: as fast as torch", x) | {"shapes": [even], "showlegend": len(bars) > 1}
     layout["xaxis"] |= {
         "tickmode": "array", "tickvals": list(range(len(sizes))), "ticktext": [f"{size:,}" for size in sizes],
         "range": [-0.6, len(sizes) - 0.4],

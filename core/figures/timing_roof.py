@@ -11,7 +11,7 @@ from core.figures import colour
 from core.figures.curves import GRID
 from core.figures.drawing import unchecked
 from core.figures.timing import CLEAR, COLOURS, MARKS, SMALL
-from core.words import N_, Words, _
+from core.words import Words, _
 
 BAND = "rgba(125, 131, 140, 0.18)"
 AIR = 2.0  # times as far as the outermost dot, to each side
@@ -101,16 +101,16 @@ def _layout(x: tuple[float, float], y: tuple[float, float]) -> dict:
         "template": None, "height": 400, "margin": {"l": 60, "t": 84, "r": 14, "b": 48}, "dragmode": False,
         "paper_bgcolor": CLEAR, "plot_bgcolor": CLEAR, "showlegend": True,
         "title": {
-            "text": _(N_("The roof, and where each version stands")), "font": {"size": 14}, "x": 0, "xref": "container",
+            "text": _("The roof, and where each version stands"), "font": {"size": 14}, "x": 0, "xref": "container",
             "y": 0.99, "yanchor": "top",
         },
         "xaxis": axis | {
             "range": [math.log10(x[0]), math.log10(x[1])], "tickformat": "~g",
-            "title": {"text": _(N_("operations for each byte moved")), "font": {"size": 12}},
+            "title": {"text": _("operations for each byte moved"), "font": {"size": 12}},
         },
         "yaxis": axis | {
             "range": [math.log10(y[0]), math.log10(y[1])], "tickformat": "~s",
-            "title": {"text": _(N_("operations a second")), "font": {"size": 12}},
+            "title": {"text": _("operations a second"), "font": {"size": 12}},
         },
         "legend": {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "font": SMALL},
     }  # fmt: skip

@@ -11,7 +11,7 @@ from core.figures.board import Box
 from core.figures.curves import GRID
 from core.figures.drawing import unchecked
 from core.figures.timing import CLEAR, COLOURS, SMALL
-from core.words import N_, Words, _
+from core.words import Words, _
 
 READ, WRITTEN, REST = "#8FB8DE", "#F0B27A", colour.EMPTY
 LANE, EDGE = 64, 84  # pixels of a lane, and of the axis with the title
@@ -66,7 +66,7 @@ class Lane:
 def through_memory(lanes: Sequence[Lane]) -> go.Figure:
     """A lane for each version: a bar for each tensor read (down to the processor) or written (up again)."""
     whole = max((lane.moved for lane in lanes), default=1) or 1
-    reads, writes, names = _bars(N_("read ▼"), READ), _bars(N_("written ▲"), WRITTEN), _names()
+    reads, writes, names = _bars("read ▼", READ), _bars("written ▲", WRITTEN), _names()
     for row, lane in enumerate(lanes):
         at = 0
         for trip in lane.trips:
@@ -75,13 +75,13 @@ def through_memory(lanes: Sequence[Lane]) -> go.Figure:
                 for size in sizes:
                     _add(trace, row, at, size, sign if size / whole > SHORTEST else "")
                     at += size
-    return _figure([reads, writes, names], lanes, N_("Through memory, call by call"), "B", whole)
+    return _figure([reads, writes, names], lanes, "Through memory, call by call", "B", whole)
 
 
 def in_time(lanes: Sequence[Lane]) -> go.Figure:
     """The same calls by their seconds, and what a whole call takes besides them."""
     whole = max((max(lane.seconds, lane.watched) for lane in lanes), default=1.0) or 1.0
-    calls, rest, names = _bars("", ""), _bars(N_("the rest: before, between and after these calls"), REST), _names()
+    calls, rest, names = _bars("", ""), _bars("the rest: before, between and after these calls", REST), _names()
     calls["showlegend"] = False
     calls["marker"]["color"] = [COLOURS[lane.version] for lane in lanes for _trip in lane.trips]
     for row, lane in enumerate(lanes):
@@ -92,7 +92,7 @@ def in_time(lanes: Sequence[Lane]) -> go.Figure:
             at += trip.seconds
         if lane.seconds > at:
             _add(rest, row, at, lane.seconds - at, "")
-    return _figure([calls, rest, names], lanes, N_("The same calls in time"), "s", whole)
+    return _figure([calls, rest, names], lanes, "The same calls in time", "s", whole)
 
 
 def boxes(lanes: Sequence[Lane], widths: Sequence[Sequence[float]]) -> list[Box | None]:

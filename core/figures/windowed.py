@@ -14,8 +14,9 @@ import torch
 
 from core.experiments.chain import origins
 from core.experiments.chain.origins import UNKNOWN, UNWRITTEN, Origins
-from core.experiments.chain.run import Stage
+from core.experiments.chain.run import Stage, facts_of
 from core.experiments.layout import addresses, cache, window
+from core.experiments.layout.cache import LINE_BYTES
 from core.experiments.layout.rule import Ints
 from core.experiments.layout.window import Window
 from core.figures import board
@@ -24,9 +25,10 @@ from core.figures.colour import Scale
 from core.figures.drawing import unchecked
 from core.figures.heatmap import Outline, Picture, describe
 from core.figures.memory import (
+    ELEMENT,
+    ELEMENT_SHARED,
     HIGHER,
     LABEL,
-    LINE_BYTES,
     PALETTES,
     SHORTEST_ROW,
     SPACE_BETWEEN,
@@ -39,7 +41,6 @@ from core.figures.memory import (
     in_rows,
     letter,
     name_of,
-    of,
     storages,
     tensor_title,
 )  # fmt: skip
@@ -69,25 +70,25 @@ class Sight:
     @property
     def storage(self) -> int:
         """The storage that it reads."""
-        return of(self.stage).storage
+        return facts_of(self.stage).storage
 
     @functools.cached_property
     def block(self) -> Block:
         """Its cells as a block, with room for their indices on the left."""
         shape = self.window.shape
         rows, columns = Montage(shape).cells
-        return Block(rows, columns, title(self), row_margin(self), MARGIN_TOP + (LABEL if len(shape) > 2 else 0))
+        return Block(rows, columns, title(self), row_margin(self.window), MARGIN_TOP + (LABEL if len(shape) > 2 else 0))
 
 
 def sights(ran: Sequence[Stage], chosen: Stage, cell: Ints | None, traced: Origins) -> list[Sight]:
     """A window onto each stage: the chosen one's holds the picked cell, the others' the number that is first in it."""
-    shown = window.window(of(chosen).layout.shape, cell or ())
-    empty = of(chosen).layout.numel == 0
-    first = None if empty else addresses.address(of(chosen).layout, cell or shown.start)
+    shown = window.window(facts_of(chosen).layout.shape, cell or ())
+    empty = facts_of(chosen).layout.numel == 0
+    first = None if empty else addresses.address(facts_of(chosen).layout, cell or shown.start)
     found = []
     for stage in ran:
-        facts = of(stage)
-        there = None if first is None else traced.followed(of(chosen).storage, first, facts.storage)
+        facts = facts_of(stage)
+        there = None if first is None else traced.followed(facts_of(chosen).storage, first, facts.storage)
         index = None if there is None else window.index_at(facts.layout, there)
         box = shown if stage is chosen else window.window(facts.layout.shape, index or ())
         table = window.addresses(facts.layout, box)
@@ -114,9 +115,9 @@ def spelled(value: complex) -> str:
 # ---- what fits -------------------------------------------------------------------------------------------------
 
 
-def row_margin(sight: Sight) -> int:
+def row_margin(box: Window) -> int:
     """Pixels that the indices of the rows take."""
-    last = sight.window.start[-2] + sight.window.shape[-2] if len(sight.window.shape) > 1 else 0
+    last = box.start[-2] + box.shape[-2] if len(box.shape) > 1 else 0
     return max(24, int(DIGIT * len(str(last)) + 8))
 
 
@@ -176,7 +177,7 @@ class Near:
     @property
     def held(self) -> int:
         """Cells of the whole storage."""
-        return of(self.stage).layout.storage_size
+        return facts_of(self.stage).layout.storage_size
 
     @property
     def cells(self) -> np.ndarray:
@@ -199,14 +200,14 @@ class Near:
     @property
     def title(self) -> str:
         """The storage's name, and what is drawn of it."""
-        return say(NEAR, name=letter(of(self.stage).storage), bytes=LINE_BYTES) if not self.more else say(
-            NEAR_MORE, name=letter(of(self.stage).storage), more=self.more
-        )  # fmt: skip
+        return say(NEAR_MORE if self.more else NEAR, name=letter(facts_of(self.stage).storage), more=self.more)
 
     @property
     def map_title(self) -> str:
         """The storage's size."""
-        return say(FAR, name=letter(of(self.stage).storage), bytes=in_units(self.held * of(self.stage).itemsize))
+        return say(
+            FAR, name=letter(facts_of(self.stage).storage), bytes=in_units(self.held * facts_of(self.stage).itemsize)
+        )
 
     def placed(self, cells: np.ndarray) -> np.ndarray:
         """The numbers of these addresses on the board."""
@@ -227,7 +228,7 @@ def in_units(count: int) -> str:
 
 def near(stage: Stage, reading: Sequence[Sight]) -> Near:
     """The lines of a storage that these windows touch."""
-    across = min(max(LINE_BYTES // of(stage).itemsize, SHORTEST_ROW), LONGEST_ROW)
+    across = min(max(LINE_BYTES // facts_of(stage).itemsize, SHORTEST_ROW), LONGEST_ROW)
     read = np.unique(np.concatenate([s.addresses.ravel() for s in reading] or [np.zeros(0, np.int64)]))
     touched = np.unique(read // across)
     made = Near(stage, across, touched[:MOST_LINES], max(len(touched) - MOST_LINES, 0), read)
@@ -267,12 +268,12 @@ def tensor(sight: Sight, held: Near, traced: Origins, side: int, least: float) -
     picture = Picture(
         name_of(sight.stage), colours.reshape(sight.window.shape or (1,)), palette(held), title(sight),
         texts=sight.texts, axes=axes_of(sight.stage), notes=notes(sight, traced),
-        group=letter(sight.storage) if of(sight.stage).overlaps else "",
+        group=letter(sight.storage) if facts_of(sight.stage).overlaps else "",
         origin=(0, *sight.window.start) if len(sight.window.start) < 2 else sight.window.start,
     )  # fmt: skip
     if not sight.window.shape:
         picture = replace(picture, origin=(0, 0))
-    return relabelled(board.panel(picture, side, least=least), row_margin(sight), side)
+    return relabelled(board.panel(picture, side, least=least), row_margin(sight.window), side)
 
 
 def relabelled(panel: Panel, margin: int, side: int) -> Panel:
@@ -287,18 +288,18 @@ def relabelled(panel: Panel, margin: int, side: int) -> Panel:
 
 def palette(held: Near) -> Scale:
     """The colours of a storage's drawn cells."""
-    return Scale(PALETTES[of(held.stage).storage % len(PALETTES)], 0.0, float(max(len(held.places) - 1, 1)))
+    return Scale(PALETTES[facts_of(held.stage).storage % len(PALETTES)], 0.0, float(max(len(held.places) - 1, 1)))
 
 
 def reader_of(held: Near, chosen: Stage) -> Stage:
     """The stage whose reading of a storage is shown: the chosen one where it has it."""
-    return chosen if of(chosen).storage == of(held.stage).storage else held.stage
+    return chosen if facts_of(chosen).storage == facts_of(held.stage).storage else held.stage
 
 
 def strip(held: Near, chosen: Stage, shown: Sequence[Sight], traced: Origins) -> Panel:
     """The cache lines that the windows touch, one a row; grey is what the chosen stage does not read anywhere."""
-    storage, reader, cells = of(held.stage).storage, reader_of(held, chosen), held.cells
-    read = [window.index_at(of(reader).layout, address) is not None for address in cells.tolist()]
+    storage, reader, cells = facts_of(held.stage).storage, reader_of(held, chosen), held.cells
+    read = [window.index_at(facts_of(reader).layout, address) is not None for address in cells.tolist()]
     name = letter(storage)
     picture = Picture(
         name, torch.from_numpy(held.placed(cells)).float(), palette(held), held.title,
@@ -354,11 +355,11 @@ def of_stage(shown: Sequence[Sight], stage: Stage) -> Sight | None:
 def map_of(held: Near, chosen: Stage, shown: Sequence[Sight]) -> Panel:
     """The whole storage in few squares: which of them the chosen stage reads, and where its window's cells lie."""
     reader, count, size = reader_of(held, chosen), squares(held), per_square(held)
-    where, sight = of(reader).layout, of_stage(shown, reader)
+    where, sight = facts_of(reader).layout, of_stage(shown, reader)
     inside = np.bincount(sight.addresses.ravel() // size, minlength=count) if sight else np.zeros(count, dtype=int)
     firsts = [window.next_read(where, n * size) for n in range(count)]
     read = [first is not None and first < (n + 1) * size for n, first in enumerate(firsts)]
-    name = letter(of(held.stage).storage)
+    name = letter(facts_of(held.stage).storage)
     picture = Picture(
         f"{name} map", torch.from_numpy((inside > 0).astype(np.float32)), Scale([READ, HELD], 0.0, 1.0), held.map_title,
         texts=[""] * count, muted=[(n,) for n, there in enumerate(read) if not there],
@@ -391,7 +392,7 @@ def square_note(reader: Stage, low: int, end: int, read: bool, inside: int) -> s
 
 def index_of(stage: Stage, address: int) -> str:
     """The stage and index that read an address, as a pin reports them."""
-    index = window.index_at(of(stage).layout, address)
+    index = window.index_at(facts_of(stage).layout, address)
     return "" if index is None else f"{name_of(stage)} {', '.join(map(str, index))}"
 
 
@@ -419,14 +420,14 @@ def read_table(sight: Sight, held: Near) -> Relation:
 
 def map_table(held: Near) -> Relation:
     """In which square of the map each place lies."""
-    name = letter(of(held.stage).storage)
+    name = letter(facts_of(held.stage).storage)
     places = np.arange(len(held.places))
     return Relation(f"{name} {name}.square", np.column_stack([places, held.places // per_square(held)]))
 
 
 def copy_table(traced: Origins, earlier: Near, later: Near) -> np.ndarray:
     """Places of the later storage beside those of the earlier one that they came from, where both are drawn."""
-    came = traced.back(of(later.stage).storage, later.places, of(earlier.stage).storage)
+    came = traced.back(facts_of(later.stage).storage, later.places, facts_of(earlier.stage).storage)
     here = np.isin(came, earlier.places)
     return np.column_stack([np.flatnonzero(here), earlier.placed(came[here])])
 
@@ -435,7 +436,7 @@ def first_readers(shown: Sequence[Sight], reader: Stage) -> dict[int, str]:
     """For each address that a window reads, stage and index as a pin reports them; the reader's own first."""
     first: dict[int, str] = {}
     for sight in sorted(shown, key=lambda sight: sight.stage is not reader):
-        if sight.storage == of(reader).storage:
+        if sight.storage == facts_of(reader).storage:
             for index in np.ndindex(*sight.window.shape):
                 at = ", ".join(str(i + s) for i, s in zip(index, sight.window.start, strict=True))
                 first.setdefault(int(sight.addresses[index]), f"{name_of(sight.stage)} {at}")
@@ -444,8 +445,6 @@ def first_readers(shown: Sequence[Sight], reader: Stage) -> dict[int, str]:
 
 # ---- words -----------------------------------------------------------------------------------------------------
 
-ELEMENT = N_("`{at}` = **{value}** lies at {note}.")
-ELEMENT_SHARED = N_("`{at}` = **{value}** lies at {note}. The same cell: {others}.")
 CELL = N_("**{value}**: {note}. Read, in the windows, by: {others}.")
 SQUARE = N_("A square of the map: {note}. Click it to move the window there.")
 LIES = N_("address {address:,} of {name}: byte {byte:,}, cache line {line:,}")
@@ -469,8 +468,8 @@ def sentences(shown: Sequence[Sight]) -> dict[str, str]:
 
 def notes(sight: Sight, traced: Origins) -> list[str]:
     """For each element of the window its address as a sum, and what is to be said of that cell."""
-    where, found = of(sight.stage).layout, []
-    about = said_of(sight.addresses.ravel(), sight.storage, of(sight.stage).itemsize, traced)
+    where, found = facts_of(sight.stage).layout, []
+    about = said_of(sight.addresses.ravel(), sight.storage, facts_of(sight.stage).itemsize, traced)
     for index, said in zip(np.ndindex(*sight.window.shape), about, strict=True):
         terms = addresses.address_terms(where, [i + s for i, s in zip(index, sight.window.start, strict=True)])
         found.append(f"{terms}, {said}")
@@ -479,7 +478,7 @@ def notes(sight: Sight, traced: Origins) -> list[str]:
 
 def cell_notes(held: Near, traced: Origins) -> list[str]:
     """For each place of a storage its address, byte and cache line, and what it was copied from."""
-    return said_of(held.places, of(held.stage).storage, of(held.stage).itemsize, traced)
+    return said_of(held.places, facts_of(held.stage).storage, facts_of(held.stage).itemsize, traced)
 
 
 def said_of(cells: np.ndarray, storage: int, itemsize: int, traced: Origins) -> list[str]:
@@ -506,7 +505,7 @@ WALK_SIDE, WALK_WIDTH = 40, 900  # pixels of a cell at most, and of the picture
 
 def walk(stage: Stage, cell: Ints | None, capacity: int = cache.SCALE_MODEL) -> Panel:
     """A stage's tensor, or a window onto it, coloured by cache line; outlined where a walk waits for one."""
-    facts = of(stage)
+    facts = facts_of(stage)
     shape = facts.layout.shape
     box = Window((0,) * len(shape), shape) if stage.whole else window.window(shape, cell or ())
     cells = window.addresses(facts.layout, box)
@@ -526,5 +525,4 @@ def walk(stage: Stage, cell: Ints | None, capacity: int = cache.SCALE_MODEL) -> 
     )  # fmt: skip
     rows, columns = Montage(box.shape).cells
     side = max(min(WALK_SIDE, WALK_WIDTH // max(columns, 1), 12 * WALK_SIDE // max(rows, 1)), 7)
-    margin = max(24, int(DIGIT * len(str(box.start[-2] + box.shape[-2])) + 8)) if len(box.shape) > 1 else 24
-    return relabelled(board.panel(picture, side), margin, side)
+    return relabelled(board.panel(picture, side), row_margin(box), side)

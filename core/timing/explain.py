@@ -2,6 +2,7 @@
 
 import statistics
 from dataclasses import dataclass
+from typing import Literal
 
 from core.timing.limits import Limits, Rate
 from core.timing.results import Measurement, Result, narrowed, ratios
@@ -62,6 +63,9 @@ def _large(trips: tuple[Trip, ...], least: float) -> int:
 # ---- how far from the limits -----------------------------------------------------------------------------------
 
 
+Above = Literal["", "moves less", "only reads", "spread", "outputs in the cache", "fewer operations", "unknown"]
+
+
 @dataclass(frozen=True)
 class Standing:
     """Where a version stands under the roof: at its own operations for each byte that it moves."""
@@ -71,10 +75,7 @@ class Standing:
     rate: Rate  # operations a second, with the quartiles of the times
     share: float  # of what the definition's bytes and operations would take at the limits
     own_share: float  # of the roof over its own intensity
-    above: str  # why the share is above 1: one of REASONS; empty where it is not
-
-
-REASONS = ("moves less", "only reads", "spread", "outputs in the cache", "fewer operations", "unknown")
+    above: Above  # why the share is above 1; empty where it is not
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def _standing(m: Measurement, limits: Limits, bandwidth: Rate, cache: int | None
     return Standing(m.tier, done / moved, rate, share, rate.median / own_roof, above)
 
 
-def _above(m: Measurement, limits: Limits, bandwidth: Rate, cache: int | None) -> str:
+def _above(m: Measurement, limits: Limits, bandwidth: Rate, cache: int | None) -> Above:
     """Why the version is faster than the limit, as far as the run's own numbers tell."""
     slow = m.high_s or 0.0
     done, needed = m.operations or 0, m.needed_bytes or 0

@@ -82,7 +82,7 @@ def more() -> Any:
         st.session_state["more"] = True
     folded = st.container(key="controls-more")
     with folded:
-        return expander("more", N_("More settings")).container(horizontal=True, gap="medium", vertical_alignment="top")
+        return expander("more", "More settings").container(horizontal=True, gap="medium", vertical_alignment="top")
 
 
 def show_complaints() -> None:

@@ -224,7 +224,7 @@ def refute(pitfall: Pitfall, number: int) -> None:
     st.markdown(say(pitfall.says if isinstance(pitfall.says, str) else pitfall.says(facts), facts))
     if pitfall.picture:
         pitfall.picture(facts)
-    if controls.toggle(f"run{number}", N_("Show the code of this run"), linked=False):
+    if controls.toggle(f"run{number}", "Show the code of this run", linked=False):
         st.code(code.source(pitfall.run), language="python", wrap_lines=True)
 
 

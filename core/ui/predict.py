@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from core.ui import controls, link
-from core.words import N_, Words, _, say
+from core.words import Words, _, say
 
 ANSWERS = "_answers"  # where session state keeps them: {Mark: Answer}; nothing outlasts the session
 LONGEST_ANSWER = 100
@@ -95,7 +95,7 @@ def readings(text: str) -> list[list[float]]:
 def show(page: str, draws: Sequence[Draw]) -> None:
     """The questions of a page, each hidden from its answer until the reader commits to one; and the score."""
     with controls.row("questions"):
-        draw = controls.number("draw", N_("Draw"), 0, 999, 0, help="Another number, other questions. A link keeps it.")
+        draw = controls.number("draw", "Draw", 0, 999, 0, help="Another number, other questions. A link keeps it.")
         if not link.locked("draw"):
             st.button(_("New questions"), icon=":material/casino:", on_click=redraw)
         counted = st.container(width="content")

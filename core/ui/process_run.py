@@ -17,6 +17,7 @@ from core.ui import controls, language
 from core.words import N_, Words, _, say
 
 POLL_S = 0.5  # how often the page looks
+QUEUED = N_("{before} before you in the queue. Leaving this page leaves it.")
 KEPT = 6  # runs that a session remembers
 RUNS = "_process_runs"  # session state: {(function, set-up): Run}, the oldest first
 
@@ -103,5 +104,5 @@ def _watch(run: Run[F], doing: str) -> None:
 def _said(state: State[F], doing: str) -> str:
     """Where the run is, in a line."""
     if state.phase == "waiting" and state.before:
-        return say("{before} before you in the queue. Leaving this page leaves it.", before=state.before)
-    return _(N_("The process is starting.") if state.step is None else doing)
+        return say(QUEUED, state)
+    return _("The process is starting." if state.step is None else doing)

@@ -21,8 +21,8 @@ SWEEPS = ("all", "small", "large")
 BUDGET = 60  # seconds of a run by default
 TO = "\u2060–\u2060"  # a dash at which no line ends
 FIRST = N_(
-    "A run compares every version's values with torch's, then times those that are right in turn, in short slices, so "
-    "that whatever else the machine does disturbs all alike."
+    "A run compares every version's values with torch's, then times those that are right in turn, in short slices, "
+    "so that whatever else the machine does disturbs all alike."
 )
 
 
@@ -62,7 +62,7 @@ def _operator(operators: tuple[Operator, ...], chosen: Operator | None) -> Opera
         return operators[0]
     key = f"t_op_{chosen.name}" if chosen else "t_op"  # what the page's controls choose next opens anew
     first = chosen.name if chosen else names[0]
-    return operators[names.index(controls.choice(key, N_("Operator"), names, first))]
+    return operators[names.index(controls.choice(key, "Operator", names, first))]
 
 
 def _found(operator: Operator) -> Iterable[Result]:
@@ -93,9 +93,9 @@ def _results(operator: Operator, newest: Result, older: Sequence[Result]) -> Non
     _pictures(operator, [newest, *over.values()])
     missing = _not_timed(newest)
     if missing:
-        st.caption(say(N_("Not timed: {missing}."), missing=missing))
+        st.caption(say("Not timed: {missing}.", missing=missing))
     for number, name in enumerate(over, start=2):
-        st.caption(say(N_("Run {number}: {name}"), number=number, name=name))
+        st.caption(say("Run {number}: {name}", number=number, name=name))
     timing_why.show(operator, newest)
     table(newest)
     timing_run.notes(newest)
@@ -109,7 +109,7 @@ def _laid_over(operator: Operator, newest: Result, older: Sequence[Result]) -> d
     offered |= {timing_run.recorded_label(part): part for part in _kept(operator) if part != newest}
     if not offered:
         return {}
-    chosen = controls.several(f"timing over {operator.name}", N_("Lay other runs over it"), list(offered))
+    chosen = controls.several(f"timing over {operator.name}", "Lay other runs over it", list(offered))
     return {name: offered[name] for name in chosen}
 
 
@@ -159,7 +159,7 @@ def _times(operator: Operator, shown: Sequence[Result], at: Points) -> Panel:
     series = [one for run, result in enumerate(shown) for one in _series(result, run)]
     floors = {m.size: m.floor_s for m in shown[0].measurements if m.floor_s is not None}
     limit = Series("limit", "torch", list(floors), list(floors.values()))
-    figure = against_size(series, title=N_("Time of a call"), x=operator.size_meaning, unit="s", limit=limit)
+    figure = against_size(series, title="Time of a call", x=operator.size_meaning, unit="s", limit=limit)
     points = {
         (one.name, size): ((float(size), value), say(
             "{name} at size {size:,}: {spread}", name=_(one.name), size=size, spread=_span(seconds, value, low, high)
@@ -191,7 +191,7 @@ def _ratios(result: Result, at: Points) -> Panel | None:
     bars = {tier: some for tier, some in bars.items() if some}
     if not bars:
         return None
-    figure = ratio_bars(bars, title=N_("Time ÷ torch's"), x=N_("size"))
+    figure = ratio_bars(bars, title="Time ÷ torch's", x="size")
     points = {
         (tier, bar.size): (
             (place, bar.ratio),
@@ -222,10 +222,10 @@ def _memory(shown: Sequence[Result], at: Points) -> Panel | None:
         return None
     figure = against_size(
         series,
-        title=N_("Peak memory of a call"),
-        x=N_("size"),
+        title="Peak memory of a call",
+        x="size",
         unit="B",
-        note=N_("beyond the inputs, outputs included"),
+        note="beyond the inputs, outputs included",
     )
     held = {
         (one.name, size): ((float(size), float(value)), say(
@@ -258,42 +258,42 @@ def _row(m: Measurement, ratio: results.Ratio | None) -> dict[str, object]:
     """The cells of one row by the heads of their columns; None where there is nothing to say."""
     spread = f"{seconds(m.low_s)}{TO}{seconds(m.high_s)}" if m.low_s is not None and m.high_s is not None else None
     return {
-        _(N_("Size")): m.size,
-        _(N_("Version")): m.tier,
-        _(N_("Median, µs")): short(m.median_s, 1e6),
-        _(N_("Quartiles")): spread,
-        _(N_("÷ torch")): short(ratio.ratio) if ratio else None,
-        _(N_("Of the limit, %")): short(m.limit_share, 100),
+        _("Size"): m.size,
+        _("Version"): m.tier,
+        _("Median, µs"): short(m.median_s, 1e6),
+        _("Quartiles"): spread,
+        _("÷ torch"): short(ratio.ratio) if ratio else None,
+        _("Of the limit, %"): short(m.limit_share, 100),
         "GB/s": short(m.bytes_per_s, 1e-9),
         "GFLOP/s": short(m.operations_per_s, 1e-9),
-        _(N_("Calls")): m.calls,
-        _(N_("Peak memory, kB")): short(m.peak_bytes, 1e-3),
-        _(N_("Compiling, s")): short(m.compile_s),
-        _(N_("From the cache, s")): short(m.cached_s),
-        _(N_("Device, µs")): short(m.kernels_s, 1e6),
-        _(N_("Cold, µs")): short(m.cold_s, 1e6),
-        _(N_("As a graph, µs")): short(m.graph_s, 1e6),
-        _(N_("Kernels")): len(m.kernels) or None,
-        _(N_("Clock, MHz")): m.gauge.clock_mhz if m.gauge else None,
-        _(N_("Power, W")): short(m.gauge.power_w) if m.gauge else None,
-        _(N_("Besides")): "" if m.status == "ok" else f"{m.status}: {m.detail}",
+        _("Calls"): m.calls,
+        _("Peak memory, kB"): short(m.peak_bytes, 1e-3),
+        _("Compiling, s"): short(m.compile_s),
+        _("From the cache, s"): short(m.cached_s),
+        _("Device, µs"): short(m.kernels_s, 1e6),
+        _("Cold, µs"): short(m.cold_s, 1e6),
+        _("As a graph, µs"): short(m.graph_s, 1e6),
+        _("Kernels"): len(m.kernels) or None,
+        _("Clock, MHz"): m.gauge.clock_mhz if m.gauge else None,
+        _("Power, W"): short(m.gauge.power_w) if m.gauge else None,
+        _("Besides"): "" if m.status == "ok" else f"{m.status}: {m.detail}",
     }
 
 
 def overall_row(name: str, row: explain.Row) -> dict[str, object]:
     """One operator's cells in the table of all, by the heads of their columns."""
     return {
-        _(N_("Operator")): name,
-        _(N_("Size")): row.size,
-        _(N_("torch, µs")): short(row.torch_s, 1e6),
-        **{say(N_("{tier} ÷ torch"), tier=tier): short(row.ratios.get(tier)) for tier in TIERS if tier != "torch"},
-        _(N_("torch, % of the limit")): short(row.share, 100),
-        _(N_("torch, GB/s")): short(row.bytes_per_s, 1e-9),
-        _(N_("torch, GFLOP/s")): short(row.operations_per_s, 1e-9),
-        _(N_("manual moves ÷ needed")): short(row.moved),
-        _(N_("manual's calls")): row.calls,
-        _(N_("Compiling, s")): short(row.compile_s),
-        _(N_("From the cache, s")): short(row.cached_s),
+        _("Operator"): name,
+        _("Size"): row.size,
+        _("torch, µs"): short(row.torch_s, 1e6),
+        **{say("{tier} ÷ torch", tier=tier): short(row.ratios.get(tier)) for tier in TIERS if tier != "torch"},
+        _("torch, % of the limit"): short(row.share, 100),
+        _("torch, GB/s"): short(row.bytes_per_s, 1e-9),
+        _("torch, GFLOP/s"): short(row.operations_per_s, 1e-9),
+        _("manual moves ÷ needed"): short(row.moved),
+        _("manual's calls"): row.calls,
+        _("Compiling, s"): short(row.compile_s),
+        _("From the cache, s"): short(row.cached_s),
     }
 
 
@@ -333,13 +333,11 @@ SAME_CLOCK = N_(
 
 METHODS = N_(
     "The device's own clock gives {kernels} where the call before has left the inputs in its cache, and {cold} where "
-    "the "
-    "cache holds something else: the second is what a call costs in a program that does other things in between."
+    "the cache holds something else: the second is what a call costs in a program that does other things in between."
 )
 GRAPH = N_(
     "Replayed from a graph, which launches all its kernels at once, it takes **{graph}**, **{gain}** less than the "
-    "call: that much "
-    "is the cost of launching, and the GPU waits for it."
+    "call: that much is the cost of launching, and the GPU waits for it."
 )
 GRAPH_SAME = N_("Replayed from a graph it takes {graph}, no less than its kernels: launching hides behind the work.")
 NO_GRAPH = N_("As a graph it can't be captured: somewhere the call waits for the device's answer.")
@@ -351,7 +349,7 @@ NO_NVML = N_("Without NVML nothing tells the device's clock and power: a device 
 def _pitfall(result: Result) -> None:
     with st.container(border=True):
         st.markdown(
-            ":material/close: **" + _(N_("“`time.time()` before and after the call tells how long it takes”")) + "**"
+            ":material/close: **" + _("“`time.time()` before and after the call tells how long it takes”") + "**"
         )
         st.markdown(_unsynchronised(result))
 

@@ -13,7 +13,7 @@ from core.timing.job import Job, State
 from core.timing.results import Result
 from core.timing.runner import Step
 from core.timing.settings import Settings
-from core.ui import controls, language
+from core.ui import controls, language, process_run
 from core.words import N_, _, say
 
 BUDGETS = (10, 30, 60, 120)  # seconds of a whole run; a public server lends no more at a time
@@ -88,15 +88,15 @@ def ask_first(sweeps: Sequence[str]) -> Asked:
     """The controls that a reader moves most."""
     device = _device()
     dtype = controls.choice("t_dtype", "dtype", devices.dtypes(device), few=2)
-    sizes = controls.choice("t_sizes", N_("Sizes"), sweeps)
-    return Asked(device, dtype, sizes, controls.choice("t_pass", N_("Pass"), PASSES) != "forward")
+    sizes = controls.choice("t_sizes", "Sizes", sweeps)
+    return Asked(device, dtype, sizes, controls.choice("t_pass", "Pass", PASSES) != "forward")
 
 
 def ask_rest(asked: Asked, *, textbook: bool, budget: int) -> Settings:
     """The others."""
-    threads = controls.stops("t_threads", N_("Threads"), _threads()) if asked.device == "cpu" else 1
-    seconds = controls.stops("t_budget", N_("At most"), BUDGETS, budget, format=lambda s: f"{s} s")
-    seed = controls.number("t_seed", N_("Seed of the inputs"), 0, controls.LARGEST_SEED, 0)
+    threads = controls.stops("t_threads", "Threads", _threads()) if asked.device == "cpu" else 1
+    seconds = controls.stops("t_budget", "At most", BUDGETS, budget, format=lambda s: f"{s} s")
+    seed = controls.number("t_seed", "Seed of the inputs", 0, controls.LARGEST_SEED, 0)
     tf32 = _tf32(asked)
     with st.container(width="content", gap="xxsmall"):
         tiers = _tiers(asked.device, textbook)
@@ -109,7 +109,7 @@ def _tf32(asked: Asked) -> bool:
     """Whether float32 products may round their factors, which only a CUDA device does."""
     if not asked.device.startswith("cuda") or asked.dtype != "float32":
         return False
-    return controls.toggle("t_tf32", "TF32", help=N_("Products of float32 numbers round their factors to 10 bits."))
+    return controls.toggle("t_tf32", "TF32", help="Products of float32 numbers round their factors to 10 bits.")
 
 
 def _device() -> str:
@@ -129,13 +129,13 @@ def _threads() -> list[int]:
 def _tiers(device: str, textbook: bool) -> tuple[str, ...]:
     """Switches for the versions that one can do without; the compiled one is on where there is a compiler."""
     chosen = ["torch", "manual"]
-    if textbook and controls.toggle("t_textbook", N_("Textbook"), True, help=N_("Loops as in the definition")):
+    if textbook and controls.toggle("t_textbook", "Textbook", True, help="Loops as in the definition"):
         chosen.append("textbook")
     missing = devices.compiler_missing(device)
     if missing:
-        st.toggle(_(N_("Manual, compiled")), False, disabled=True)
+        st.toggle(_("Manual, compiled"), False, disabled=True)
         st.markdown(f":gray[:small[{missing}.]]", width=controls.WIDTH)
-    elif controls.toggle("t_compiled", N_("Manual, compiled"), True, help=COMPILING):
+    elif controls.toggle("t_compiled", "Manual, compiled", True, help=COMPILING):
         chosen.append("compiled")
     return tuple(chosen)
 
@@ -174,7 +174,7 @@ def control(
         return True
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            _(N_("Run it here")), type="primary", width=260, icon=":material/timer:",
+            _("Run it here"), type="primary", width=260, icon=":material/timer:",
             on_click=_begin, args=(page, operators, settings),
         )  # fmt: skip
         if beside:
@@ -210,7 +210,7 @@ def _watch(run: Run, show: Callable[[Result], None] | None) -> None:
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(state.step.fraction if state.step else 0.0, said(run, state))
-        st.button(_(N_("Stop")), icon=":material/stop:", on_click=run.stop, disabled=run.stopping)
+        st.button(_("Stop"), icon=":material/stop:", on_click=run.stop, disabled=run.stopping)
     if show and state.step:
         show(state.step.result)
 
@@ -219,26 +219,26 @@ def said(run: Run, state: State[Step]) -> str:
     """Where the run is, in a line."""
     step = state.step
     if run.stopping:
-        return _(N_("Stopping after the piece of work under way"))
+        return _("Stopping after the piece of work under way")
     if state.phase == "waiting" and state.before:
-        return say(N_("{before} before you in the queue. Leaving this page leaves it."), before=state.before)
+        return say(process_run.QUEUED, state)
     if state.phase == "waiting":
-        return _(N_("Starting"))
+        return _("Starting")
     if step is None or not step.operator:
-        return _(N_("Measuring how fast the device copies and multiplies"))
+        return _("Measuring how fast the device copies and multiplies")
     names = [operator.mirrors for operator in run.operators]
     at = {"name": short(step.operator), "size": step.size, "tier": step.tier, "left": step.left_s}
     if len(names) == 1:
-        return say(N_("{name}, size {size:,}, {tier}: about {left:.0f} s left"), at)
+        return say("{name}, size {size:,}, {tier}: about {left:.0f} s left", at)
     at |= {"number": names.index(step.operator) + 1, "all": len(names)}
-    return say(N_("{name} ({number} of {all}), size {size:,}, {tier}: about {left:.0f} s left"), at)
+    return say("{name} ({number} of {all}), size {size:,}, {tier}: about {left:.0f} s left", at)
 
 
 def _tell(end: End) -> None:
     if end.phase == "failed":
-        st.error(say(N_("The run failed: {error}"), error=controls.quoted(end.error)), icon=":material/block:")
+        st.error(say("The run failed: {error}", error=controls.quoted(end.error)), icon=":material/block:")
     elif end.result is None:
-        st.info(_(N_("The run was stopped before its turn came.")))
+        st.info(_("The run was stopped before its turn came."))
     elif all(m.status == "not reached" for m in end.result.measurements):
         st.info(_(NOTHING.get(end.phase, TOO_SHORT)))
     elif end.phase in ENDED:
@@ -271,7 +271,7 @@ def recorded() -> tuple[Result, ...]:
 
 def recorded_label(result: Result) -> str:
     """A label that can't be taken for a live run's."""
-    return say(N_("recorded, not live: {label}"), label=results.label(result))
+    return say("recorded, not live: {label}", label=results.label(result))
 
 
 def labelled(result: Result) -> str:

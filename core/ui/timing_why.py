@@ -22,13 +22,13 @@ def show(operator: Operator, result: Result) -> None:
     """Both, for a result of one operator; neither where the run did not come to it."""
     found = explain.why(result)
     if found:
-        st.markdown("#### " + _(N_("Where the time goes")))
+        st.markdown("#### " + _("Where the time goes"))
         st.markdown(timing_words.why(found))
         _trips(found)
         _code(operator, found)
     limits = explain.roof(result)
     if limits:
-        st.markdown("#### " + _(N_("How far the limit is")))
+        st.markdown("#### " + _("How far the limit is"))
         st.markdown(timing_words.roof(limits))
         board.show(Panel("roof", _roofline(limits), _roof_alt(limits), stretch=640), name="roof")
 
@@ -55,7 +55,7 @@ def _trips(found: Why) -> None:
         panels.append(Panel(name, figure, _alt(name, found.paths), cells, stretch=True))
     board.show(
         panels[0], board.BREAK, panels[1], spelled={panel.name: f"{{note:{panel.name}}}" for panel in panels},
-        name="trips", hint=N_("Point at a call: its bytes and its time light up together."),
+        name="trips", hint="Point at a call: its bytes and its time light up together.",
     )  # fmt: skip
 
 
@@ -70,12 +70,12 @@ def _note(tier: str, trip: Trip) -> str:
 def _alt(name: str, paths: tuple[Path, ...]) -> str:
     if name == "bytes":
         each = [
-            say(N_("{tier} {bytes} in {calls}"), tier=path.tier, bytes=bytes_said(path.moved), calls=path.calls)
+            say("{tier} {bytes} in {calls}", tier=path.tier, bytes=bytes_said(path.moved), calls=path.calls)
             for path in paths
         ]
-        return say(N_("Bytes through memory and the calls that move them: {each}"), each="; ".join(each))
+        return say("Bytes through memory and the calls that move them: {each}", each="; ".join(each))
     each = [f"{path.tier} {seconds(sum(trip.seconds for trip in path.trips))}" for path in paths]
-    return say(N_("Seconds within the calls: {each}"), each="; ".join(each))
+    return say("Seconds within the calls: {each}", each="; ".join(each))
 
 
 def bytes_said(count: int) -> str:
@@ -95,12 +95,12 @@ def _code(operator: Operator, found: Why) -> None:
     kernels = {trip.name: trip for trip in compiled.trips if trip.code} if compiled else {}
     if not kernels:
         return
-    with controls.expander("t_code", N_("The code that the compiler wrote")) as opened:
+    with controls.expander("t_code", "The code that the compiler wrote") as opened:
         if not opened.open:
             return
         ours, theirs = st.columns(2)
         with ours:
-            st.markdown(say(N_("**The formula** · `{name}`"), name=operator.manual.__name__))
+            st.markdown(say("**The formula** · `{name}`", name=operator.manual.__name__))
             st.code(code.source(operator.manual), language="python", wrap_lines=True)
         with theirs:
             for number, trip in enumerate(kernels.values(), start=1):
@@ -123,24 +123,24 @@ def _code(operator: Operator, found: Why) -> None:
 
 def _roofline(found: Roof) -> object:
     dots = [Dot(one.tier, one.intensity, one.rate) for one in found.standings if one.intensity]
-    lines = [Line(N_("memory"), found.limits.memory, True)]
+    lines = [Line("memory", found.limits.memory, True)]
     if found.cached:
-        lines.append(Line(N_("a copy of this size, in the cache"), found.bandwidth, True, "dash"))
+        lines.append(Line("a copy of this size, in the cache", found.bandwidth, True, "dash"))
     matrix, single = found.limits.matrix, found.limits.elementwise
     if matrix.median >= single.median:
-        lines.append(Line(N_("matmul"), matrix, False))
-    lines.append(Line(N_("a + b · c, call by call"), single, False, "dot"))
+        lines.append(Line("matmul", matrix, False))
+    lines.append(Line("a + b · c, call by call", single, False, "dot"))
     return roofline(dots, lines, found.peak)
 
 
 def _roof_alt(found: Roof) -> str:
     each = [
         say(
-            N_("{tier} {rate:.3g} GFLOP/s at {intensity:.2g} operations a byte"),
+            "{tier} {rate:.3g} GFLOP/s at {intensity:.2g} operations a byte",
             tier=one.tier,
             rate=one.rate.median / 1e9,
             intensity=one.intensity,
         )
         for one in found.standings
     ]
-    return say(N_("Operations a second against operations for each byte: {each}"), each="; ".join(each))
+    return say("Operations a second against operations for each byte: {each}", each="; ".join(each))

@@ -10,8 +10,7 @@ from core.words import N_, _, say
 
 SLOWER = N_(
     "**Time and ratio.** At size {size:,} the formula takes **{manual:.2f}** times as long as torch ({low:.2f} to "
-    "{high:.2f}, "
-    "from quartile to quartile)."
+    "{high:.2f}, from quartile to quartile)."
 )
 FASTER = N_(
     "**Time and ratio.** At size {size:,} the formula is the faster one: it takes **{manual:.2f}** of torch's time "
@@ -19,31 +18,26 @@ FASTER = N_(
 )
 ALIKE = N_(
     "**Time and ratio.** At size {size:,} the formula and torch are equally fast as far as this run can tell: the "
-    "ratio "
-    "is {manual:.2f}, and its quartiles, {low:.2f} to {high:.2f}, lie on both sides of 1."
+    "ratio is {manual:.2f}, and its quartiles, {low:.2f} to {high:.2f}, lie on both sides of 1."
 )
 FIXED = N_(
     "At the smallest size, {smallest:,}, it takes {manual_small:.2f} times as long: with so few numbers, what a call "
-    "costs "
-    "before it computes anything counts most, and the formula makes more calls."
+    "costs before it computes anything counts most, and the formula makes more calls."
 )
 SHRINKS = N_(
     "At the smallest size, {smallest:,}, the ratio is {manual_small:.2f} only: the difference grows with the "
-    "numbers, so it "
-    "lies in the work on them and not in what a call costs."
+    "numbers, so it lies in the work on them and not in what a call costs."
 )
 COMPILED_BETTER = N_(
     "Compiled, the same formula takes **{compiled:.2f}** times torch's time: the compiler turned it into fewer calls."
 )
 COMPILED_WORSE = N_(
     "Compiled, the same formula takes **{compiled:.2f}** times torch's time, no less than as it is written: here the "
-    "compiler "
-    "does not help."
+    "compiler does not help."
 )
 MORE_MEMORY = N_(
     "**Memory.** The formula holds up to **{memory:.2f}** times as much as torch at a time: each step puts its "
-    "result beside "
-    "its input before the next one starts."
+    "result beside its input before the next one starts."
 )
 LESS_MEMORY = N_("**Memory.** The formula holds less at a time than torch: **{memory:.2f}** of it.")
 SAME_MEMORY = N_("**Memory.** Both hold about as much at a time ({memory:.2f} times).")
@@ -73,8 +67,7 @@ def paragraphs(*parts: Sequence[str]) -> str:
 
 LOOK = N_(
     "Each bar is one tensor on its way: read from memory (blue), or written back (orange), as long as it has bytes; "
-    "at size "
-    "{size:,}."
+    "at size {size:,}."
 )
 TRIPS = {
     "manual": N_("the formula makes **{large:|trip|trips}** with a large tensor, in {calls:|call|calls}"),
@@ -84,24 +77,20 @@ TRIPS = {
 COUNTED = N_("Count them: {trips}.")
 MEMORY_TELLS = N_(
     "The formula moves **{bytes:.1f}** times torch's bytes and takes **{time:.1f}** times as long: each of its calls "
-    "fetches "
-    "from memory what the one before has just put there. That is why."
+    "fetches from memory what the one before has just put there. That is why."
 )
 CACHE_TELLS = N_(
     "The formula moves **{bytes:.1f}** times torch's bytes, but takes only **{time:.2f}** times as long: the work on "
-    "each number, or "
-    "a cache that still holds what the call before put there, hides the trips."
+    "each number, or a cache that still holds what the call before put there, hides the trips."
 )
 WORK_TELLS = N_(
     "The two move about as many bytes, yet the formula takes **{time:.1f}** times as long: not the trips make the "
-    "difference, "
-    "but the work on each number within a call, or what each of the calls costs besides."
+    "difference, but the work on each number within a call, or what each of the calls costs besides."
 )
 EVEN = N_("The two move about as many bytes ({bytes:.2f} times) and take about as long ({time:.2f} times).")
 OVERLAP = N_(
     "The formula moves **{bytes:.1f}** times torch's bytes. What that costs this run cannot tell: the two times, "
-    "{time:.2f} "
-    "to 1, overlap in their quartiles."
+    "{time:.2f} to 1, overlap in their quartiles."
 )
 QUICKER = N_("The formula takes **{time:.2f}** of torch's time, and moves {bytes:.2f} times its bytes.")
 COSTS_CALLS = N_(
@@ -111,8 +100,7 @@ COSTS_CALLS = N_(
 CUT = N_("Of the {calls} calls of {tier} the first {drawn} are drawn.")
 ONE_KERNEL = N_(
     "The compiler put all of it into **{n:|kernel|kernels}**, below: within one, a number stays in the processor "
-    "until all is "
-    "done with it."
+    "until all is done with it."
 )
 
 
@@ -157,39 +145,32 @@ def _between(path: Path) -> list[str]:
 
 ROOF = N_(
     "The line is the roof: what this device reached at most in this run. On the left, where it slopes, bytes are the "
-    "limit: "
-    "{moved:.3g} GB/s in a copy of this size{where}. On the right, where it is level, arithmetic is: {peak:.3g} "
-    "GFLOP/s."
+    "limit: {moved:.3g} GB/s in a copy of this size{where}. On the right, where it is level, arithmetic is: "
+    "{peak:.3g} GFLOP/s."
 )
 FROM_CACHE = N_(", which a cache holds")
 BY_MEMORY = N_(
     "Of this operator's definition each byte takes part in **{intensity:.2g}** operations: it belongs under the "
-    "slope, and could not "
-    "take less than **{floor}**, however fast the arithmetic."
+    "slope, and could not take less than **{floor}**, however fast the arithmetic."
 )
 BY_WORK = N_(
     "Of this operator's definition each byte takes part in **{intensity:.3g}** operations: it belongs under the "
-    "level part, and could "
-    "not take less than **{floor}**, however fast the memory."
+    "level part, and could not take less than **{floor}**, however fast the memory."
 )
 REACHED = N_("**{tier} {share}**")
 ALL_REACHED = N_("Of that speed reach {all}.")
 LEFT = N_(
     "The formula's dot stands **{times:.1f}** times further left than torch's, since it moves so many times the "
-    "bytes for the "
-    "same operations: the roof is lower there."
+    "bytes for the same operations: the roof is lower there."
 )
 HIGHER = N_(
     "Its own bytes counted, torch reaches {share} of the roof over its dot. What keeps it from the rest is no trip: "
-    "the "
-    "functions themselves (an exponential counts as one operation here, and is many), steps that wait for each "
-    "other, and "
-    "the start of the call."
+    "the functions themselves (an exponential counts as one operation here, and is many), steps that wait for each "
+    "other, and the start of the call."
 )
 NO_MATMUL = N_(
     "A matmul in this dtype is slower here ({matrix:.3g} GFLOP/s) than a + b · c on single numbers ({single:.3g} "
-    "GFLOP/s), so "
-    "it is no roof for other work."
+    "GFLOP/s), so it is no roof for other work."
 )
 ABOVE = {
     "moves less": N_(
@@ -202,8 +183,7 @@ ABOVE = {
     "spread": N_("{tier} is above 100% by no more than the spread of the times and of the limit."),
     "outputs in the cache": N_(
         "{tier} is above 100%: its inputs come from memory, but what it writes goes to the place that the call "
-        "before gave "
-        "back, which the cache still holds."
+        "before gave back, which the cache still holds."
     ),
     "fewer operations": N_(
         "{tier} is above 100%: it does the work in fewer operations than the definition's, or several of them in one "
@@ -246,8 +226,7 @@ def share(part: float) -> str:
 CELL = N_("A cell is a time ÷ torch's: below 1 (blue) faster, above 1 (orange) slower.")
 MEDIAN = N_(
     "Over {operators:|operator|operators} the formula's median is **{manual:.2f}**; it is furthest behind at "
-    "{slowest}, with "
-    "**{slowest_ratio:.1f}**."
+    "{slowest}, with **{slowest_ratio:.1f}**."
 )
 NEVER_BEHIND = N_(
     "Over {operators:|operator|operators} the formula's median is **{manual:.2f}**: nowhere is it behind torch."
@@ -255,8 +234,7 @@ NEVER_BEHIND = N_(
 ONE = N_("So far {slowest} alone is timed: its formula takes **{manual:.2f}** times as long as torch.")
 HELPED = N_(
     "Compiled, the median is **{compiled:.2f}**: {helped} of {compiled_of} formulas are clearly faster, where steps "
-    "that "
-    "follow each other number by number are done in one pass."
+    "that follow each other number by number are done in one pass."
 )
 NOT_HELPED = N_(
     "Compiled, the median is **{compiled:.2f}**: of {compiled_of} formulas the compiler makes none clearly faster."

@@ -15,7 +15,7 @@ from core.experiments import mlp
 from core.experiments.mlp import Measured, Parameters, Progress
 from core.ops.threads import settle_thread
 from core.timing.job import Job, State
-from core.ui import controls, language
+from core.ui import controls, language, process_run
 from core.words import N_, _, say
 
 BUDGET_S = 60.0  # of one press of the button; what is left can be continued
@@ -216,6 +216,5 @@ def said(run: Run, state: State[Pair]) -> str:
     if run.stopping:
         return _("Stopping after the step under way")
     if state.phase == "waiting":
-        waits = N_("{before} before you in the queue. Leaving this page leaves it.")
-        return say(waits, state) if state.before else _("Starting")
+        return say(process_run.QUEUED, state) if state.before else _("Starting")
     return say("Step {step} of {steps}: {setup}", step=run.step, steps=run.setup.steps, setup=str(run.setup))

@@ -44,8 +44,8 @@ def says_stale(found: runs.Stale) -> str:
     """What the tutorial's loop gives; with one batch it is right."""
     if found.batches == 1:
         return _(
-            "There is one batch only, and `y_hat` was made from it: the function says {tutorial:.4g}, which is right. "
-            "Choose a smaller batch size, and there are batches that `y_hat` does not belong to."
+            "There is one batch only, and `y_hat` was made from it: the function says {tutorial:.4g}, which is "
+            "right. Choose a smaller batch size, and there are batches that `y_hat` does not belong to."
         )
     says = _("`y_hat`, the scores, come from outside and stay those of the first batch; the loop never uses `X`. ")
     if found.full == 1:
@@ -78,8 +78,8 @@ def says_by_last(found: runs.ByLast) -> str:
     if found.batches == 1:
         return _("With one batch it is so: {right} right of its {last}. With a smaller batch size there are several.")
     return _(
-        "The comment says so, the code does not: `n` grows over all batches. {right} right by the {last} samples of the "
-        "last batch would be **{by_last:.4g}**; by all {samples} it is **{accuracy:.4g}**."
+        "The comment says so, the code does not: `n` grows over all batches. {right} right by the {last} samples of "
+        "the last batch would be **{by_last:.4g}**; by all {samples} it is **{accuracy:.4g}**."
     )
 
 
@@ -115,12 +115,13 @@ def says_softened(found: runs.Softened) -> str:
         return says + _("Even with scores {larger} times as large no probability is rounded to 0 here.")
     if not found.ties:
         return says + _(
-            "It can only do harm: with scores {larger} times as large, {zeros} of {cells} probabilities are rounded to 0, "
-            "and among zeros there is no order, which the k best need."
+            "It can only do harm: with scores {larger} times as large, {zeros} of {cells} probabilities are rounded "
+            "to 0, and among zeros there is no order, which the k best need."
         )
     return says + _(
-        "It can only do harm: with scores {larger} times as large, {zeros} of {cells} probabilities are rounded to 0, "
-        "and among zeros there is no order, which the k best need; {ties:|row has|rows have} not even a single largest."
+        "It can only do harm: with scores {larger} times as large, {zeros} of {cells} probabilities are rounded to "
+        "0, and among zeros there is no order, which the k best need; {ties:|row has|rows have} not even a single "
+        "largest."
     )
 
 

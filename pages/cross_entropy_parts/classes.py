@@ -18,7 +18,17 @@ from core.words import N_, _, say
 from core.words.numbers import number
 from pages.cross_entropy_parts import asked
 from pages.cross_entropy_parts.believed import pitfalls
-from pages.cross_entropy_parts.shared import REDUCTIONS, cell_pixels, hint, look, narrow, say_conversion, table, typed
+from pages.cross_entropy_parts.shared import (
+    NOT_REDUCED,
+    REDUCTIONS,
+    cell_pixels,
+    hint,
+    look,
+    narrow,
+    say_conversion,
+    table,
+    typed,
+)
 
 NLL, CROSS_ENTROPY = range(2)  # places in the topic's operators
 
@@ -29,7 +39,6 @@ SMOOTHED = N_(
     "**Compare picture 3 with the target below it:** every class has a share of the target now, and costs by its share."
 )
 BY_CLASS = N_("**Point at a loss and follow its sum:** every class's share of the target has that class's own weight.")
-NOT_REDUCED = N_("With `reduction='none'` the losses stay as they are; the gradient is that of their sum.")
 REDUCED = N_("loss = {arithmetic} = **{loss}**")
 NOTHING_COUNTS = N_(
     "Every target is ignored: the mean is 0 / 0, which is **{loss}**. The largest slope is {slope}: torch passes nothing on "

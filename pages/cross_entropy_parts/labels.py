@@ -19,7 +19,17 @@ from core.ui.frame import Pitfall, Try
 from core.words import N_, _, say
 from core.words.numbers import number
 from pages.cross_entropy_parts import asked
-from pages.cross_entropy_parts.shared import REDUCTIONS, cell_pixels, hint, look, narrow, say_conversion, table, typed
+from pages.cross_entropy_parts.shared import (
+    NOT_REDUCED,
+    REDUCTIONS,
+    cell_pixels,
+    hint,
+    look,
+    narrow,
+    say_conversion,
+    table,
+    typed,
+)
 
 BCE, WITH_LOGITS, SOFT_MARGIN = 2, 3, 4  # places in the topic's operators
 
@@ -28,7 +38,6 @@ FIRST = N_(
 )
 REDUCED = N_("The mean over all {n:|answer|answers} is **{loss}**.")
 SUMMED = N_("The sum over all {n:|answer|answers} is **{loss}**.")
-NOT_REDUCED = N_("With `reduction='none'` the losses stay as they are; the gradient is that of their sum.")
 ROWS = N_(" The probabilities of each row sum to {sums}: every label is a question of its own.")
 NOT_FINITE = N_("Not all of these logits are finite numbers: the pitfalls below take the page's example.")
 

@@ -12,6 +12,7 @@ from core.words import N_, Words, _, say
 from core.words.numbers import number
 
 REDUCTIONS = ("mean", "sum", "none")
+NOT_REDUCED = N_("With `reduction='none'` the losses stay as they are; the gradient is that of their sum.")
 
 CONVERTED = N_(
     "These logits are {dtype}, for which torch has no such loss: “{refused}”. The page takes them as float32."

@@ -5,7 +5,7 @@ from functools import partial
 
 from core.experiments.chain import operations as steps
 from core.experiments.chain import reading, run
-from core.experiments.chain.run import Stage
+from core.experiments.chain.run import Stage, facts_of
 from core.experiments.layout import addresses
 from core.figures import colour, memory
 from core.figures.walk import record
@@ -18,7 +18,7 @@ from core.words import _, say, spelled
 
 def walk_in_order(stage: Stage) -> None:
     """The walk through the chosen tensor: which cell of the strip each element comes from."""
-    layout, storage = memory.of(stage).layout, reading.as_floats(stage)
+    layout, storage = facts_of(stage).layout, reading.as_floats(stage)
     found = record(
         reading.read_in_order, storage, layout.shape, layout.stride, layout.storage_offset,
         panels=("storage", "values"),
@@ -31,13 +31,13 @@ def walk_in_order(stage: Stage) -> None:
 
 def questions(stages: tuple[Stage, ...], stage: Stage) -> list[Draw]:
     """Questions on the chain on screen."""
-    made = (where, *[how_many_change] * stage.whole) if memory.of(stage).layout.numel else ()
+    made = (where, *[how_many_change] * stage.whole) if facts_of(stage).layout.numel else ()
     return [partial(ask, stages, stage) for ask in (*made, view_or_copy, strides)]
 
 
 def where(stages: tuple[Stage, ...], stage: Stage, draw: random.Random) -> Question:
     """The address of an element."""
-    layout = memory.of(stage).layout
+    layout = facts_of(stage).layout
     cell = tuple(draw.randrange(n) for n in layout.shape)
     terms = addresses.address_terms(layout, cell)
     return Question(
@@ -50,7 +50,7 @@ def where(stages: tuple[Stage, ...], stage: Stage, draw: random.Random) -> Quest
 def view_or_copy(_stages: tuple[Stage, ...], stage: Stage, draw: random.Random) -> Question:
     """Whether a further step copies."""
     step, after = next_step(stage, draw)
-    verdict = _("a copy") if memory.of(after).verdict == "copy" else _("the same storage")
+    verdict = _("a copy") if facts_of(after).verdict == "copy" else _("the same storage")
     return Question(
         say("Next comes `{code}`. Does it read the same storage, or a copy?", code=step.code(f"x{stage.number}")), verdict,
         say("The storages of the two tensors say so. {remark}", remark=after.explanation),
@@ -61,7 +61,7 @@ def view_or_copy(_stages: tuple[Stage, ...], stage: Stage, draw: random.Random) 
 def strides(_stages: tuple[Stage, ...], stage: Stage, draw: random.Random) -> Question:
     """The strides after a further step."""
     step, after = next_step(stage, draw)
-    layout = memory.of(after).layout
+    layout = facts_of(after).layout
     return Question(
         say("Which strides does `{code}` have? Its shape is {shape}.", layout, code=step.code(f"x{stage.number}")),
         spelled(layout.stride), say("The operation: {what}.", what=_(step.operation.description)), tolerance=0,
@@ -70,7 +70,7 @@ def strides(_stages: tuple[Stage, ...], stage: Stage, draw: random.Random) -> Qu
 
 def how_many_change(stages: tuple[Stage, ...], stage: Stage, draw: random.Random) -> Question:
     """How far a write reaches."""
-    cell = tuple(draw.randrange(n) for n in memory.of(stage).layout.shape)
+    cell = tuple(draw.randrange(n) for n in facts_of(stage).layout.shape)
     changed = run.reached_by_a_write(stages, stage.number, cell)
     return Question(
         say("Someone writes another number into x{number}{cell}. How many of the tensors x0 … x{last} change?",
@@ -82,7 +82,7 @@ def how_many_change(stages: tuple[Stage, ...], stage: Stage, draw: random.Random
 
 def next_step(stage: Stage, draw: random.Random) -> tuple[steps.Step, Stage]:
     """A step that the stage takes, and what it gives."""
-    layout = memory.of(stage).layout
+    layout = facts_of(stage).layout
     step = steps.default_step(draw.choice(steps.usable(layout)), layout)
     assert stage.tensor is not None
     return step, run.run_chain(stage.tensor, [step])[-1]
@@ -100,7 +100,7 @@ def take(ran: list[Stage]) -> TakeAway:
     calls += [f"x{s.number}_stride = torch.tensor(x{s.number}.stride())" for s in ran]
     strides = [f"x{s.number}_stride" for s in ran]
     if not tensors:
-        facts = memory.of(ran[0])
+        facts = facts_of(ran[0])
         start = f'x0 = torch.empty({facts.layout.shape}, dtype={facts.dtype}, device="meta")'
         return TakeAway(Script(_("Memory layout"), {}, (), (start, *calls), tuple(strides)))
     names = [name for pair in zip(tensors, strides, strict=True) for name in pair]

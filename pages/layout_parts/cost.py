@@ -3,9 +3,9 @@
 import streamlit as st
 
 from core.experiments.chain import large
-from core.experiments.chain.run import Stage
+from core.experiments.chain.run import Stage, facts_of
 from core.experiments.layout import cache
-from core.figures import memory, windowed
+from core.figures import windowed
 from core.ui import board, process_run
 from core.words import N_, _, say
 
@@ -27,16 +27,16 @@ def show_cost(ran: list[Stage], stage: Stage, cell: Index | None) -> None:
     st.markdown(say(SMALL if stage.whole else LARGE, capacity=capacity))
     rows = [_(TABLE), "|---" * 5 + "|"]
     for each in ran:
-        facts = memory.of(each)
+        facts = facts_of(each)
         lines = cache.traffic(facts.layout, facts.itemsize, cache.LINE_BYTES, capacity)
         said = [_(TOO_LONG) if n is None else f"{n:,}" for n in (lines.touched, lines.fetched, lines.refetched)]
         rows.append(f"| `x{each.number}` | {' | '.join(said)} | {lines.least:,} |")
     st.markdown("\n".join(rows))
-    if memory.of(stage).layout.numel:
+    if facts_of(stage).layout.numel:
         board.show(windowed.walk(stage, cell), name="walk lines", spelled=say(ON_LINE, note="{note:lines}"))
     found = process_run.show(
         large.walks,
-        memory.of(ran[-1]).layout,
+        facts_of(ran[-1]).layout,
         start="Time a walk over a large tensor of this pattern",
         doing="Timing both walks in turn.",
     )

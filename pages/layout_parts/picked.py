@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.experiments.chain import origins, run
-from core.experiments.chain.run import Stage
+from core.experiments.chain.run import Stage, facts_of
 from core.experiments.layout import addresses, window
 from core.figures import memory
 from core.ui import controls, state
@@ -16,7 +16,7 @@ def look_at(ran: list[Stage]) -> tuple[Stage, Index | None]:
     names = [memory.name_of(stage) for stage in ran]
     stage = ran[names.index(controls.choice("stage", "Look at", names, names[-1]))]
     keep_address(ran, stage)
-    facts = memory.of(stage)
+    facts = facts_of(stage)
     cell = controls.cell("cell", "Picked cell", facts.layout.shape)
     address = addresses.address(facts.layout, cell) if cell else None
     state.own()["look"] = (stage.number, controls.standing("cell", ""), facts.storage, address)
@@ -28,13 +28,13 @@ def keep_address(ran: list[Stage], stage: Stage) -> None:
     number, typed, storage, address = state.own().get("look", (None, "", 0, None))
     if number in (None, stage.number) or address is None or controls.standing("cell", "") != typed:
         return
-    known = max(storage, memory.of(stage).storage) <= max(memory.of(s).storage for s in ran)
+    known = max(storage, facts_of(stage).storage) <= max(facts_of(s).storage for s in ran)
     st.session_state["cell"] = same_number(ran, stage, storage, address) if known else ""
 
 
 def same_number(ran: list[Stage], stage: Stage, storage: int, address: int) -> str:
     """The index, as the control writes it, at which a stage reads the number at this address; empty where none does."""
-    facts = memory.of(stage)
+    facts = facts_of(stage)
     if stage.whole:
         first = memory.first_at(facts.layout)
         there = run.followed(run.sources(ran), storage, address, facts.storage)

@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from core.experiments.chain.mends import Mend, mends
-from core.experiments.chain.run import Stage
+from core.experiments.chain.run import Stage, facts_of
 from core.experiments.layout import rule
 from core.figures import memory
 from core.figures.board import Panel
@@ -65,10 +65,10 @@ def explained(stage: Stage, found: list[Mend]) -> str:
 
 def show_joining(stage: Stage) -> None:
     """Which dimensions one stride could walk: the condition of view."""
-    groups = rule.merged_groups(memory.of(stage).layout)
+    groups = rule.merged_groups(facts_of(stage).layout)
     said = ", ".join(say(GROUP, g) for g in groups) or _("none")
     st.markdown(say(JOINING, number=stage.number, groups=said))
-    layout = memory.of(stage).layout
+    layout = facts_of(stage).layout
     alt = say("Groups of dimensions that can be joined: {groups}", groups=said)
     show_pairs([memory.pair(layout, d, d + 1) for d in range(layout.ndim - 1)], alt, "joining")
 

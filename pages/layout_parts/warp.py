@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.experiments.chain.run import Stage
+from core.experiments.chain.run import Stage, facts_of
 from core.experiments.layout import warp
 from core.experiments.layout.warp import Banks, Tile, Warp
 from core.figures import memory
@@ -37,7 +37,7 @@ every row begins in one of {starts:|bank|banks}. **Padding** each row by {paddin
 
 def show_gpu(stage: Stage, cell: Index | None) -> None:
     """One load of a warp from global memory, then a tile of shared memory."""
-    facts = memory.of(stage)
+    facts = facts_of(stage)
     if not facts.layout.numel:
         st.markdown(_("The tensor has no elements: there is nothing to read."))
         return

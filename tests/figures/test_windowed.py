@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.experiments.chain.run import run_chain
+from core.experiments.chain.run import facts_of, run_chain
 from core.experiments.chain.text import parse_chain, parse_shape, start_tensor
 from core.experiments.layout import addresses
 from core.figures import board, memory, windowed
@@ -36,7 +36,7 @@ def test_cells_hang_together_that_read_one_address(shape, chain, cell):
     ran, found = drawn(shape, chain, cell)
     panels = {panel.name: panel for panel in [*found.tensors, *found.strips, *found.maps]}
     made = board.Board(list(panels.values()), [], found.relations, found.spelled)
-    shown = {memory.name_of(stage): memory.of(stage) for stage in ran if memory.name_of(stage) in panels}
+    shown = {memory.name_of(stage): facts_of(stage) for stage in ran if memory.name_of(stage) in panels}
     for name, facts in shown.items():
         cells = panels[name].cells
         if cells is None:
@@ -81,7 +81,7 @@ def test_a_square_of_the_map_leads_to_an_element_that_lies_in_it():
     for square, pick in list(enumerate(far.picks))[32:]:
         name, index = pick.split(" ", 1)
         stage = ran[int(name[1:])]
-        assert addresses.address(memory.of(stage).layout, [int(i) for i in index.split(",")]) // size == square
+        assert addresses.address(facts_of(stage).layout, [int(i) for i in index.split(",")]) // size == square
 
 
 def test_bytes_are_said_in_units():

@@ -134,6 +134,6 @@ def test_nothing_a_reader_sends_is_evaluated_unpickled_or_shown_as_html():
     assert found.pop("core/ui/predict.py") == ["st.html(cover(covered))"]  # names of pictures, which pages give
     assert found.pop("core/ui/code.py") == ["compile"]  # of the statement that gives a module's own name its value
     (card,) = found.pop("pages/home.py")
-    assert "coded(topic.question)" in card  # a topic's own words, escaped all the same
+    assert "coded(_(topic.question))" in card  # a topic's own words, escaped all the same
     assert {path: uses for path, uses in found.items() if uses} == {}
     assert dangers(ast.parse("import pickle; eval(x); torch.load(f); np.load(f, allow_pickle=True)")) != []

@@ -1,6 +1,5 @@
 """Calls: which tensors have a gradient, what their outcome is, how much memory a call holds."""
 
-import contextlib
 import functools
 
 import numpy as np
@@ -73,33 +72,6 @@ def test_peak_memory_counts_what_is_held_at_a_time():
     assert measure.peak_bytes(lambda: x.add_(0), CPU) == about(0)
     assert measure.peak_bytes(lambda: ((x + 1).sum(), (x + 2).sum()), CPU) == about(4_000_000)
     assert measure.peak_bytes(lambda: x + 1, torch.device("mps")) is None
-
-
-class FakeEvent:
-    """A device whose clock says 2, 4, 6, … ms, and that writes down what it was asked."""
-
-    asked: list[str] = []  # noqa: RUF012 (one list, emptied by the test)
-
-    def __init__(self, enable_timing):
-        assert enable_timing
-
-    def record(self):
-        self.asked.append("event")
-
-    def elapsed_time(self, end):
-        return 2.0 * self.asked.count("sleep")
-
-
-def test_the_device_is_busy_while_the_work_is_queued_between_two_events(monkeypatch):
-    FakeEvent.asked.clear()
-    monkeypatch.setattr(torch.cuda, "Event", FakeEvent)
-    monkeypatch.setattr(torch.cuda, "device", lambda device: contextlib.nullcontext())
-    monkeypatch.setattr(torch.cuda, "synchronize", lambda: FakeEvent.asked.append("wait"))
-    monkeypatch.setattr(torch.cuda, "_sleep", lambda cycles: FakeEvent.asked.append("sleep"))
-    times = measure.device_times(lambda: FakeEvent.asked.append("work"), CPU, 3)
-    assert FakeEvent.asked == ["sleep", "event", "work", "event", "wait"] * 3 + ["wait", "work"] * 3
-    assert times.kernels_s == pytest.approx(0.004)
-    assert times.unsynchronised_s > 0
 
 
 def test_precision_knows_tf32():

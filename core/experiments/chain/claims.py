@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.experiments.chain.run import Stage, shares_storage
+from core.experiments.chain.run import Stage, facts_of, shares_storage
 from core.experiments.layout import rule
 from core.experiments.layout.rule import Ints
 
@@ -52,7 +52,7 @@ def view_without_contiguity(stage: Stage) -> Strided:
     """x.view(16) of every second column."""
     x = torch.arange(32).reshape(4, 8)[:, ::2]
     y = x.view(16)
-    groups = rule.merged_groups(_layout(stage))
+    groups = rule.merged_groups(facts_of(stage).layout)
     return Strided(x.stride(), x.is_contiguous(), y.stride(), shares_storage(x, y), stage.number, len(groups))
 
 
@@ -68,7 +68,7 @@ class Foretold:
 
 def reshape_is_predictable(stage: Stage) -> Foretold:
     """Our prediction of reshape, held against the storages of torch's tensors."""
-    layout, x = _layout(stage), stage.tensor
+    layout, x = facts_of(stage).layout, stage.tensor
     assert x is not None
     count = layout.numel
     shapes = [(d, count // d) for d in divisors(count)][:MOST_SHAPES]
@@ -204,8 +204,3 @@ def view_as_dtype(dtype: torch.dtype) -> Reread:
     x = torch.tensor([[1.0, -2.0, 0.5, 0.1]])
     y = x.view(dtype)
     return Reread(x, y, dtype, shares_storage(x, y), y.element_size())
-
-
-def _layout(stage: Stage) -> rule.Layout:
-    assert stage.facts is not None
-    return stage.facts.layout

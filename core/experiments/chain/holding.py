@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from core.experiments.chain.run import Facts, Stage
+from core.experiments.chain.run import Facts, Stage, facts_of
 
 Kept = Literal["all", "ends", "result"]  # names: of every step; of the start and the result; of the result alone
 
@@ -54,7 +54,7 @@ class Holding:
 
 def holding(ran: Sequence[Stage], kept: Kept) -> Holding:
     """The moments of a chain whose program keeps these names."""
-    facts = [_facts(stage) for stage in ran]
+    facts = [facts_of(stage) for stage in ran]
     moments = []
     for stage, before, now in zip(ran[1:], facts, facts[1:], strict=False):
         named = facts[: stage.number] if kept == "all" else facts[:1] if kept == "ends" else []
@@ -74,8 +74,3 @@ def holding(ran: Sequence[Stage], kept: Kept) -> Holding:
 def _bytes(named: Sequence[Facts]) -> dict[int, int]:
     """The bytes of each storage that these tensors read, as long as the last of them has it."""
     return {facts.storage: facts.extent.bytes_held for facts in named}
-
-
-def _facts(stage: Stage) -> Facts:
-    assert stage.facts is not None
-    return stage.facts

@@ -6,8 +6,8 @@ from typing import Literal
 
 from core.experiments.chain.claims import moved
 from core.experiments.chain.operations import MAX_STEPS, Step, predict, too_large
-from core.experiments.chain.run import Facts, Stage
-from core.experiments.layout.rule import Copy, Layout
+from core.experiments.chain.run import Stage, facts_of
+from core.experiments.layout.rule import Copy, Layout, laid_out
 
 Kind = Literal["reshape", "contiguous", "channels_last", "undo", "earlier", "without"]
 PLACES: tuple[Kind, ...] = ("contiguous", "channels_last")  # which may go behind any tensor before the refused step
@@ -47,15 +47,15 @@ def _tried(stages: Sequence[Stage], refused: Stage) -> Iterator[Mend | None]:
     steps = [stage.step for stage in stages if stage.step is not None]
     at, rest = refused.number - 1, tuple(steps[refused.number :])
     step, before = steps[at], steps[:at]
-    sizes = [_facts(stage).itemsize for stage in stages[: at + 1]]  # of an element, tensor by tensor
+    sizes = [facts_of(stage).itemsize for stage in stages[: at + 1]]  # of an element, tensor by tensor
 
     def made(kind: Kind, put: Step, behind: int, new: Sequence[Step], same: bool, size: Sequence[int]) -> Mend | None:
-        results = _predicted(_facts(stages[0]).layout, new)
+        results = _predicted(facts_of(stages[0]).layout, new)
         if results is None or len(new) + len(rest) > MAX_STEPS:
             return None
         if kind in PLACES and not isinstance(results[behind], Copy):
             return None  # nothing to do there
-        if kind == "earlier" and (refused.instead is None or _layout(results[-1]).shape != refused.instead.shape):
+        if kind == "earlier" and (refused.instead is None or laid_out(results[-1]).shape != refused.instead.shape):
             return None
         copied = sum(r.layout.numel * n for r, n in zip(results, size, strict=True) if isinstance(r, Copy))
         now = moved([stage for stage in stages if stage.facts is not None]).bytes
@@ -70,7 +70,7 @@ def _tried(stages: Sequence[Stage], refused: Stage) -> Iterator[Mend | None]:
             size = [*sizes[1 : behind + 1], sizes[behind], *sizes[behind + 1 :], sizes[at]]
             yield made(kind, Step(kind), behind, new, True, size)
     if before and before[-1].op in PERMUTATIONS:
-        back = _inverse(before[-1], _facts(stages[at - 1]).layout)
+        back = _inverse(before[-1], facts_of(stages[at - 1]).layout)
         yield made("undo", back, at, [*before, back, step], False, [*sizes[1:], sizes[at], sizes[at]])
     for behind in reversed(range(at)):
         new, size = (
@@ -89,12 +89,8 @@ def _predicted(layout: Layout, steps: Sequence[Step]) -> list[Layout | Copy] | N
         if result is None or too_large(result):
             return None
         results.append(result)
-        layout = _layout(result)
+        layout = laid_out(result)
     return results
-
-
-def _layout(result: Layout | Copy) -> Layout:
-    return result.layout if isinstance(result, Copy) else result
 
 
 def _refused(stages: Sequence[Stage]) -> Stage:
@@ -108,8 +104,3 @@ def _inverse(step: Step, layout: Layout) -> Step:
     result, _ = predict(step, Layout(layout.shape, tuple(range(layout.ndim))))
     assert isinstance(result, Layout)
     return Step("permute", (tuple(result.stride.index(d) for d in range(layout.ndim)),))
-
-
-def _facts(stage: Stage) -> Facts:
-    assert stage.facts is not None
-    return stage.facts

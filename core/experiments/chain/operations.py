@@ -489,7 +489,7 @@ def predict(step: Step, before: Layout) -> tuple[Layout | Copy | None, Exception
 
 def too_large(result: Layout | Copy) -> str:
     """What is too large about a result for this place; empty where nothing is."""
-    layout = result.layout if isinstance(result, Copy) else result
+    layout = rule.laid_out(result)
     if layout.ndim > MAX_RANK:
         return f"there would be {layout.ndim} dimensions; {MAX_RANK} are the most here (torch itself takes more)"
     if max(layout.stride, default=0) >= 2**63:
@@ -501,6 +501,6 @@ def too_large(result: Layout | Copy) -> str:
 
 def is_whole(result: Layout | Copy) -> bool:
     """Whether a tensor of this layout is made for real and drawn whole."""
-    layout = result.layout if isinstance(result, Copy) else result
+    layout = rule.laid_out(result)
     places = math.prod(max(n, 1) for n in layout.shape)  # beside a size of 0 the others may be large
     return max(places, layout.storage_size) <= WHOLE

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from core.experiments.chain.operations import Step
-from core.experiments.chain.run import Facts, Numbers, Stage
+from core.experiments.chain.run import Numbers, Stage, facts_of
 from core.experiments.layout import addresses
 from core.experiments.layout.rule import Ints, Layout
 from core.experiments.layout.window import index_at
@@ -110,13 +110,8 @@ def of(ran: Sequence[Stage]) -> Origins:
     written: dict[int, int] = {}
     copies: dict[int, Copied] = {}
     for before, stage in zip([ran[0], *ran], ran, strict=False):
-        facts = _facts(stage)
+        facts = facts_of(stage)
         written.setdefault(facts.storage, facts.layout.storage_size)
         if facts.verdict == "copy" and stage.step is not None:
-            copies[facts.storage] = Copied(stage.step, _facts(before).layout, facts.layout)
+            copies[facts.storage] = Copied(stage.step, facts_of(before).layout, facts.layout)
     return Origins(ran[0].start, written, copies)
-
-
-def _facts(stage: Stage) -> Facts:
-    assert stage.facts is not None
-    return stage.facts

@@ -23,7 +23,7 @@ from core.experiments.chain.operations import (
     quoted,
 )
 from core.experiments.layout import rule
-from core.experiments.layout.rule import Copy, Ints, Layout
+from core.experiments.layout.rule import Ints, Layout
 from core.tensors.dtypes import DTYPES
 from core.words import say
 
@@ -179,7 +179,7 @@ class Reader:
                 raise ValueError(
                     say("the sizes behind {step} are not known: {why}", step=quoted(step.code()), why=str(why))
                 )
-            layout = result.layout if isinstance(result, Copy) else result
+            layout = rule.laid_out(result)
         return layout
 
     # ---- methods -----------------------------------------------------------------------------------------------

@@ -103,6 +103,12 @@ class Stage:
         return whole_storage(self.tensor)[: self.facts.layout.storage_size]
 
 
+def facts_of(stage: Stage) -> Facts:
+    """The facts of a stage that ran."""
+    assert stage.facts is not None
+    return stage.facts
+
+
 def whole_storage(tensor: torch.Tensor) -> torch.Tensor:
     """All cells of a tensor's storage as a row that shares them."""
     storage = tensor.untyped_storage()
@@ -151,7 +157,7 @@ def stays_whole(layout: Layout, steps: Sequence[Step]) -> bool:
             return True
         if not is_whole(result):
             return False
-        layout = result.layout if isinstance(result, Copy) else result
+        layout = rule.laid_out(result)
     return True
 
 

@@ -48,6 +48,11 @@ class Copy:
     layout: Layout
 
 
+def laid_out(result: Layout | Copy) -> Layout:
+    """The layout that an operation gives, of a view or of a copy."""
+    return result.layout if isinstance(result, Copy) else result
+
+
 def dense_stride(shape: Sequence[int], order: Iterable[int]) -> Ints:
     """Strides that fill memory without gaps, the first dimension of `order` varying fastest."""
     stride, step = [0] * len(shape), 1
