@@ -206,8 +206,8 @@ def questions(run: runs.Run) -> list[Draw]:
     def shape(pick: random.Random) -> Question:
         found = runs.shaped((3, 4), (pick.randint(1, 5), pick.randint(1, 5)), pick.randint(0, 1))
         return Question(
-            say("input is (3, 4), index {index}, dim {dim}. Which shape has the output? Write “refused” if torch takes no such index.", index=found.index, dim=found.dim),
-            "refused" if found.output is None else str(found.output),
+            say("input is (3, 4), index {index}, dim {dim}. Which shape has the output? Write “{word}” if torch takes no such index.", index=found.index, dim=found.dim, word=_("refused")),
+            _("refused") if found.output is None else str(found.output),
             say("torch says: “{refusal}”", refusal=found.refusal) if found.output is None else "The output always has the shape of index.", tolerance=0,
         )  # fmt: skip
 

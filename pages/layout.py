@@ -62,7 +62,7 @@ def lesson(topic: Topic) -> None:
         stage, cell = look_at(ran)
         value = ""
         if stage.whole:
-            value = controls.text("write", "Write into it", longest=12, placeholder="a number: 99", width=140)
+            value = controls.text("write", "Write into it", longest=12, placeholder=_("a number"), width=140)
     pasted.show_understood()
     for stopped in (s for s in stages if s.status == "refused"):
         refused.show(stopped, stages)

@@ -131,10 +131,10 @@ def _so_far(operators: Sequence[Operator], result: Result) -> None:
 def _columns(found: Result | None, tiers: Sequence[str], recorded: Sequence[Result]) -> list[Column]:
     """The versions of the run that is shown, or of the one to come; then those of the recorded ones, numbered."""
     tiers = found.settings.tiers if found else tiers
-    columns = [Column(tier, found, tier) for tier in TIERS if tier in tiers and tier != "torch"]
+    columns = [Column(_(tier), found, tier) for tier in TIERS if tier in tiers and tier != "torch"]
     for number, result in enumerate(recorded, start=1):
         columns += [
-            Column(f"{tier}<br>rec. {number}", result, tier)
+            Column(f"{_(tier)}<br>rec. {number}", result, tier)
             for tier in TIERS
             if tier in result.settings.tiers and tier != "torch"
         ]
@@ -185,7 +185,7 @@ def _alt(names: Sequence[str], columns: Sequence[Column], cells: Sequence[Sequen
 
 def _cell(operator: Operator, column: Column, ratio: results.Ratio | None) -> Cell:
     """The ratio, or why there is none."""
-    name = f"{timing_run.short(operator.mirrors)}, {column.tier}"
+    name = f"{timing_run.short(operator.mirrors)}, {_(column.tier)}"
     if ratio:
         said = say("{name}, size {size:,}: {ratio:.3g} ({low:.3g} to {high:.3g})", ratio, name=name)
         return Cell(timing_run.ratio_said(ratio.ratio), ratio.ratio, said)

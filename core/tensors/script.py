@@ -188,16 +188,16 @@ def show_result(name: str, value: object) -> None:
 
 
 def compare_with_torch(name: str, ours: torch.Tensor, theirs: torch.Tensor) -> None:
-    """Print whether our result is torch's, and the largest difference."""
+    """Print whether our result is torch's, and the largest difference: in signs, which need no translation."""
     if torch.equal(ours, theirs):
-        print(f"{name}: equal to torch's, to the last bit")
+        print(f"{name} == torch")
         return
     if ours.dtype != theirs.dtype or ours.shape != theirs.shape:
-        print(f"{name}: DIFFERS from torch's, which is {tuple(theirs.shape)} {theirs.dtype}")
+        print(f"{name} != torch: {tuple(ours.shape)} {ours.dtype} != {tuple(theirs.shape)} {theirs.dtype}")
         return
     close = torch.allclose(ours.double(), theirs.double(), rtol=1e-4, atol=1e-6, equal_nan=True)
     largest = (ours.double() - theirs.double()).abs().nan_to_num(0, torch.inf).max().item()
-    print(f"{name}: {'agrees with' if close else 'DIFFERS from'} torch's, largest difference {largest:.3g}")
+    print(f"{name} {'~=' if close else '!='} torch, max |difference| = {largest:.3g}")
 
 
 # ---- functions with all that they use ---------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 """Time the operators on a terminal: python -m core.timing --help."""
 
 import argparse
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -10,6 +11,7 @@ from core import topics
 from core.ops.operator import Operator
 from core.timing import devices, report, results, runner
 from core.timing.settings import DTYPES, SWEEPS, TIERS, Settings
+from core.words import LANGUAGES, _, say, speak
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,6 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Gives 1 where a version is wrong or fails; the textbook versions may, by limits that their docstrings name.
     """
+    speak(_language(os.environ))
     parser = _parser()
     asked = parser.parse_args(arguments)
     try:
@@ -31,21 +34,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if any(m.tier != "textbook" and m.status in ("wrong", "failed") for m in result.measurements) else 0
 
 
+def _language(environment: Mapping[str, str]) -> str:
+    """The language that a terminal asks for, as gettext finds it; English where the app does not speak it."""
+    asked = next(
+        (environment[name] for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG") if environment.get(name)), ""
+    )
+    return asked[:2] if asked[:2] in LANGUAGES else "en"
+
+
 def _parser() -> argparse.ArgumentParser:
     usual = Settings()
-    parser = argparse.ArgumentParser("python -m core.timing", description="Time the manual operators against torch.")
-    parser.add_argument("--device", default=devices.default().key, help="cpu, cuda, cuda:1, mps (here: %(default)s)")
+    parser = argparse.ArgumentParser("python -m core.timing", description=_("Time the manual operators against torch."))
+    parser.add_argument("--device", default=devices.default().key, help=_("cpu, cuda, cuda:1, mps (here: %(default)s)"))
     parser.add_argument("--dtype", choices=DTYPES, default=usual.dtype)
-    parser.add_argument("names", nargs="*", metavar="operator", help="names such as softmax conv2d; else all")
-    parser.add_argument("--ops", default="", help="the same with commas between: softmax,conv2d")
-    parser.add_argument("--sizes", choices=SWEEPS, default="all", help="each operator's smallest, largest or all sizes")
-    parser.add_argument("--backward", action="store_true", help="time forward + backward")
-    parser.add_argument("--tf32", action="store_true", help="let float32 products round their factors (CUDA)")
-    parser.add_argument("--tiers", default=",".join(usual.tiers), help=f"of {','.join(TIERS)} (%(default)s)")
-    parser.add_argument("--threads", type=int, default=usual.threads, help="of torch on the CPU (%(default)s)")
+    parser.add_argument("names", nargs="*", metavar="operator", help=_("names such as softmax conv2d; else all"))
+    parser.add_argument("--ops", default="", help=_("the same with commas between: softmax,conv2d"))
+    parser.add_argument(
+        "--sizes", choices=SWEEPS, default="all", help=_("each operator's smallest, largest or all sizes")
+    )
+    parser.add_argument("--backward", action="store_true", help=_("time forward + backward"))
+    parser.add_argument("--tf32", action="store_true", help=_("let float32 products round their factors (CUDA)"))
+    parser.add_argument(
+        "--tiers", default=",".join(usual.tiers), help=say("of {tiers} (%(default)s)", tiers=",".join(TIERS))
+    )
+    parser.add_argument("--threads", type=int, default=usual.threads, help=_("of torch on the CPU (%(default)s)"))
     parser.add_argument("--seed", type=int, default=usual.seed)
-    parser.add_argument("--budget", type=float, default=900.0, help="seconds for the whole run (%(default)s)")
-    parser.add_argument("--json", type=Path, metavar="F", help="write the result to this file too")
+    parser.add_argument("--budget", type=float, default=900.0, help=_("seconds for the whole run (%(default)s)"))
+    parser.add_argument("--json", type=Path, metavar="F", help=_("write the result to this file too"))
     return parser
 
 
@@ -72,7 +87,7 @@ def chosen(operators: Sequence[Operator], names: str) -> tuple[Operator, ...]:
     for name in wanted:
         if not any(name in (op.name, op.mirrors) for op in operators):
             known = ", ".join(sorted({op.name for op in operators}))
-            raise ValueError(f"there is no operator {name!r}; there are {known}")
+            raise ValueError(say("there is no operator {name}; there are {known}", name=repr(name), known=known))
     return tuple(op for op in operators if not wanted or op.name in wanted or op.mirrors in wanted)
 
 
@@ -88,7 +103,7 @@ def _watched(operators: Sequence[Operator], settings: Settings, out: TextIO) -> 
                 print(progress(step), file=out, flush=True)
             last = step.operator
     except KeyboardInterrupt:
-        print("\nstopped: the size under way is not in the table", file=out)
+        print("\n" + _("stopped: the size under way is not in the table"), file=out)
     if out.isatty():
         print("\r\x1b[K", end="", file=out)
     return result
@@ -98,8 +113,8 @@ def progress(step: runner.Step) -> str:
     """One line: how far, how long still, and what is next."""
     if step.fraction == 1:
         return "100%"
-    what = f"{step.operator} {step.size} {step.tier}" if step.operator else "the device's limits"
-    return f"{step.fraction:4.0%}, {step.left_s:4.0f} s left: {what}"
+    what = f"{step.operator} {step.size} {step.tier}" if step.operator else _("the device's limits")
+    return say("{fraction:4.0%}, {left_s:4.0f} s left: {what}", step, what=what)
 
 
 if __name__ == "__main__":

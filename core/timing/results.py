@@ -23,11 +23,12 @@ from core.timing.cuda import Gauge
 from core.timing.limits import Limits
 from core.timing.settings import Settings
 from core.timing.why import Trip
+from core.words import N_
 
 NESTED = ("trips", "gauge")  # fields of a measurement that a table has no column for
 FORMAT = "torch-underneath timing"
 VERSION = 2  # raised when a field changes its meaning; older files are then refused, not misread
-STATUSES = ("ok", "wrong", "left out", "out of memory", "failed", "not reached")
+STATUSES = N_(("ok", "wrong", "left out", "out of memory", "failed", "not reached"))
 
 
 @dataclass(frozen=True)

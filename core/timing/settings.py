@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import torch
 
 from core.ops.operator import Operator
+from core.words import N_
 
-TIERS = ("textbook", "manual", "compiled", "torch")  # "compiled": torch.compile of the manual version
+TIERS = N_(("textbook", "manual", "compiled", "torch"))  # "compiled": torch.compile of the manual version
 DTYPES = ("float32", "float64", "bfloat16", "float16")
 SWEEPS = ("small", "large", "all")  # the operator's smallest size, its largest, or every size it names
 

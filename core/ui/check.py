@@ -37,11 +37,11 @@ def badge(name: str, result: Comparison) -> tuple[str, str, Literal["green", "bl
 
 def said(result: Comparison) -> str:
     """The largest difference in values and in gradients, each with what is allowed, and what float64 says of them."""
-    parts = [_part(N_("values"), result.values)]
+    differences = _part("values", result.values)
     if result.gradients:
-        parts.append(_part(N_("gradients"), result.gradients))
+        differences = words.say("{first}, {then}", first=differences, then=_part("gradients", result.gradients))
     judged = [d for d in (*result.values, *result.gradients) if d.ours_off is not None]
-    return _(", ").join(parts) + "".join(_judgement(d) for d in judged)
+    return differences + "".join(_judgement(d) for d in judged)
 
 
 def _part(kind: str, found: tuple[Difference, ...]) -> str:

@@ -126,7 +126,7 @@ def _series(result: Result, run: int) -> list[Series]:
 
 
 def _named(tier: str, run: int) -> str:
-    return f"{tier}, run {run + 1}" if run else tier
+    return say("{tier}, run {run}", tier=_(tier), run=run + 1) if run else _(tier)
 
 
 def _pictures(operator: Operator, shown: Sequence[Result]) -> None:
@@ -158,7 +158,7 @@ class Points:
 def _times(operator: Operator, shown: Sequence[Result], at: Points) -> Panel:
     series = [one for run, result in enumerate(shown) for one in _series(result, run)]
     floors = {m.size: m.floor_s for m in shown[0].measurements if m.floor_s is not None}
-    limit = Series("limit", "torch", list(floors), list(floors.values()))
+    limit = Series(_("limit"), "torch", list(floors), list(floors.values()))
     figure = against_size(series, title="Time of a call", x=operator.size_meaning, unit="s", limit=limit)
     points = {
         (one.name, size): ((float(size), value), say(
@@ -179,7 +179,8 @@ def _not_timed(result: Result) -> str:
     missing = [m for m in result.measurements if m.status != "ok"]
     parts = []
     for (tier, status), group in itertools.groupby(missing, key=lambda m: (m.tier, m.status)):
-        parts.append(f"{tier} at {', '.join(f'{m.size:,}' for m in group)}: {status}")
+        sizes = ", ".join(f"{m.size:,}" for m in group)
+        parts.append(say("{tier} at {sizes}: {status}", tier=_(tier), sizes=sizes, status=_(status)))
     return "; ".join(parts)
 
 
@@ -259,7 +260,7 @@ def _row(m: Measurement, ratio: results.Ratio | None) -> dict[str, object]:
     spread = f"{seconds(m.low_s)}{TO}{seconds(m.high_s)}" if m.low_s is not None and m.high_s is not None else None
     return {
         _("Size"): m.size,
-        _("Version"): m.tier,
+        _("Version"): _(m.tier),
         _("Median, µs"): short(m.median_s, 1e6),
         _("Quartiles"): spread,
         _("÷ torch"): short(ratio.ratio) if ratio else None,
@@ -276,7 +277,7 @@ def _row(m: Measurement, ratio: results.Ratio | None) -> dict[str, object]:
         _("Kernels"): len(m.kernels) or None,
         _("Clock, MHz"): m.gauge.clock_mhz if m.gauge else None,
         _("Power, W"): short(m.gauge.power_w) if m.gauge else None,
-        _("Besides"): "" if m.status == "ok" else f"{m.status}: {m.detail}",
+        _("Besides"): "" if m.status == "ok" else f"{_(m.status)}: {m.detail}",
     }
 
 
@@ -286,7 +287,7 @@ def overall_row(name: str, row: explain.Row) -> dict[str, object]:
         _("Operator"): name,
         _("Size"): row.size,
         _("torch, µs"): short(row.torch_s, 1e6),
-        **{say("{tier} ÷ torch", tier=tier): short(row.ratios.get(tier)) for tier in TIERS if tier != "torch"},
+        **{say("{tier} ÷ torch", tier=_(tier)): short(row.ratios.get(tier)) for tier in TIERS if tier != "torch"},
         _("torch, % of the limit"): short(row.share, 100),
         _("torch, GB/s"): short(row.bytes_per_s, 1e-9),
         _("torch, GFLOP/s"): short(row.operations_per_s, 1e-9),
@@ -363,7 +364,7 @@ def _unsynchronised(result: Result) -> str:
     m = max(clocked, key=lambda m: m.size)
     without, call, kernels, cold = (value or 0.0 for value in (m.unsynchronised_s, m.median_s, m.kernels_s, m.cold_s))
     times = {"without": seconds(without), "call": seconds(call), "kernels": seconds(kernels), "cold": seconds(cold)}
-    facts = times | {"size": m.size, "tier": m.tier}
+    facts = times | {"size": m.size, "tier": _(m.tier)}
     said = [say(QUEUED if without < 0.8 * call else SAME_CLOCK, facts)]
     if cold:
         said.append(say(METHODS, facts))

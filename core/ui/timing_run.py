@@ -227,7 +227,7 @@ def said(run: Run, state: State[Step]) -> str:
     if step is None or not step.operator:
         return _("Measuring how fast the device copies and multiplies")
     names = [operator.mirrors for operator in run.operators]
-    at = {"name": short(step.operator), "size": step.size, "tier": step.tier, "left": step.left_s}
+    at = {"name": short(step.operator), "size": step.size, "tier": _(step.tier), "left": step.left_s}
     if len(names) == 1:
         return say("{name}, size {size:,}, {tier}: about {left:.0f} s left", at)
     at |= {"number": names.index(step.operator) + 1, "all": len(names)}

@@ -61,7 +61,7 @@ def _trips(found: Why) -> None:
 
 def _note(tier: str, trip: Trip) -> str:
     return say(
-        TRIP, tier=tier, name=shown(trip), time=seconds(trip.seconds),
+        TRIP, tier=_(tier), name=shown(trip), time=seconds(trip.seconds),
         read=", ".join(trip.inputs) or _(NOTHING), read_bytes=bytes_said(sum(trip.read)),
         written=", ".join(trip.outputs) or _(NOTHING), written_bytes=bytes_said(sum(trip.written)),
     )  # fmt: skip
@@ -70,11 +70,11 @@ def _note(tier: str, trip: Trip) -> str:
 def _alt(name: str, paths: tuple[Path, ...]) -> str:
     if name == "bytes":
         each = [
-            say("{tier} {bytes} in {calls}", tier=path.tier, bytes=bytes_said(path.moved), calls=path.calls)
+            say("{tier} {bytes} in {calls}", tier=_(path.tier), bytes=bytes_said(path.moved), calls=path.calls)
             for path in paths
         ]
         return say("Bytes through memory and the calls that move them: {each}", each="; ".join(each))
-    each = [f"{path.tier} {seconds(sum(trip.seconds for trip in path.trips))}" for path in paths]
+    each = [f"{_(path.tier)} {seconds(sum(trip.seconds for trip in path.trips))}" for path in paths]
     return say("Seconds within the calls: {each}", each="; ".join(each))
 
 
@@ -137,7 +137,7 @@ def _roof_alt(found: Roof) -> str:
     each = [
         say(
             "{tier} {rate:.3g} GFLOP/s at {intensity:.2g} operations a byte",
-            tier=one.tier,
+            tier=_(one.tier),
             rate=one.rate.median / 1e9,
             intensity=one.intensity,
         )

@@ -201,9 +201,9 @@ def roof(found: Roof) -> str:
         matrix, single = found.limits.matrix.median / 1e9, found.limits.elementwise.median / 1e9
         line.append(say(NO_MATMUL, matrix=matrix, single=single))
     shown = [one for tier in ("torch", "manual", "compiled") if (one := found.of(tier))]
-    reached = say(ALL_REACHED, all=[say(REACHED, tier=one.tier, share=share(one.share)) for one in shown])
+    reached = say(ALL_REACHED, all=[say(REACHED, tier=_(one.tier), share=share(one.share)) for one in shown])
     need = [say(BY_MEMORY if found.memory_bound else BY_WORK, found, floor=seconds(found.floor_s)), reached]
-    need += [say(ABOVE[one.above], tier=one.tier) for one in found.standings if one.above]
+    need += [say(ABOVE[one.above], tier=_(one.tier)) for one in found.standings if one.above]
     return paragraphs(line, need, _positions(found.of("manual"), found.of("torch"), found.memory_bound))
 
 

@@ -14,6 +14,7 @@ import torch
 from core.experiments.layout import operations as predicted
 from core.experiments.layout import rule
 from core.experiments.layout.rule import Copy, Ints, Layout
+from core.words import say
 
 MAX_RANK, MAX_ELEMENTS = 8, 2**40  # of every tensor; no storage gets more cells either
 
@@ -423,7 +424,9 @@ def make_step(op: str, *values: Value) -> Step:
     needed = sum(not p.optional for p in operation.parameters)
     if not needed <= len(given) <= len(operation.parameters):
         names = ", ".join(p.name + "=None" * p.optional for p in operation.parameters)
-        raise ValueError(f"{op}: takes {op}({names}), but {len(given)} arguments were given")
+        raise ValueError(
+            say("{op}: takes {op}({names}), but {given} arguments were given", op=op, names=names, given=len(given))
+        )
     given += (None,) * (len(operation.parameters) - len(given))
     return Step(op, tuple(_checked(v, p, op) for v, p in zip(given, operation.parameters, strict=True)))
 
@@ -431,7 +434,9 @@ def make_step(op: str, *values: Value) -> Step:
 def operation_named(op: str) -> Operation:
     """The operation of this name. ValueError names those that there are."""
     if op not in OPERATIONS:
-        raise ValueError(f"there is no operation {quoted(op)}; there are {', '.join(OPERATIONS)}")
+        raise ValueError(
+            say("there is no operation {op}; there are {known}", op=quoted(op), known=", ".join(OPERATIONS))
+        )
     return OPERATIONS[op]
 
 
@@ -443,15 +448,22 @@ def _checked(value: Value, parameter: Parameter, op: str) -> Value:
         return _whole_number(value, what)
     numbers = value if isinstance(value, tuple) else (value,)
     if len(numbers) > MAX_RANK:
-        raise ValueError(f"{what} has {len(numbers)} numbers; at most {MAX_RANK} are allowed")
+        raise ValueError(
+            say(
+                "{what} has {numbers} numbers; at most {most} are allowed",
+                what=what,
+                numbers=len(numbers),
+                most=MAX_RANK,
+            )
+        )
     return tuple(_whole_number(n, what) for n in numbers)
 
 
 def _whole_number(value: Any, what: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"{what} must be a whole number, not {value}")
+        raise ValueError(say("{what} must be a whole number, not {value}", what=what, value=value))
     if abs(value) >= 10**MAX_DIGITS:
-        raise ValueError(f"{what} is too large; at most {MAX_DIGITS} digits are allowed")
+        raise ValueError(say("{what} is too large; at most {most} digits are allowed", what=what, most=MAX_DIGITS))
     return value
 
 
@@ -491,11 +503,15 @@ def too_large(result: Layout | Copy) -> str:
     """What is too large about a result for this place; empty where nothing is."""
     layout = rule.laid_out(result)
     if layout.ndim > MAX_RANK:
-        return f"there would be {layout.ndim} dimensions; {MAX_RANK} are the most here (torch itself takes more)"
+        return say(
+            "there would be {ndim} dimensions; {most} are the most here (torch itself takes more)",
+            layout,
+            most=MAX_RANK,
+        )
     if max(layout.stride, default=0) >= 2**63:
-        return f"a stride of {max(layout.stride)} does not fit into 64 bits"
+        return say("a stride of {stride} does not fit into 64 bits", stride=max(layout.stride))
     if (size := max(layout.numel, layout.storage_size)) > MAX_ELEMENTS:
-        return f"there would be {size:,} elements; {MAX_ELEMENTS:,} are the most here"
+        return say("there would be {size:,} elements; {most:,} are the most here", size=size, most=MAX_ELEMENTS)
     return ""
 
 

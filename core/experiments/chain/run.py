@@ -19,6 +19,7 @@ from core.experiments.layout.addresses import Extent
 from core.experiments.layout.rule import Copy, Ints, Layout, ViewRefusal, ViewRefused
 from core.words import N_, _, say
 
+REFUSED = N_("{op}: {why}.")
 Verdict = Literal["start", "view", "copy", "itself", "in place"]
 
 
@@ -99,7 +100,7 @@ class Stage:
     def cells(self) -> torch.Tensor:
         """The whole storage as a row that shares it, as long as it was when the step had run. ValueError unless ok."""
         if self.tensor is None or self.facts is None:
-            raise ValueError(f"stage {self.number} has no tensor: {self.status}")
+            raise ValueError(say("stage {number} has no tensor: {status}", number=self.number, status=self.status))
         return whole_storage(self.tensor)[: self.facts.layout.storage_size]
 
 
@@ -136,9 +137,9 @@ def run_chain(tensor: torch.Tensor, steps: Sequence[Step], fill: Fill = "arange"
     """
     layout = Layout.of(tensor)
     if problem := too_large(layout):
-        raise ValueError(f"the tensor to start from: {problem}")
+        raise ValueError(say("the tensor to start from: {problem}", problem=problem))
     if len(steps) > MAX_STEPS:
-        raise ValueError(f"the chain has {len(steps)} steps; at most {MAX_STEPS} are run")
+        raise ValueError(say("the chain has {steps} steps; at most {most} are run", steps=len(steps), most=MAX_STEPS))
     if not tensor.is_meta and stays_whole(layout, steps):
         return _run(_rebuilt(whole_storage(tensor.detach()), layout), steps)
     row = layout.shape[-1] if layout.ndim else 1
@@ -193,7 +194,7 @@ def _run_step(
     before = Layout.of(x)  # resize_ lets the storage grow under it
     predicted, why = predict(step, before)
     if predicted is not None and (problem := too_large(predicted)):
-        return replace(todo, status="refused", explanation=f"{step.op}: {problem}."), unwritten
+        return replace(todo, status="refused", explanation=say(REFUSED, op=step.op, why=problem)), unwritten
     try:
         y, verdict = _apply(step, x, grown=0)
     except (RuntimeError, IndexError, ValueError, TypeError) as error:
@@ -234,7 +235,7 @@ def _refused(todo: Stage, step: Step, error: Exception, why: Exception | None) -
 
 
 def _explained(step: Step, why: Exception | None) -> str:
-    return "" if why is None else f"{step.op}: {str(why).removeprefix(f'{step.op}: ')}."
+    return "" if why is None else say(REFUSED, op=step.op, why=str(why).removeprefix(f"{step.op}: "))
 
 
 def _measure(x: torch.Tensor, unwritten: torch.Tensor, verdict: Verdict, earlier: list[Stage]) -> Facts:
@@ -351,7 +352,12 @@ def write_through(stages: Sequence[Stage], stage_index: int, index: Sequence[int
     again = _run(_rebuilt(start.cells, start.facts.layout), steps)
     tensors = {stage.number: stage.tensor for stage in again if stage.tensor is not None}
     if stage_index not in tensors:
-        raise ValueError(f"stage {stage_index} has no tensor to write through; it was refused, not run or not there")
+        raise ValueError(
+            say(
+                "stage {number} has no tensor to write through; it was refused, not run or not there",
+                number=stage_index,
+            )
+        )
     before = {number: _bits(tensor) for number, tensor in tensors.items()}
     _write(tensors[stage_index], tuple(index), value)
     return tuple(Written(n, tensor, (_bits(tensor) != before[n]).any(-1)) for n, tensor in tensors.items())
@@ -371,7 +377,9 @@ def _write(tensor: torch.Tensor, index: Ints, value: Any) -> None:
         addresses.address(Layout.of(tensor), index)
         tensor[index] = value
     except (IndexError, RuntimeError, OverflowError, TypeError, ValueError) as error:
-        raise ValueError(f"can't write {value} at {index}: {error}") from error
+        raise ValueError(
+            say("can't write {value} at {index}: {error}", value=value, index=index, error=error)
+        ) from error
 
 
 def _bits(tensor: torch.Tensor) -> torch.Tensor:

@@ -23,6 +23,7 @@ from core.experiments.chain.operations import (
 from core.experiments.chain.python import is_python, parse_python
 from core.experiments.layout import rule
 from core.experiments.layout.rule import Ints
+from core.words import say
 
 
 def format_step(step: Step) -> str:
@@ -55,10 +56,12 @@ def parse_step(text: str) -> Step:
     ValueError says in a sentence what is wrong and how to mend it.
     """
     if len(text) > MAX_TEXT:
-        raise ValueError(f"the step has {len(text)} characters; at most {MAX_TEXT} are read")
+        raise ValueError(
+            say("the step has {characters} characters; at most {most} are read", characters=len(text), most=MAX_TEXT)
+        )
     match = re.fullmatch(r"([A-Za-z_]{1,20})(?:\((.*)\))?", re.sub(r"[ \t\n]+", "", text))
     if match is None:
-        raise ValueError(f"{quoted(text)} is not of the form name(1,2,3)")
+        raise ValueError(say("{text} is not of the form name(1,2,3)", text=quoted(text)))
     op = operation_named(match[1]).name
     return make_step(op, *_parse_values(match[2] or "", text))
 
@@ -70,8 +73,12 @@ def _parse_values(inside: str, text: str) -> list[Value]:
         match = _ARGUMENT.match(inside, at)
         if match is None or inside[match.end() : match.end() + 1] not in ("", ","):
             raise ValueError(
-                f"{quoted(text)}: can't read {quoted(inside[at:])}; arguments are whole numbers of at most "
-                f"{MAX_DIGITS} digits, None, or such numbers in brackets, separated by commas"
+                say(
+                    "{text}: can't read {rest}; arguments are whole numbers of at most {most} digits, None, or such numbers in brackets, separated by commas",
+                    text=quoted(text),
+                    rest=quoted(inside[at:]),
+                    most=MAX_DIGITS,
+                )
             )
         if match["tuple"]:
             values.append(tuple(int(n) for n in match["tuple"][1:-1].split(",") if n))
@@ -79,7 +86,7 @@ def _parse_values(inside: str, text: str) -> list[Value]:
             values.append(int(match["int"]) if match["int"] else None)
         at = match.end() + 1
     if inside.endswith(","):
-        raise ValueError(f"{quoted(text)}: a number is missing after the last comma")
+        raise ValueError(say("{text}: a number is missing after the last comma", text=quoted(text)))
     return values
 
 
@@ -89,10 +96,12 @@ def parse_chain(text: str) -> tuple[Step, ...]:
     ValueError names the step and says how to mend it.
     """
     if len(text) > MAX_TEXT:
-        raise ValueError(f"the chain has {len(text)} characters; at most {MAX_TEXT} are read")
+        raise ValueError(
+            say("the chain has {characters} characters; at most {most} are read", characters=len(text), most=MAX_TEXT)
+        )
     steps = parse_python(text) if is_python(text) else _parse_compact(text)
     if len(steps) > MAX_STEPS:
-        raise ValueError(f"the chain has {len(steps)} steps; at most {MAX_STEPS} are run")
+        raise ValueError(say("the chain has {steps} steps; at most {most} are run", steps=len(steps), most=MAX_STEPS))
     return steps
 
 
@@ -102,7 +111,7 @@ def _parse_compact(text: str) -> tuple[Step, ...]:
         try:
             steps.append(parse_step(part))
         except ValueError as error:
-            raise ValueError(f"step {number}: {error}") from None
+            raise ValueError(say("step {number}: {error}", number=number, error=error)) from None
     return tuple(steps)
 
 
@@ -127,9 +136,9 @@ def check_shape(shape: Sequence[int]) -> Ints:
     """The shape as a tuple. ValueError where a tensor of it is beyond the limits here."""
     shape = tuple(shape)
     if any(n < 0 for n in shape):
-        raise ValueError(f"shape {shape}: sizes can't be negative")
+        raise ValueError(say("shape {shape}: sizes can't be negative", shape=shape))
     if problem := too_large(rule.fresh(shape)):
-        raise ValueError(f"shape {shape}: {problem}")
+        raise ValueError(say("shape {shape}: {problem}", shape=shape, problem=problem))
     return shape
 
 
@@ -137,5 +146,7 @@ def parse_shape(text: str) -> Ints:
     """Read "2,3,4", "(2, 3, 4)" or "2x3x4" as a shape. ValueError says what to mend."""
     tight = re.sub(r"[ \t\n()\[\]]+", "", text[:MAX_TEXT]).replace("×", ",").replace("x", ",").strip(",")
     if tight and not re.fullmatch(rf"[0-9]{{1,{MAX_DIGITS}}}(,[0-9]{{1,{MAX_DIGITS}}})*", tight):
-        raise ValueError(f"shape: can't read {quoted(text)}; write whole numbers separated by commas, like 2,3,4")
+        raise ValueError(
+            say("shape: can't read {text}; write whole numbers separated by commas, like 2,3,4", text=quoted(text))
+        )
     return check_shape([int(n) for n in tight.split(",") if n])

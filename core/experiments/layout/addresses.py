@@ -12,6 +12,7 @@ import numpy as np
 
 from core.experiments.layout.arguments import spelled
 from core.experiments.layout.rule import Ints, Layout
+from core.words import say
 
 LONGEST_COUNT = 1 << 20  # steps of a common stride up to which different cells are counted one by one
 
@@ -170,11 +171,20 @@ def needed_cells(layout: Layout) -> int:
 def wrap_index(index: int, size: int, dim: int) -> int:
     """An index counted from the front. IndexError where it is outside the size."""
     if not -size <= index < size:
-        raise IndexError(f"index {index} is out of range for dimension {dim} of size {size}")
+        raise IndexError(
+            say("index {index} is out of range for dimension {dim} of size {size}", index=index, dim=dim, size=size)
+        )
     return index % size
 
 
 def _check_index(layout: Layout, index: Sequence[int]) -> Ints:
     if len(index) != layout.ndim:
-        raise IndexError(f"index {spelled(index)} has {len(index)} numbers, the tensor has {layout.ndim} dimensions")
+        raise IndexError(
+            say(
+                "index {index} has {given} numbers, the tensor has {ndim} dimensions",
+                index=spelled(index),
+                given=len(index),
+                ndim=layout.ndim,
+            )
+        )
     return tuple(wrap_index(i, size, d) for d, (i, size) in enumerate(zip(index, layout.shape, strict=True)))

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+from core.words import say
+
 Ints = tuple[int, ...]
 
 
@@ -10,18 +12,34 @@ def infer_size(shape: Sequence[int], numel: int) -> Ints:
     """`shape` with its -1 worked out. RuntimeError where the number of elements does not fit."""
     unknown = [d for d, n in enumerate(shape) if n == -1]
     if len(unknown) > 1:
-        raise RuntimeError(f"shape {spelled(shape)}: only one dimension can be -1")
+        raise RuntimeError(say("shape {shape}: only one dimension can be -1", shape=spelled(shape)))
     if any(n < -1 for n in shape):
-        raise RuntimeError(f"shape {spelled(shape)}: sizes can't be negative, except one -1")
+        raise RuntimeError(say("shape {shape}: sizes can't be negative, except one -1", shape=spelled(shape)))
     known = math.prod(n for n in shape if n != -1)
     if not unknown:
         if known != numel:
-            raise RuntimeError(f"shape {spelled(shape)} has {known} elements, the tensor has {numel}")
+            raise RuntimeError(
+                say(
+                    "shape {shape} has {known} elements, the tensor has {numel}",
+                    shape=spelled(shape),
+                    known=known,
+                    numel=numel,
+                )
+            )
         return tuple(shape)
     if known == 0:
-        raise RuntimeError(f"shape {spelled(shape)}: -1 could be any size, the others already make 0 elements")
+        raise RuntimeError(
+            say("shape {shape}: -1 could be any size, the others already make 0 elements", shape=spelled(shape))
+        )
     if numel % known:
-        raise RuntimeError(f"shape {spelled(shape)}: {numel} elements can't be divided by {known} to find the -1")
+        raise RuntimeError(
+            say(
+                "shape {shape}: {numel} elements can't be divided by {known} to find the -1",
+                shape=spelled(shape),
+                numel=numel,
+                known=known,
+            )
+        )
     return tuple(numel // known if n == -1 else n for n in shape)
 
 
@@ -29,7 +47,9 @@ def wrap_dim(dim: int, ndim: int) -> int:
     """A dimension counted from the front; -1 is the last. IndexError outside -ndim … ndim-1 (a scalar: -1, 0)."""
     reach = max(ndim, 1)
     if not -reach <= dim < reach:
-        raise IndexError(f"dimension {dim} is out of range: expected {-reach} to {reach - 1}")
+        raise IndexError(
+            say("dimension {dim} is out of range: expected {first} to {last}", dim=dim, first=-reach, last=reach - 1)
+        )
     return dim % reach
 
 
@@ -38,7 +58,9 @@ def distinct_dims(dims: Sequence[int], ndim: int, who: str) -> Ints:
     seen: list[int] = []
     for dim in dims:
         if wrap_dim(dim, ndim) in seen:
-            raise RuntimeError(f"{who}: dimension {dim} appears twice in {spelled(dims)}")
+            raise RuntimeError(
+                say("{who}: dimension {dim} appears twice in {dims}", who=who, dim=dim, dims=spelled(dims))
+            )
         seen.append(wrap_dim(dim, ndim))
     return tuple(seen)
 
@@ -46,7 +68,9 @@ def distinct_dims(dims: Sequence[int], ndim: int, who: str) -> Ints:
 def check_rank_4(shape: Sequence[int]) -> None:
     """RuntimeError unless there are the four dimensions that channels_last orders."""
     if len(shape) != 4:
-        raise RuntimeError(f"channels_last: needs 4 dimensions (N, C, H, W), the tensor has {len(shape)}")
+        raise RuntimeError(
+            say("channels_last: needs 4 dimensions (N, C, H, W), the tensor has {ndim}", ndim=len(shape))
+        )
 
 
 def spelled(numbers: Sequence[int]) -> str:

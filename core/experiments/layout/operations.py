@@ -21,6 +21,7 @@ from core.experiments.layout.rule import (
     view_refusals,
     view_stride,
 )
+from core.words import _, say
 
 
 def view(layout: Layout, shape: Sequence[int]) -> Layout:
@@ -44,7 +45,7 @@ def reshape(layout: Layout, shape: Sequence[int]) -> Layout | Copy:
 def permute(layout: Layout, dims: Sequence[int]) -> Layout:
     """Dimensions in another order: shape and strides move together."""
     if len(dims) != layout.ndim:
-        raise RuntimeError(f"permute: {len(dims)} dims given, the tensor has {layout.ndim}")
+        raise RuntimeError(say("permute: {given} dims given, the tensor has {ndim}", given=len(dims), ndim=layout.ndim))
     order = distinct_dims(dims, layout.ndim, "permute")
     return replace(layout, shape=tuple(layout.shape[d] for d in order), stride=tuple(layout.stride[d] for d in order))
 
@@ -66,14 +67,20 @@ def T(layout: Layout) -> Layout:  # noqa: N802
 def mT(layout: Layout) -> Layout:  # noqa: N802
     """The last two dimensions change places. RuntimeError for 1 dimension; 0 dimensions stay as they are."""
     if layout.ndim == 1:
-        raise RuntimeError("mT: needs a matrix or a batch of them, the tensor has 1 dimension")
+        raise RuntimeError(_("mT: needs a matrix or a batch of them, the tensor has 1 dimension"))
     return transpose(layout, -2, -1) if layout.ndim else layout
 
 
 def movedim(layout: Layout, source: Sequence[int], destination: Sequence[int]) -> Layout:
     """Dimension source[k] goes to place destination[k]; the others keep their order."""
     if len(source) != len(destination):
-        raise RuntimeError(f"movedim: {len(source)} sources but {len(destination)} destinations")
+        raise RuntimeError(
+            say(
+                "movedim: {sources} sources but {destinations} destinations",
+                sources=len(source),
+                destinations=len(destination),
+            )
+        )
     wrapped = [tuple(wrap_dim(d, layout.ndim) for d in dims) for dims in (source, destination)]
     sources = distinct_dims(wrapped[0], layout.ndim, "movedim: source")
     places = distinct_dims(wrapped[1], layout.ndim, "movedim: destination")
@@ -89,10 +96,10 @@ def slice_(
 ) -> Layout:
     """x[start:stop:step] along dim: the offset moves by start steps, the stride is multiplied by step."""
     if layout.ndim == 0:
-        raise IndexError("slice: a tensor of 0 dimensions has no dimension to slice")
+        raise IndexError(_("slice: a tensor of 0 dimensions has no dimension to slice"))
     dim = wrap_dim(dim, layout.ndim)
     if step is not None and step < 1:
-        raise ValueError(f"slice: step {step} is not allowed, torch only steps forward (at least 1)")
+        raise ValueError(say("slice: step {step} is not allowed, torch only steps forward (at least 1)", step=step))
     start, stop, step = slice(start, stop, step).indices(layout.shape[dim])
     size = len(range(start, stop, step))
     return _resized(layout, dim, size, layout.stride[dim] * step, start)
@@ -101,7 +108,7 @@ def slice_(
 def select(layout: Layout, dim: int, index: int) -> Layout:
     """x[index] along dim: the offset moves by index steps and the dimension goes."""
     if layout.ndim == 0:
-        raise IndexError("select: a tensor of 0 dimensions has nothing to select from")
+        raise IndexError(_("select: a tensor of 0 dimensions has nothing to select from"))
     dim = wrap_dim(dim, layout.ndim)
     index = wrap_index(index, layout.shape[dim], dim)
     return _without(_resized(layout, dim, 1, layout.stride[dim], index), {dim})
@@ -110,16 +117,26 @@ def select(layout: Layout, dim: int, index: int) -> Layout:
 def narrow(layout: Layout, dim: int, start: int, length: int) -> Layout:
     """`length` elements from `start` along dim: the offset moves, the strides stay."""
     if layout.ndim == 0:
-        raise RuntimeError("narrow: a tensor of 0 dimensions has no dimension to narrow")
+        raise RuntimeError(_("narrow: a tensor of 0 dimensions has no dimension to narrow"))
     if length < 0:
-        raise RuntimeError(f"narrow: length {length} is negative")
+        raise RuntimeError(say("narrow: length {length} is negative", length=length))
     dim = wrap_dim(dim, layout.ndim)
     size = layout.shape[dim]
     if not -size <= start <= size:
-        raise IndexError(f"narrow: start {start} is outside dimension {dim} of size {size}")
+        raise IndexError(
+            say("narrow: start {start} is outside dimension {dim} of size {size}", start=start, dim=dim, size=size)
+        )
     start = start + size if start < 0 else start
     if start + length > size:
-        raise RuntimeError(f"narrow: start {start} + length {length} exceeds size {size} of dimension {dim}")
+        raise RuntimeError(
+            say(
+                "narrow: start {start} + length {length} exceeds size {size} of dimension {dim}",
+                start=start,
+                length=length,
+                size=size,
+                dim=dim,
+            )
+        )
     return _resized(layout, dim, length, layout.stride[dim], start)
 
 
@@ -149,7 +166,9 @@ def flatten(layout: Layout, start_dim: int = 0, end_dim: int = -1) -> Layout | C
     """Dimensions start_dim … end_dim become one: a reshape, so a view or a copy."""
     start_dim, end_dim = wrap_dim(start_dim, layout.ndim), wrap_dim(end_dim, layout.ndim)
     if start_dim > end_dim:
-        raise RuntimeError(f"flatten: start_dim {start_dim} comes after end_dim {end_dim}")
+        raise RuntimeError(
+            say("flatten: start_dim {start_dim} comes after end_dim {end_dim}", start_dim=start_dim, end_dim=end_dim)
+        )
     if layout.ndim == 0:
         return view(layout, (1,))
     if start_dim == end_dim:
@@ -161,10 +180,10 @@ def flatten(layout: Layout, start_dim: int = 0, end_dim: int = -1) -> Layout | C
 def unflatten(layout: Layout, dim: int, sizes: Sequence[int]) -> Layout:
     """One dimension becomes several. Always a view: splitting never merges."""
     if not sizes:
-        raise RuntimeError("unflatten: sizes is empty; give at least one size")
+        raise RuntimeError(_("unflatten: sizes is empty; give at least one size"))
     dim = wrap_dim(dim, layout.ndim)
     if layout.ndim == 0:
-        raise RuntimeError("unflatten: a tensor of 0 dimensions has no dimension to split")
+        raise RuntimeError(_("unflatten: a tensor of 0 dimensions has no dimension to split"))
     split = infer_size(sizes, layout.shape[dim])
     return view(layout, (*layout.shape[:dim], *split, *layout.shape[dim + 1 :]))
 
@@ -174,11 +193,18 @@ def unfold(layout: Layout, dimension: int, size: int, step: int) -> Layout:
     dimension = wrap_dim(dimension, layout.ndim)
     length, stride = (layout.shape[dimension], layout.stride[dimension]) if layout.ndim else (1, 1)
     if size < 0:
-        raise RuntimeError(f"unfold: size {size} is negative")
+        raise RuntimeError(say("unfold: size {size} is negative", size=size))
     if size > length:
-        raise RuntimeError(f"unfold: a window of {size} does not fit into dimension {dimension} of size {length}")
+        raise RuntimeError(
+            say(
+                "unfold: a window of {size} does not fit into dimension {dimension} of size {length}",
+                size=size,
+                dimension=dimension,
+                length=length,
+            )
+        )
     if step < 1:
-        raise RuntimeError(f"unfold: step {step} is not allowed, it must be at least 1")
+        raise RuntimeError(say("unfold: step {step} is not allowed, it must be at least 1", step=step))
     shape, strides = list(layout.shape), list(layout.stride)
     if layout.ndim:
         shape[dimension], strides[dimension] = (length - size) // step + 1, stride * step
@@ -191,17 +217,27 @@ def as_strided(layout: Layout, size: Sequence[int], stride: Sequence[int], stora
     Negative sizes are refused even beside a size of 0, where torch lets them pass.
     """
     if len(size) != len(stride):
-        raise RuntimeError(f"as_strided: {len(size)} sizes but {len(stride)} strides")
+        raise RuntimeError(say("as_strided: {sizes} sizes but {strides} strides", sizes=len(size), strides=len(stride)))
     if any(n < 0 for n in (*size, *stride)):
-        raise RuntimeError(f"as_strided: negative numbers in {spelled(size)}, {spelled(stride)} are not allowed")
+        raise RuntimeError(
+            say(
+                "as_strided: negative numbers in {size}, {stride} are not allowed",
+                size=spelled(size),
+                stride=spelled(stride),
+            )
+        )
     offset = layout.storage_offset if storage_offset is None else storage_offset
     if offset < 0:
-        raise RuntimeError(f"as_strided: storage_offset {offset} is negative")
+        raise RuntimeError(say("as_strided: storage_offset {offset} is negative", offset=offset))
     result = Layout(tuple(size), tuple(stride), offset, layout.storage_size)
     if needed_cells(result) > layout.storage_size:
         raise RuntimeError(
-            f"as_strided: the last element would lie in cell {needed_cells(result) - 1}, "
-            f"but the storage has {layout.storage_size} cells (0 to {layout.storage_size - 1})"
+            say(
+                "as_strided: the last element would lie in cell {cell}, but the storage has {cells} cells (0 to {last})",
+                cell=needed_cells(result) - 1,
+                cells=layout.storage_size,
+                last=layout.storage_size - 1,
+            )
         )
     return result
 
@@ -210,7 +246,7 @@ def diagonal(layout: Layout, offset: int, dim1: int, dim2: int) -> Layout:
     """The elements whose indices along dim1 and dim2 differ by offset: one stride, the sum of the two, walks them."""
     dim1, dim2 = wrap_dim(dim1, layout.ndim), wrap_dim(dim2, layout.ndim)
     if dim1 == dim2:
-        raise RuntimeError(f"diagonal: dim1 and dim2 are both {dim1}; it takes two different dimensions")
+        raise RuntimeError(say("diagonal: dim1 and dim2 are both {dim1}; it takes two different dimensions", dim1=dim1))
     rows, columns = layout.shape[dim1], layout.shape[dim2]
     size = max(min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns), 0)
     first = offset * layout.stride[dim2] if offset >= 0 else -offset * layout.stride[dim1]
@@ -226,11 +262,13 @@ def diagonal(layout: Layout, offset: int, dim1: int, dim2: int) -> Layout:
 def repeat(layout: Layout, sizes: Sequence[int]) -> Copy:
     """Each dimension so many times, one after the other, in a new contiguous storage."""
     if len(sizes) < layout.ndim:
-        raise RuntimeError(f"repeat: {len(sizes)} numbers given, the tensor has {layout.ndim} dimensions")
+        raise RuntimeError(
+            say("repeat: {given} numbers given, the tensor has {ndim} dimensions", given=len(sizes), ndim=layout.ndim)
+        )
     shape = (*(1,) * (len(sizes) - layout.ndim), *layout.shape)
     repeated = tuple(n * times for n, times in zip(shape, sizes, strict=True))
     if any(n < 0 for n in repeated):
-        raise RuntimeError(f"repeat: negative numbers in {spelled(sizes)} are not allowed")
+        raise RuntimeError(say("repeat: negative numbers in {sizes} are not allowed", sizes=spelled(sizes)))
     return Copy(fresh(repeated))
 
 
@@ -248,9 +286,16 @@ def index_select(layout: Layout, dim: int, index: Sequence[int]) -> Copy:
     dim = wrap_dim(dim, layout.ndim)
     size = layout.shape[dim] if layout.ndim else 1
     if layout.ndim == 0 and len(index) != 1:
-        raise RuntimeError("index_select: a tensor of 0 dimensions gives one element")
+        raise RuntimeError(_("index_select: a tensor of 0 dimensions gives one element"))
     if wrong := [i for i in index if not 0 <= i < size]:
-        raise NoSuchPlace(f"index_select: index {wrong[0]} is outside dimension {dim} of size {size}; it counts from 0")
+        raise NoSuchPlace(
+            say(
+                "index_select: index {index} is outside dimension {dim} of size {size}; it counts from 0",
+                index=wrong[0],
+                dim=dim,
+                size=size,
+            )
+        )
     if layout.ndim == 0:
         return Copy(fresh(()))
     return Copy(fresh((*layout.shape[:dim], len(index), *layout.shape[dim + 1 :])))
@@ -287,7 +332,7 @@ def resize_(layout: Layout, size: Sequence[int]) -> Layout:
     RuntimeError for negative sizes, even beside a size of 0, where torch lets them pass.
     """
     if any(n < 0 for n in size):
-        raise RuntimeError(f"resize_: negative sizes in {spelled(size)} are not allowed, -1 included")
+        raise RuntimeError(say("resize_: negative sizes in {size} are not allowed, -1 included", size=spelled(size)))
     if tuple(size) == layout.shape:
         return layout
     result = replace(layout, shape=tuple(size), stride=contiguous_stride(size))

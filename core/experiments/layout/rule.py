@@ -13,6 +13,7 @@ from itertools import pairwise
 import torch
 
 from core.experiments.layout.arguments import Ints, check_rank_4, spelled
+from core.words import say
 
 
 @dataclass(frozen=True)
@@ -138,11 +139,11 @@ class ViewRefusal:
         return self.right_stride * self.right_size
 
     def __str__(self) -> str:
-        return (
-            f"dimension {self.new_dim} of the requested shape (size {self.new_size}) would run across dimensions "
-            f"{self.left_dim} and {self.right_dim} of the tensor; one stride can only do that if "
-            f"stride[{self.left_dim}] = stride[{self.right_dim}]·shape[{self.right_dim}], "
-            f"but {self.left_stride} ≠ {self.right_stride}·{self.right_size} = {self.needed_stride}"
+        return say(
+            "dimension {new_dim} of the requested shape (size {new_size}) would run across dimensions {left_dim} and "
+            "{right_dim} of the tensor; one stride can only do that if stride[{left_dim}] = stride[{right_dim}]·"
+            "shape[{right_dim}], but {left_stride} ≠ {right_stride}·{right_size} = {needed_stride}",
+            self,
         )
 
 
@@ -238,7 +239,13 @@ def expand_stride(layout: Layout, size: Sequence[int]) -> tuple[Ints, Ints]:
     """
     new = len(size) - layout.ndim
     if new < 0:
-        raise RuntimeError(f"expand: size {spelled(size)} has fewer dimensions than the tensor {spelled(layout.shape)}")
+        raise RuntimeError(
+            say(
+                "expand: size {size} has fewer dimensions than the tensor {shape}",
+                size=spelled(size),
+                shape=spelled(layout.shape),
+            )
+        )
     shape, stride = list(size), [0] * len(size)
     for d in reversed(range(len(size))):
         if d >= new:
@@ -248,11 +255,18 @@ def expand_stride(layout: Layout, size: Sequence[int]) -> tuple[Ints, Ints]:
         if size[d] == -1 and d >= new:
             shape[d] = old
         elif size[d] < 0:
-            raise RuntimeError(f"expand: size {size[d]} in place {d} is not allowed; -1 keeps an existing size")
+            raise RuntimeError(
+                say("expand: size {size} in place {d} is not allowed; -1 keeps an existing size", size=size[d], d=d)
+            )
         elif size[d] != old:
             if old != 1:
                 raise RuntimeError(
-                    f"expand: dimension {d - new} has size {old} and can't become {size[d]}; only size 1 repeats"
+                    say(
+                        "expand: dimension {dim} has size {old} and can't become {size}; only size 1 repeats",
+                        dim=d - new,
+                        old=old,
+                        size=size[d],
+                    )
                 )
             stride[d] = 0
     return tuple(shape), tuple(stride)
