@@ -73,13 +73,13 @@ def compiling_afresh() -> Iterator[None]:
 @contextlib.contextmanager
 def products_in(settings: Settings) -> Iterator[None]:
     """Within it float32 products on CUDA round their factors, or not, as the settings say."""
-    matmul, convolution = torch.backends.cuda.matmul, torch.backends.cudnn
-    before = matmul.allow_tf32, convolution.allow_tf32
-    matmul.allow_tf32 = convolution.allow_tf32 = settings.tf32
+    matmul, before = torch.backends.cuda.matmul, torch.backends.cuda.matmul.allow_tf32
+    matmul.allow_tf32 = settings.tf32
     try:
-        yield
+        with torch.backends.cudnn.flags(torch.backends.cudnn.enabled, allow_tf32=settings.tf32):
+            yield
     finally:
-        matmul.allow_tf32, convolution.allow_tf32 = before
+        matmul.allow_tf32 = before
 
 
 def comparison(

@@ -40,6 +40,7 @@ STYLE = """<style>
 }
 .stMain:focus-visible { outline: 2px solid currentColor; outline-offset: -2px; }
 .st-key-history { display: none; }
+[data-testid="stBaseButton-primary"] * { color: light-dark(#fff, #14171c); }
 [data-testid="stSidebarContent"] { display: flex; flex-direction: column; }
 [data-testid="stSidebarHeader"] { order: -2; flex: none; }
 [data-testid="stSidebarUserContent"] { order: -1; flex: none; padding: 0 1.9rem .5rem; }

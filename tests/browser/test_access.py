@@ -82,6 +82,7 @@ def test_axe_finds_no_serious_fault_charts_speak_and_a_phone_need_not_scroll_sid
         assert not silent_charts(page), tab
         page.set_viewport_size(PHONE)
         page.wait_for_timeout(300)
+        rest(page)  # the charts take their new width
         assert not sideways(page), tab
 
 

@@ -650,6 +650,13 @@ def test_an_address_is_followed_over_copies_both_ways():
     assert followed(copies, 0, 3, 2) == []  # was never read
 
 
+def test_cells_that_resize_added_between_two_copies_came_from_nowhere():
+    copies = sources(run_chain(start_tensor((2, 3)), parse_chain("T>contiguous>resize_(3,3)>clone")))
+    assert followed(copies, 2, 1, 0) == [3]  # the columns of 0, 1, 2 and 3, 4, 5: 0, 3, 1, 4, 2, 5
+    assert followed(copies, 2, 8, 0) == []
+    assert followed(copies, 0, 5, 2) == [5]
+
+
 def test_a_repeated_number_has_all_its_copies():
     copies = sources(run((1, 2), "expand(3,2)>contiguous"))
     assert followed(copies, 0, 1, 1) == [1, 3, 5]

@@ -66,6 +66,7 @@ def test_plotlys_address_changes_with_its_content_and_stands_under_the_base_path
         "plotly_address",
         "board_address",
         "thumbnail_address",
+        "letters_address",
         "together_address",
         "served",
     ):  # all are kept for the life of the process

@@ -316,7 +316,8 @@ def origins(copies: Mapping[int, np.ndarray], earlier: int, later: int) -> np.nd
     """The address in an earlier storage that each cell of a later one came from, over all copies between; -1: none."""
     found = copies[later]
     for storage in range(later - 1, earlier, -1):
-        found = np.where(found >= 0, copies[storage][found], -1)
+        there = np.append(copies[storage], -1)  # last, for cells from nowhere, and for those that resize_ added since
+        found = there[np.minimum(found, len(there) - 1)]
     return found
 
 
