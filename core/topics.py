@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from core.ops import (
     activations,
+    attention,
     batch_norm,
     binary_losses,
     conv1d,
@@ -170,6 +171,14 @@ TOPICS: tuple[Topic, ...] = (
         ":material/stacked_bar_chart:",
         "Which numbers share a mean in batch, layer, instance and group norm, and what is remembered for evaluation?",
         batch_norm.OPERATORS,
+    ),
+    Topic(
+        "attention",
+        "Attention",
+        "Layers",
+        ":material/visibility:",
+        "How does a token choose whom it looks at, and how do scores, mask and softmax make its output?",
+        attention.OPERATORS,
     ),
     Topic(
         "weight_decay",

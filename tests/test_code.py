@@ -53,6 +53,7 @@ FORMULA = {  # the steps of each one's arithmetic, in any order, with .* between
     "layer_norm": r"mean\(.*rsqrt",
     "group_norm": r"mean\(.*rsqrt",
     "instance_norm": r"mean\(.*rsqrt",
+    "scaled_dot_product_attention": r"query \* scale.* \+ mask.*softmax\(.*dropped, value",
     "linear": r"x @ w\.t\(\).* \+ b",
     "SGD": r"momentum \* buffer",
     "Adam": r"\.sqrt\(\) \+ eps",

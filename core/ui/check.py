@@ -44,7 +44,7 @@ def said(result: Comparison) -> str:
     return differences + "".join(_judgement(d) for d in judged)
 
 
-def _part(kind: str, found: tuple[Difference, ...]) -> str:
+def _part(kind: words.Words, found: tuple[Difference, ...]) -> str:
     worst = max(found, key=lambda d: (bool(d.misfit), d.largest - d.allowed), default=Difference(kind, 0.0, 0.0))
     if worst.misfit:
         return f"{worst}"

@@ -18,18 +18,8 @@ from core.ui import board, check, controls, frame, take_away, tensor_input, walk
 from core.ui.frame import Pitfall, Try
 from core.words import N_, _, say
 from core.words.numbers import number
-from pages.cross_entropy_parts import asked
-from pages.cross_entropy_parts.shared import (
-    NOT_REDUCED,
-    REDUCTIONS,
-    cell_pixels,
-    hint,
-    look,
-    narrow,
-    say_conversion,
-    table,
-    typed,
-)
+from pages.cross_entropy_parts import asked, shared
+from pages.cross_entropy_parts.shared import REDUCTIONS, cell_pixels, hint, look, narrow, say_conversion, table, typed
 
 BCE, WITH_LOGITS, SOFT_MARGIN = 2, 3, 4  # places in the topic's operators
 
@@ -135,7 +125,7 @@ def choose(kind: str, main: Any, more: Any) -> tuple[runs.Run, Any]:
 
 def total(run: runs.Run) -> str:
     """The one number, and what the probabilities of a row sum to."""
-    said = {"mean": REDUCED, "sum": SUMMED, "none": NOT_REDUCED}[run.reduction]
+    said = {"mean": REDUCED, "sum": SUMMED, "none": shared.NOT_REDUCED}[run.reduction]
     facts = {"n": run.x.numel(), "loss": number(run.loss.sum().item(), 5), "sums": run.p.sum(1).tolist()}
     return say(_(said) + (_(ROWS) if run.x.shape[1] > 1 else ""), facts)
 
