@@ -5,6 +5,7 @@ from functools import partial
 import streamlit as st
 
 from core.experiments import attention as runs
+from core.experiments import patches
 from core.figures import attention as draw
 from core.figures import colour
 from core.figures.walk import record
@@ -12,7 +13,7 @@ from core.ops import attention as ops
 from core.topics import Topic
 from core.ui import board, check, controls, frame, link, take_away, tensor_input, walk
 from core.words import N_, _, say
-from pages.attention_parts import tabs
+from pages.attention_parts import digits, tabs
 from pages.attention_parts.asked import TRIES, questions
 from pages.attention_parts.beliefs import PITFALLS
 
@@ -87,13 +88,14 @@ def lesson(topic: Topic) -> None:
             "Heads": partial(tabs.several_heads, example.tokens, seed),
             "In blocks": partial(tabs.in_blocks, run),
             "Token by token": partial(tabs.token_by_token, run),
+            "Digits": partial(digits.show, seed),
         },
         pitfalls=PITFALLS,
         walk=partial(walk_through, run),
         questions=questions(run),
         take=lambda: take_away.of(topic.operators[0], call, tensors(run), title="Attention", seed=seed if dropout_p else None),
         tries=TRIES,
-        functions=(ops.multi_head_steps, ops.attention_in_blocks, ops.attention_with_cache),
+        functions=(ops.multi_head_steps, ops.attention_in_blocks, ops.attention_with_cache, patches.forward),
     )  # fmt: skip
 
 

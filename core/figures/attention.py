@@ -7,10 +7,12 @@ from torch import Tensor
 
 from core.experiments import attention as runs
 from core.experiments.attention import Blocks, Cached, Heads, Order, Run
-from core.figures import colour
+from core.experiments.patches import GRID, PIXELS, SIDE, Looked
+from core.figures import colour, curves
 from core.figures.board import Panel, Relation, panel, with_row_names
 from core.figures.colour import Scale
-from core.figures.heatmap import Picture
+from core.figures.gallery import GREY
+from core.figures.heatmap import Outline, Picture
 from core.figures.montage import PROJECTED, cell_size
 from core.words import Words, _, say
 from core.words.numbers import number
@@ -155,6 +157,47 @@ def cache(run: Run, found: Cached) -> list[Part]:
 def positions(found: Order) -> Picture:
     """The encoding of each position, a row each."""
     return Picture("encoding", found.encoding, Scale(colour.SIGNED, -1.0, 1.0), "positional encoding", axes="i d")
+
+
+def digit(found: Looked) -> tuple[list[Part], list[Relation]]:
+    """An image, and how much each head takes of each of its patches, seen from the patch that is outlined."""
+    ties = [Relation(axes, np.array([(i, i // PIXELS) for i in range(SIDE)])) for axes in ("y a", "x b")]
+    edge = [(y, x) for y in range(SIDE) for x in range(SIDE) if (y // PIXELS, x // PIXELS) == found.patch]
+    picks = [f"{y // PIXELS}, {x // PIXELS}" for y in range(SIDE) for x in range(SIDE)]
+    image = Picture(
+        "image", found.image, Scale(list(GREY), 0.0, 1.0), say("image: {label}; outlined: the patch that asks", label=found.label),
+        axes="y x", texts=[""] * SIDE**2, side=7, outlines=[Outline(edge)], picks=picks,
+    )  # fmt: skip
+    largest = Scale(colour.MAGNITUDE, 0.0, max(float(found.weights.max()), 1 / GRID**2))
+    looks = Picture(
+        "looks", found.weights, largest, "what each head takes of each patch", axes="h a b", leading_names=(_word("head"),),
+        across=True, side=30,
+    )  # fmt: skip
+    return [image, "→", looks], ties
+
+
+def training(losses: Sequence[float], accuracies: Sequence[tuple[int, float]]) -> list[Panel]:
+    """The loss of each batch, and the accuracy where it was measured."""
+    steps, right = zip(*accuracies, strict=True)
+    loss = curves.lines(
+        {"loss": (range(1, len(losses) + 1), losses)},
+        curves.Axis("step"),
+        curves.Axis("loss"),
+        title="Loss of each batch",
+        height=240,
+    )
+    share = curves.lines(
+        {"accuracy": (steps, right)},
+        curves.Axis("step"),
+        curves.Axis("accuracy", range=(0, 1.02)),
+        title="Accuracy on 1,000 test images",
+        height=240,
+        markers=True,
+    )
+    return [
+        Panel("loss", loss, say("The loss went from {first} to {last}.", first=losses[0], last=losses[-1]), stretch=430),
+        Panel("accuracy", share, say("The accuracy came to {last} after {steps} steps.", last=right[-1], steps=steps[-1]), stretch=430),
+    ]  # fmt: skip
 
 
 def alone(call: runs.Call) -> list[Part]:

@@ -71,25 +71,34 @@ def begin(function: Function[F], setup: Hashable) -> None:
     run.job = Job(work)
 
 
-def show(function: Function[F], setup: Hashable, *, start: Words, doing: Words) -> list[F]:
-    """The button, which says `start`, or the progress of the run under way; what it has found so far."""
+def show(
+    function: Function[F], setup: Hashable, *, start: Words, doing: Words,
+    look: Callable[[list[F], bool], None] | None = None,
+) -> list[F]:  # fmt: skip
+    """The button, which says `start`, or the progress of the run under way; what it has found so far.
+
+    `look` shows what was found, and is told whether the run is under way: then it is called again and again.
+    """
     run = runs().get((function, setup))
     if run and run.job:
         state = run.job.state()
         if state.over:
             run.job, run.error = None, state.error
         else:
-            _watch(run, doing)
+            _watch(run, doing, look)
             return list(run.found)
     again = N_("Run again") if run and run.found else start
     st.button(_(again), icon=":material/play_arrow:", on_click=functools.partial(begin, function, setup))
     if run and run.error:
         st.error(say("The run failed: {error}", error=controls.quoted(run.error)), icon=":material/block:")
-    return list(run.found) if run else []
+    found = list(run.found) if run else []
+    if look:
+        look(found, False)
+    return found
 
 
 @st.fragment(run_every=POLL_S)
-def _watch(run: Run[F], doing: str) -> None:
+def _watch(run: Run[F], doing: str, look: Callable[[list[F], bool], None] | None) -> None:
     """Look at the run, which also keeps its place in the queue."""
     language.speak()
     settle_thread()
@@ -99,6 +108,8 @@ def _watch(run: Run[F], doing: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(state.step.share if state.step else 0.0, _said(state, doing))
         st.button(_("Stop"), icon=":material/stop:", on_click=run.stop)
+    if look:
+        look(list(run.found), True)
 
 
 def _said(state: State[F], doing: str) -> str:

@@ -36,7 +36,7 @@ def test_links_to_try_stand(number):
     assert not tried("attention", number).error
 
 
-@pytest.mark.parametrize("tab", ["Heads", "In blocks", "Token by token", "Walk through", "Predict"])
+@pytest.mark.parametrize("tab", ["Heads", "In blocks", "Token by token", "Digits", "Walk through", "Predict"])
 @pytest.mark.parametrize(
     "given",
     [
@@ -64,3 +64,12 @@ def test_integers_are_said_to_become_floats():
     app = open_page("attention", **{f"{name}_from": "typed" for name in "qkv"}, q="[[1, 2]]", k="[[1, 0]]", v="[[3]]")
     assert "float32" in words(app)
     assert held(app, "output").tolist() == [[3]]
+
+
+def test_the_digit_shows_the_network_before_its_first_step_and_what_a_patch_takes():
+    app = open_page("attention", tab="Digits", image="3", patch="2,1", patch_heads="4")
+    weights = held(app, "looks")
+    assert weights.shape == (4, 4, 4)
+    torch.testing.assert_close(weights.sum((1, 2)), torch.ones(4))
+    found = partners(boards(app)["digit"], "looks", (0, 1, 2))["image"]
+    assert found == {(y, x) for y in range(7, 14) for x in range(14, 21)}
