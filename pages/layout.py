@@ -14,7 +14,7 @@ from core.ui import board, chain_editor, controls, frame, link
 from core.ui.board import At, Part
 from core.ui.frame import Try
 from core.words import N_, _, listed, say, spelled
-from pages.layout_parts import asked, pasted, refused
+from pages.layout_parts import asked, bits, pasted, refused
 from pages.layout_parts.believed import pitfalls
 from pages.layout_parts.cost import show_cost
 from pages.layout_parts.holding import show_holding
@@ -86,6 +86,7 @@ def lesson(topic: Topic) -> None:
             N_("Cache lines"): lambda: show_cost(ran, stage, cell),
             N_("On a GPU"): lambda: show_gpu(stage, cell),
             N_("Who holds the memory"): lambda: show_holding(ran, stages),
+            N_("As bits"): lambda: bits.show(stage, cell),
         },
         tries=TRIES,
     )

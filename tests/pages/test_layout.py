@@ -417,3 +417,17 @@ def test_what_cannot_be_pasted_is_said_and_the_chain_stays():
     sound(app.text_area(key="pasted").set_value("hello").run())
     assert control(app, "chain").value == "transpose(0,1)"
     assert "none of what is read here" in words(app)
+
+
+@pytest.mark.parametrize(("typed", "float16"), [("0.1", "0.0999755859"), ("70000", "∞"), ("nan", "nan"), ("1e-9", "0")])
+def test_a_number_is_shown_as_the_bits_of_each_dtype(typed, float16):
+    app = open_page("layout", tab="As bits", number=typed)
+    shown = panels(app)
+    assert len(shown["float32"].cells.texts) == 32
+    assert f"float16: {float16}" in str(shown["float16"].figure.layout.title.text)
+
+
+def test_the_picked_number_is_the_one_that_is_shown_and_words_are_no_number():
+    app = open_page("layout", tab="As bits", shape="2,2", cell="1,1")
+    assert "".join(panels(app)["float16"].cells.texts) == "0" + "10000" + "1000000000"  # 3 = 2 · 1.5
+    assert open_page("layout", tab="As bits", number="three").error
