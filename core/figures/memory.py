@@ -426,7 +426,7 @@ def _cell_notes(facts: Facts, copies: Mapping[int, np.ndarray]) -> list[str]:
         plain, unwritten = (_(said).format(byte=SAID, line=line).split(SAID) for said in (BYTE, UNWRITTEN))
         for address in range(len(found), min((line + 1) * LINE_BYTES // facts.itemsize, facts.layout.storage_size)):
             byte, known = address * facts.itemsize, address not in facts.uninitialised
-            if address < len(came):
+            if address < len(came) and came[address] >= 0:
                 source = f"{before}[{came[address]}]"
                 found.append((copied if known else copied_unwritten).format(byte=byte, line=line, source=source))
             else:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from core.experiments.chain.python import is_python, parse_python
+from core.experiments.chain.python import is_python, parse_python, read_python
 from core.experiments.chain.run import run_chain
 from core.experiments.chain.text import format_chain, parse_chain
 
@@ -60,3 +60,41 @@ def test_the_compact_form_is_not_taken_for_python(text):
 def test_what_cannot_be_read_is_said(line, says):
     with pytest.raises(ValueError, match=says):
         parse_chain(line)
+
+
+PARTS = [
+    "x.chunk(2, -1)[1]", "x.chunk(3, dim=2)[-1]", "torch.chunk(x, 2)[0]", "x.split(2, 1)[1]", "x.chunk(9, 1)[2]",
+    "x.unbind(1)[2]", "x.unbind()[0].t()", "torch.unbind(x, -1)[0]", "x.split(3, dim=1)[0].contiguous()",
+    "x.split([1, 3], -1)[1].T",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", PARTS)
+def test_one_of_several_parts(line):
+    x = torch.arange(24.0).reshape(2, 3, 4)
+    theirs = eval(line, {"x": x, "torch": torch})
+    ours = run_chain(x, read_python(line, (2, 3, 4)).steps)[-1].tensor
+    assert ours.equal(theirs)
+    assert (ours.stride(), ours.storage_offset()) == (theirs.stride(), theirs.storage_offset())
+
+
+def test_names_for_several_parts():
+    lines = "x = torch.zeros(2, 3, 12)\nq, k, v = x.chunk(3, -1)\nk.transpose(1, 2)"
+    assert format_chain(parse_python(lines)) == "narrow(-1,4,4)>transpose(1,2)"
+    assert format_chain(read_python("q, k, v = x.chunk(3, -1)", (2, 6)).steps) == "narrow(-1,4,2)"
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("q, k, v = x.chunk(2, -1)", "as many"),
+        ("x.chunk(0)[0]", "at least 1"),
+        ("x.chunk(2, 5)[0]", "out of range"),
+        ("x.split([1, 1], -1)[0]", "add up"),
+        ("x.unbind()[7]", "no part"),
+        ("x.unbind()[0:1]", "whole numbers"),
+    ],
+)
+def test_parts_that_cannot_be_read_are_said(line, says):
+    with pytest.raises(ValueError, match=says):
+        read_python(line, (2, 3, 4))

@@ -323,6 +323,23 @@ _ALL = (
         lambda s: ((_last(s),) if s.ndim else (),),
     ),
     Operation(
+        "tril",
+        "the lower triangle of each matrix, 0 above it; always a copy",
+        (Parameter("diagonal", "int", "0: up to the main diagonal; more of it, or less if negative"),),
+        lambda x, diagonal: x.clone(memory_format=torch.contiguous_format).tril(diagonal),  # see triu
+        predicted.triangle,
+        lambda _: (0,),
+    ),
+    Operation(
+        "triu",
+        "the upper triangle of each matrix, 0 below it; always a copy",
+        (Parameter("diagonal", "int", "0: from the main diagonal on; less of it, or more if negative"),),
+        # A meta tensor's result would keep the strides of dimensions of size 1, which real ones do not: hence the clone.
+        lambda x, diagonal: x.clone(memory_format=torch.contiguous_format).triu(diagonal),
+        predicted.triangle,
+        lambda _: (0,),
+    ),
+    Operation(
         "unfold",
         "sliding windows as a new last dimension",
         (

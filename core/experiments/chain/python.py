@@ -23,6 +23,7 @@ from core.experiments.chain.operations import (
     quoted,
 )
 from core.experiments.layout import rule
+from core.experiments.layout.arguments import wrap_dim
 from core.experiments.layout.rule import Ints, Layout
 from core.tensors.dtypes import DTYPES
 from core.words import say
@@ -30,7 +31,13 @@ from core.words import say
 SAME = {  # other names of torch for an operation
     "swapaxes": "transpose", "swapdims": "transpose", "moveaxis": "movedim", "ravel": "flatten", "resize": "reshape",
 }  # fmt: skip
-DEFAULTS: dict[str, tuple[Value, ...]] = {"flatten": (0, -1)}  # where torch has others than None
+DEFAULTS: dict[str, tuple[Value, ...]] = {
+    "flatten": (0, -1),
+    "tril": (0,),
+    "triu": (0,),
+}  # where torch has others than None
+PARTED = {"chunk": ("chunks", "dim"), "split": ("split_size", "dim"), "unbind": ("dim",)}  # what gives several tensors
+MOST_PARTS = 256
 FORMATS = {"channels_last": ("channels_last",), "contiguous_format": ("contiguous",), "preserve_format": ()}
 MADE = ("zeros", "ones", "empty", "rand", "randn", "full", "arange", "tensor")  # torch's, of a shape that they name
 ARITHMETIC: Mapping[type[ast.operator], Callable[[int, int], int]] = {
@@ -112,7 +119,7 @@ class Reader:
                 self.known[target.id] = self.last = self.tensor(value)
             return
         names = [name.id for name in target.elts if isinstance(name, ast.Name)] if isinstance(target, ast.Tuple) else []
-        numbers = self.number_or_none(value) if names else None
+        numbers: Any = (self.parts(value) or self.number_or_none(value)) if names else None
         if not isinstance(numbers, tuple) or len(numbers) != len(names):
             raise ValueError(
                 say(
@@ -121,6 +128,8 @@ class Reader:
                 )
             )  # fmt: skip
         self.known |= zip(names, numbers, strict=True)
+        if isinstance(numbers[-1], Chain):
+            self.last = numbers[-1]
 
     # ---- tensors -----------------------------------------------------------------------------------------------
 
@@ -136,10 +145,33 @@ class Reader:
         if isinstance(node, ast.Attribute):
             return longer(self.tensor(node.value), [make_step(node.attr)])
         if isinstance(node, ast.Subscript):
+            parts = self.parts(node.value)
+            if parts is not None:
+                return self.part(parts, node.slice)
             return longer(self.tensor(node.value), self.indexed(node.slice))
         raise ValueError(
             say("can't read {node}: start with a tensor's name, as in `x.view(2, -1)`", node=quoted(ast.unparse(node)))
         )
+
+    def parts(self, node: ast.expr) -> tuple[Chain, ...] | None:
+        """The tensors of `x.chunk(3, -1)`, `x.split(2)`, `torch.unbind(x)`; None where it is no such call."""
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr not in PARTED:
+            return None
+        of_torch = isinstance(node.func.value, ast.Name) and node.func.value.id == "torch"
+        whole, *args = [*([] if of_torch else [node.func.value]), *node.args]
+        chain, name = self.tensor(whole), node.func.attr
+        given = dict(zip(PARTED[name], self.numbers(args), strict=False))
+        given |= {k.arg or "": self.value(k.value) for k in node.keywords}
+        return tuple(longer(chain, [step]) for step in parted(name, given, self.layout(chain)))
+
+    def part(self, parts: tuple[Chain, ...], index: ast.expr) -> Chain:
+        """One of several tensors."""
+        place = self.value(index)
+        if not isinstance(place, int) or not -len(parts) <= place < len(parts):
+            raise ValueError(
+                say("there is no part {place}: there are {parts:|part|parts}", place=place, parts=len(parts))
+            )
+        return parts[place]
 
     def named(self, name: str) -> Chain:
         """The tensor of this name; one that no line has made is where the chain starts."""
@@ -354,3 +386,40 @@ def _in_format(name: str, node: ast.expr) -> Iterator[Step]:
 
 def _holds(entry: ast.expr, what: object) -> bool:
     return isinstance(entry, ast.Constant) and entry.value is what
+
+
+def parted(name: str, given: Mapping[str, Any], layout: Layout) -> list[Step]:
+    """The step to each part: unbind selects, chunk and split narrow; parts of chunk are of one size but for the last."""
+    dim = given.get("dim", 0)
+    if not isinstance(dim, int) or not layout.ndim:
+        raise ValueError(say("{name} takes a tensor apart along one of its dimensions", name=name))
+    size = layout.shape[wrapped(dim, layout)]
+    if name == "unbind":
+        return [make_step("select", dim, i) for i in range(at_most(size))]
+    asked = given.get(PARTED[name][0])
+    if isinstance(asked, tuple):
+        lengths = list(asked)
+        if sum(lengths) != size:
+            raise ValueError(say("the parts {asked} do not add up to {size}", asked=asked, size=size))
+    elif isinstance(asked, int) and asked > 0:
+        each = max(asked if name == "split" else -(-size // asked), 1)
+        lengths = [min(each, size - start) for start in range(0, at_most(-(-size // each)) * each, each)] or [0]
+    else:
+        raise ValueError(say("{name} needs to know how many, or how large: a whole number of at least 1", name=name))
+    starts = [sum(lengths[:i]) for i in range(at_most(len(lengths)))]
+    return [make_step("narrow", dim, start, length) for start, length in zip(starts, lengths, strict=True)]
+
+
+def wrapped(dim: int, layout: Layout) -> int:
+    """A dimension counted from the front. ValueError where there is none."""
+    try:
+        return wrap_dim(dim, layout.ndim)
+    except IndexError as error:
+        raise ValueError(str(error)) from None
+
+
+def at_most(parts: int) -> int:
+    """So many parts. ValueError where they are more than are kept apart here."""
+    if parts > MOST_PARTS:
+        raise ValueError(say("there would be {parts:,} parts; {most} are the most here", parts=parts, most=MOST_PARTS))
+    return parts

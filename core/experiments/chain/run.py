@@ -305,8 +305,9 @@ def copied_from(before: Stage, after: Stage) -> np.ndarray:
     assert after.facts is not None
     assert after.step is not None
     where = before.facts.layout
-    numbered = torch.arange(where.storage_size).as_strided(where.shape, where.stride, where.storage_offset)
-    copied = after.step.operation.call(numbered, *after.step.args)
+    counted = torch.arange(1, where.storage_size + 1)  # from 1: tril puts 0 where it copies nothing
+    numbered = counted.as_strided(where.shape, where.stride, where.storage_offset)
+    copied = after.step.operation.call(numbered, *after.step.args) - 1
     found = np.full(after.facts.layout.storage_size, -1, dtype=np.int64)
     found[addresses.addresses(after.facts.layout)] = copied.numpy()
     return found

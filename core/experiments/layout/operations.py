@@ -312,9 +312,21 @@ def flip(layout: Layout, dims: Sequence[int]) -> Copy:
     return clone(layout)
 
 
+def triangle(layout: Layout, _diagonal: int) -> Copy:
+    """tril and triu: the part of each matrix on one side of a diagonal, 0 in place of the rest. Always contiguous."""
+    if layout.ndim < 2:
+        raise RuntimeError(say("tril, triu: need 2 dimensions or more, the tensor has {ndim}", ndim=layout.ndim))
+    return contiguous_copy(layout)
+
+
+def contiguous_copy(layout: Layout) -> Copy:
+    """A new storage in reading order."""
+    return Copy(fresh(layout.shape))
+
+
 def contiguous(layout: Layout) -> Layout | Copy:
     """The tensor itself where it is contiguous, otherwise a contiguous copy."""
-    return layout if is_contiguous(layout) else Copy(fresh(layout.shape))
+    return layout if is_contiguous(layout) else contiguous_copy(layout)
 
 
 def channels_last(layout: Layout) -> Layout | Copy:
