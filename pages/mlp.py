@@ -96,7 +96,7 @@ TRIES = (
 def choose_own() -> bool:
     """The pad to draw on, and whether the image is the reader's own: typed, drawn, uploaded."""
     with beside_labels():
-        pad = st.popover("Draw a digit", icon=":material/draw:", key="pad", on_change="rerun")
+        pad = st.popover(_("Draw a digit"), icon=":material/draw:", key="pad", on_change="rerun")
     if pad.open:
         with pad:
             drawing.show("drawn", lambda drawn: tensor_input.hold("x", drawn))
@@ -174,7 +174,7 @@ def verdict(seen: Seen) -> str:
     share_of = {"p": seen.probabilities[seen.predicted].item()}
     if seen.loss is None:
         return say("Predicted {predicted} ({p})", seen, **share_of)
-    right = "right" if seen.predicted == seen.label else "wrong"
+    right = _("right") if seen.predicted == seen.label else _("wrong")
     return say("Predicted {predicted} ({p}): {right}, loss {loss}", seen, right=right, **share_of)
 
 

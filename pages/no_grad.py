@@ -129,7 +129,7 @@ def outcome(run: Expression, whole: Expression, after: bool) -> None:
         st.markdown(say(_(AFTER if after else BEFORE) + rest, run, all_x=whole.x_grad, all_w=whole.w_grad))
     if len(run.tensors) == 3:
         held = (run.graph_after if after and not run.error else run.graph).saved_bytes
-        when = _("now, after backward, holds") if after and not run.error else "holds"
+        when = _("now, after backward, holds") if after and not run.error else _("holds")
         st.markdown(say(SAVED, run.saved, when=when, held=held, all_held=whole.graph.saved_bytes))
 
 
@@ -137,7 +137,9 @@ def mends(run: Expression) -> dict:
     """What lets a refused expression run, one click each."""
     near = dict(zip("xw", autograd.nearest(run.x, run.w), strict=True))
     if run.refused in ("x", "w"):
-        return {f"Make {run.refused} float32": partial(tensor_input.hold, run.refused, near[run.refused])}
+        return {
+            say("Make {name} float32", name=run.refused): partial(tensor_input.hold, run.refused, near[run.refused])
+        }
     if run.refused == "h":
         longer = max("xw", key=lambda name: len(getattr(run, name)))
         return {

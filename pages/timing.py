@@ -17,9 +17,9 @@ from core.topics import SECTIONS, TOPICS, Topic
 from core.ui import board, controls, frame, state, timing_panel, timing_run, timing_words
 from core.words import N_, _, say
 
-SWEEPS = ("large", "small")
+SWEEPS = N_(("large", "small"))
 BUDGET = 120  # seconds of a run by default
-ALL = "all"
+ALL = N_("all")
 ROWS, TABLES = 16, 3  # of one table at least, and how many stand side by side
 PICKED = "picked"  # what the page keeps: the number of the row that was clicked
 TEXTS = {"ok": "", "not reached": "–", "out of memory": N_("memory")}  # of a cell, where not the status itself

@@ -100,7 +100,7 @@ def describe(graph: Graph) -> str:
 
 
 def _aloud(node: Node) -> str:
-    return f", keeps {_kept(node)}" if node.saved else ""
+    return say(", keeps {kept}", kept=_kept(node)) if node.saved else ""
 
 
 def _recorded(graph: Graph, whole: Graph) -> list[Node | None]:
@@ -153,8 +153,8 @@ def _box(box: Box, node: Node | None, planned: Node, note: str) -> tuple[dict, d
 def _lines(node: Node, note: str) -> list[str]:
     if node.is_leaf:
         return [say("adds into {leaf}.grad", leaf=node.tensor or _("the leaf")), *([note] if note else [])]
-    shape = f"shape {node.shape}" if node.shape is not None else ""
-    kept = _("has let go of what it kept") if node.freed else f"keeps {_kept(node) or 'nothing'}"
+    shape = say("shape {shape}", shape=str(node.shape)) if node.shape is not None else ""
+    kept = _("has let go of what it kept") if node.freed else say("keeps {kept}", kept=_kept(node) or _("nothing"))
     return [" · ".join(part for part in (shape, note) if part), kept]
 
 

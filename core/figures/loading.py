@@ -44,7 +44,7 @@ def _epoch(e: int, batches: Sequence[Batch], loaded: Loaded, picked: Place, side
             )
     outlined = [(picked[1], p) for p in range(len(batches[picked[1]].index))] if picked[0] == e and batches else []
     return Picture(
-        f"epoch {e}", table, colour.identity(loaded.count), f"epoch {e}: a batch a row", [Outline(outlined)],
+        f"epoch {e}", table, colour.identity(loaded.count), say("epoch {e}: a batch a row", e=e), [Outline(outlined)],
         texts=["" if value < 0 else f"{value:g}" for value in table.flatten().tolist()],
         muted=[tuple(cell) for cell in (table < 0).nonzero().tolist()], side=side,
         picks=[f"{e}, {b}" for b in range(len(table)) for _place in range(loaded.how.batch_size)],
@@ -65,8 +65,11 @@ def same_sample(loaded: Loaded, picked: Place) -> list[Relation]:
 def images(loaded: Loaded, picked: Place) -> Panel:
     """The images of the picked batch."""
     batch = loaded.epochs[picked[0]][picked[1]]
-    says = [f"sample {i}: a {label}" for i, label in zip(batch.index.tolist(), batch.labels.tolist(), strict=True)]
-    title = f"epoch {picked[0]}, batch {picked[1]}"
+    says = [
+        say("sample {i}: a {label}", i=i, label=label)
+        for i, label in zip(batch.index.tolist(), batch.labels.tolist(), strict=True)
+    ]
+    title = say("epoch {e}, batch {b}", e=picked[0], b=picked[1])
     return panel("images", batch.images, says, across=4, pixel=1.6, title=title)
 
 

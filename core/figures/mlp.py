@@ -50,7 +50,7 @@ def pixels(
 
 def image(seen: Seen, pixel: int) -> Panel:
     """The image on screen."""
-    said = _("your image") if seen.label is None else f"an {seen.label}" if seen.label == 8 else f"a {seen.label}"
+    said = say("your image" if seen.label is None else "an {label}" if seen.label == 8 else "a {label}", seen)
     return pixels(
         "x",
         seen.image,

@@ -20,7 +20,7 @@ from core.words.numbers import number
 
 HEIGHT = 264  # pixels of a curve
 BINS, RIDGES, RIDGE = 40, 6, 27  # of the histograms; how many, and how many pixels each
-PARTS = ("train", "test")
+PARTS = N_(("train", "test"))
 WALKED = 8  # weights that a walk shows
 ZERO_AT = 0.03  # where λ = 0 is drawn on a logarithmic axis
 
@@ -32,7 +32,7 @@ Named = Mapping[str, Run]  # what each run is called
 def losses(named: Named) -> Panel:
     """The loss in training and in the test over the steps."""
     parts = {
-        f"{part}, {name}": [getattr(s, f"{part}_loss") for s in run.steps]
+        say("{part}, {name}", part=_(part), name=name): [getattr(s, f"{part}_loss") for s in run.steps]
         for name, run in named.items()
         for part in PARTS
     }
@@ -93,7 +93,8 @@ def weights(named: Named) -> Panel:
     first = next(iter(named.values()))
     reach, shown = reach_of(first), shown_steps(named)
     rows = {
-        name: [Ridge(f"step {k}", histogram(run.steps[k].w, BINS, reach)) for k in shown] for name, run in named.items()
+        name: [Ridge(say("step {k}", k=k), histogram(run.steps[k].w, BINS, reach)) for k in shown]
+        for name, run in named.items()
     }
     said = [
         say("Step {k}: the weights' standard deviation is ", k=k)

@@ -11,7 +11,7 @@ from core.ui import board, controls, link, tensor_input
 from core.words import N_, Words, _, say
 from core.words.numbers import number
 
-REDUCTIONS = ("mean", "sum", "none")
+REDUCTIONS = {name: f"`{name}`" for name in ("mean", "sum", "none")}  # torch's words in every language
 NOT_REDUCED = N_("With `reduction='none'` the losses stay as they are; the gradient is that of their sum.")
 
 CONVERTED = N_(
