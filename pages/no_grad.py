@@ -17,7 +17,7 @@ from pages.no_grad_parts import asked
 from pages.no_grad_parts.believed import pitfalls
 
 LIMITS = Limits(ranks=(1,), max_side=4, allow_nonfinite=True)
-WITHIN = {"none": "recorded"} | CALLS | {DETACH: ".detach()"}
+WITHIN = {"none": N_("recorded")} | CALLS | {DETACH: ".detach()"}
 AROUND = {"none": N_("no block")} | CALLS
 LEAVES = {N_("x and w"): ("x", "w"), "x": ("x",), "w": ("w",), N_("neither"): ()}
 DRAWN_WIDTH = {False: 590, True: 770}  # pixels of graph and tensors, by whether it is shown on a projector

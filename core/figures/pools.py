@@ -105,9 +105,15 @@ def equation(run: Run, width: float, height: float) -> list[Picture | Panel]:
         input_notes(run) if numbers else None,
     )
     highest = how.part(
-        "max", first.output, "p q", f"max {times(first.output.shape)}", notes=max_notes(run) if numbers else None
+        "max",
+        first.output,
+        "p q",
+        say("max {size}", size=times(first.output.shape)),
+        notes=max_notes(run) if numbers else None,
     )
-    mean = how.part("average", second.output, "r s", f"average {times(second.output.shape)}", notes=divisors(run))
+    mean = how.part(
+        "average", second.output, "r s", say("average {size}", size=times(second.output.shape)), notes=divisors(run)
+    )
     if not apart(run):
         return [x, highest, mean]
     return [x, highest, how.part(DENSE, run.x, "j k", _("x₂: x again, dilation 1"), second.windows.pads), mean]
