@@ -7,6 +7,7 @@ from core.ops import (
     attention,
     batch_norm,
     binary_losses,
+    broadcasting,
     conv1d,
     conv_transpose2d,
     convolution,
@@ -77,6 +78,14 @@ TOPICS: tuple[Topic, ...] = (
         ":material/straighten:",
         "What does dividing each vector by its norm change, and on which curve do the vectors lie then for each p?",
         normalize.OPERATORS,
+    ),
+    Topic(
+        "broadcasting",
+        "Broadcasting",
+        "Products and picks",
+        ":material/open_in_full:",
+        "How do two different shapes become one, which numbers are read again, and what comes back in the gradient?",
+        broadcasting.OPERATORS,
     ),
     Topic(
         "products",

@@ -29,6 +29,7 @@ FORMULA = {  # the steps of each one's arithmetic, in any order, with .* between
     "tanh": r"torch\.expm1\(.* / ",
     "normalize": r"\.abs\(.*\*\* p.*\.sum\(.*input / clamped",
     "unique": r"sort|order",
+    "broadcast_to": r"\.expand\(shape\)",
     "mul": r" \* ",
     "matmul": r" \* .*\.sum\(",
     "mm": r" \* .*\.sum\(",
