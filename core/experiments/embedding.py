@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from core.experiments.refusals import words_of
@@ -220,7 +220,7 @@ def padding(weight: Tensor, row: int) -> Padding:
     (other,) = torch.autograd.grad(F.embedding(input, table).sum(), table)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        module = nn.Embedding(*table.shape, padding_idx=row)
+        module = nn.Embedding(table.shape[0], table.shape[1], padding_idx=row)
         fresh = module.weight[row].detach().clone()
         nn.init.normal_(module.weight)
     pretrained = nn.Embedding.from_pretrained(table.detach(), padding_idx=row)
