@@ -19,7 +19,7 @@ from core.words.numbers import number
 NUMBERS = Limits(ranks=(2,), max_side=24, max_elements=192, allow_nonfinite=True)
 INDICES = Limits(ranks=(1, 2), max_side=24, max_elements=48, allow_nonfinite=True)
 HEIGHT = 250  # pixels of the pictures
-MAX_NORMS = ("None", "0.5", "1", "2")
+MAX_NORMS, NORM_TYPES = ("None", "0.5", "1", "2"), ("2", "1", "inf")
 LOSSES: dict[runs.Loss, str] = {"sum": "output.sum()", "squares": "output.pow(2).sum() / 2"}
 
 PICKED = N_("Each number of **input** picks a row of **weight**. Row {row} is picked **{times:|time|times}**, and on the way back the gradients of those places are added: it receives **{grad}**.")  # fmt: skip
@@ -52,7 +52,7 @@ def lesson(topic: Topic) -> None:
         given = tensor_input.tensor("input", "Input", tokens.input, INDICES)
         weight = tensor_input.tensor("weight", "Weight", runs.example_weight(len(tokens.vocabulary), columns, seed), NUMBERS)  # fmt: skip
         loss = controls.choice("loss", "Loss", LOSSES)
-        norm_type = controls.choice("norm_type", "norm_type", ("2", "1", "inf"))
+        norm_type = controls.choice("norm_type", "norm_type", NORM_TYPES)
     with row:
         padding = controls.choice(
             "padding_idx", "padding_idx", ["None", *map(str, range(len(weight)))], few=0, width=110
