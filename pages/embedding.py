@@ -11,14 +11,16 @@ from core.figures import embedding as draw
 from core.tensors.limits import Limits
 from core.topics import Topic
 from core.ui import board, check, controls, frame, link, take_away, tensor_input, walk
-from core.ui.frame import Pitfall, Try
+from core.ui.frame import Try
 from core.ui.predict import Draw, Question
 from core.words import N_, _, say
 from core.words.numbers import number
+from pages.embedding_parts import beliefs
 
 NUMBERS = Limits(ranks=(2,), max_side=24, max_elements=192, allow_nonfinite=True)
 INDICES = Limits(ranks=(1, 2), max_side=24, max_elements=48, allow_nonfinite=True)
-HEIGHT = 250  # pixels of the pictures
+HEIGHT, TALLEST, ROW = 250, 420, 22  # pixels of the pictures, at least and at most, and of a row of many
+WIDE, BESIDE_NAMES = 20, 26  # columns that do not fit side by side; pixels of a cell then
 MAX_NORMS, NORM_TYPES = ("None", "0.5", "1", "2"), ("2", "1", "inf")
 LOSSES: dict[runs.Loss, str] = {"sum": "output.sum()", "squares": "output.pow(2).sum() / 2"}
 
@@ -34,7 +36,7 @@ def lesson(topic: Topic) -> None:
     """The page between its title and its tabs."""
     row, more = controls.main(), controls.more()
     with row:
-        text = controls.text("text", "Text", runs.TEXT, longest=200, width=150)
+        text = controls.text("text", "Text", runs.TEXT, longest=200, width=190)
     with more:
         words = controls.choice("unit", "Tokens", N_({"characters": "characters", "words": "words"})) == "words"
     tokens = runs.tokens_of(text, words)
@@ -75,7 +77,7 @@ def lesson(topic: Topic) -> None:
         refused(misfit, given, weight)
     frame.below(
         topic,
-        pitfalls=pitfalls(run),
+        pitfalls=beliefs.of(run),
         walk=partial(line_by_line, run),
         questions=questions(run),
         tries=TRIES,
@@ -105,13 +107,19 @@ def show(run: runs.Run, tokens: runs.Tokens | None, cell: tuple[int, ...]) -> No
             )
         )
     found = draw.pictures(run)
-    side = board.fitting(list(found.values()), HEIGHT)
+    others = [picture for name, picture in found.items() if name != "input"]
+    rows = sum(run.output.shape[:-1]) if run.output.dim() > 2 else max(len(run.output), len(run.weight))
+    height = min(max(HEIGHT, ROW * rows), TALLEST)
+    wide = run.input.shape[-1] + 3 * run.weight.shape[1] > WIDE
+    side = min(board.fitting(others, height), BESIDE_NAMES) if wide else board.fitting(list(found.values()), height)
     vocabulary = tokens.vocabulary if tokens is not None and len(tokens.vocabulary) == len(run.weight) else None
     p = draw.panels(run, found, None if tokens is None else tokens.tokens, vocabulary, side, link.projector())
     back = p["grad"] if "grad" in p else p["counts"]
+    beside = (p["weight"], "[", p["input"], "] =", p["output"], "", back)
+    below = (p["input"], board.BREAK, p["weight"], "→", p["output"], "", back)
     board.show(
-        p["weight"], "[", p["input"], "] =", p["output"], "", back, links=draw.ties(run),
-        spelled=draw.sentences(), picks={"input": "cell"}, pinned=("input", cell),
+        *(below if wide else beside), links=draw.ties(run), spelled=draw.sentences(), picks={"input": "cell"},
+        pinned=("input", cell),
     )  # fmt: skip
 
 
@@ -128,53 +136,6 @@ def refused(misfit: runs.Misfit, given: runs.Tensor, weight: runs.Tensor) -> Non
     frame.refused(f"`F.embedding`: {misfit.says}", why, {"Make the input fit": mend})
     input, table = draw.refused(given, weight, misfit)
     board.show(table, "[", input, "]", height=HEIGHT)
-
-
-# ---- pitfalls --------------------------------------------------------------------------------------------------
-
-
-def product_of(found: runs.OneHot) -> str:
-    """The same numbers, unless the table holds some that 0 does not extinguish."""
-    if found.same:
-        return N_("The numbers are those of `one_hot(input) @ weight`: {differ} of the two outputs differ. But the product makes a matrix of {tokens} × {rows} = {one_hot_bytes:,} bytes and **{multiplications:,}** multiplications, nearly all of them by 0; the pick reads {index_bytes:,} bytes of input and multiplies **{pick_multiplications}** times. With {large} for tokens, rows and columns, as in GPT-2, the one-hot matrix would take {large_bytes:.2f} GB and the product {large_multiplications:.1f} thousand million multiplications.")  # fmt: skip
-    return N_("Not even the numbers are always the same: **{differ}** of the two outputs differ here, for 0 · ∞ and 0 · nan are nan, and the product multiplies every row that it does not want by 0. It also makes a matrix of {one_hot_bytes:,} bytes and **{multiplications:,}** multiplications; the pick reads {index_bytes:,} bytes of input and multiplies **{pick_multiplications}** times.")  # fmt: skip
-
-
-def padded(found: runs.Padding) -> str:
-    """Whether the table's own row was zero."""
-    if found.was_zero:
-        return N_("Row {row} of this table is zero already, so nothing can be seen of it in the output. What padding_idx stops is the gradient: {grad} in place of {other_grad}. `nn.Embedding` zeroes the row once, when it is made ({module}); after `nn.init.normal_` it holds {drawn}.")  # fmt: skip
-    return N_("`F.embedding(…, padding_idx={row})` gives the row as it is: {functional}. What it stops is the gradient: {grad} in place of {other_grad}. `nn.Embedding` zeroes the row once, when it is made ({module}); after `nn.init.normal_` it holds {drawn}, and `from_pretrained(weight, padding_idx={row})` keeps the table's {pretrained}.")  # fmt: skip
-
-
-def absent(found: runs.Absent) -> str:
-    """What moves a row without a gradient."""
-    if found.rows == 1:
-        return N_("This table has one row alone, which every batch holds: give the page a text of two different tokens.")  # fmt: skip
-    return N_("The first batch holds every row, the second only row {token}. In the second step row {row} has the gradient {grad}. SGD moves it by **{sgd}**, as believed; SGD with weight_decay=0.1 by **{decay}**, for decay pulls at every row; with momentum=0.9 by **{momentum}**, and Adam by **{adam}**, for both remember the first step. SparseAdam, with `sparse=True`, moves it by **{sparse_adam}**: it is told only of the rows that were picked.")  # fmt: skip
-
-
-def in_place(found: runs.InPlace) -> str:
-    """Whether there was anything to scale."""
-    if not found.changed:
-        return N_("With max_norm = {max_norm} no picked row is longer here, and none of the {rows} rows changes. Choose a smaller max_norm, or other numbers.")  # fmt: skip
-    return N_("It writes to the table. One call with max_norm = {max_norm} has changed **{changed}** of {rows:|row|rows} of `weight`, in the same memory (`data_ptr` is the same: {same_memory}). Row {row} had the norm {norm_before}, now **{norm_after}**, for every later call too, without a gradient and without a step of an optimiser. A second call changes {second_changes:|row|rows}.")  # fmt: skip
-
-
-def pitfalls(run: runs.Run) -> tuple[Pitfall, ...]:
-    """What people believe of embedding."""
-    row = run.most if run.options.padding_idx is None else run.options.padding_idx
-    return (
-        Pitfall("embedding multiplies a one-hot matrix with the table", partial(runs.one_hot, run.input, run.weight), product_of),
-        Pitfall("padding_idx makes the row zero", partial(runs.padding, run.weight, row), padded),
-        Pitfall(
-            "An index may be any number", partial(runs.numbers_that_are_no_rows, run.weight),
-            "It has to be the whole number of a row, 0 to {last}. To a float torch says “{of_floats}”; to {too_large}: “{beyond}”, which the manual "
-            "version says with the numbers: “{ours}”. And −1 is no last row here: “{negative}”; square brackets do count from the end, `weight[-1]` is {by_brackets}.",
-        ),
-        Pitfall("A row that is not in the batch stays as it is", partial(runs.absent_row, run.weight, int(run.input.flatten()[0])), absent),
-        Pitfall("max_norm only changes the result", partial(runs.max_norm_writes, run.input, run.weight, run.options.max_norm), in_place),
-    )  # fmt: skip
 
 
 # ---- walk, questions, what to try, take away -------------------------------------------------------------------
@@ -210,7 +171,7 @@ def questions(run: runs.Run) -> list[Draw]:
         assert run.grad is not None
         row, column = pick.randrange(len(run.grad)), pick.randrange(run.grad.shape[1])
         return Question(
-            say("The loss is `{loss}`. Which gradient does weight{cell} receive?", loss=LOSSES["sum" if bool((run.upstream == 1).all()) else "squares"], cell=str([row, column])),  # type: ignore[union-attr]
+            say("The loss is `{loss}`. Which gradient does weight{cell} receive?", loss=LOSSES[run.loss], cell=str([row, column])),
             number(run.grad[row, column].item()).replace("∞", "inf"), draw.arithmetic(run, row, column), covers=("grad",),
         )  # fmt: skip
 
@@ -232,7 +193,7 @@ TRIES = (
         "Row 0 is the padding. Compare its row in output with its row in the gradient: which of the two does padding_idx touch?"),
     Try("A row that nobody picks", "input_from=typed&input=[0, 0, 2, 0]",
         "No token names row 1. What comes back to it? Then read the pitfall on rows that are not in the batch: which optimisers move it all the same?"),
-    Try("max_norm writes to the table", "max_norm=1&seed=3",
+    Try("max_norm writes to the table", "max_norm=1",
         "Look at weight, not at output: the rows that were picked and longer than 1 have been scaled. Set max_norm to None to see what they were."),
     Try("A number that is no row", "input_from=typed&input=[0, 1, 3]",
         "The table has rows 0 to 2. Read torch's words, then make the input fit: which row stands for the 3 now?"),

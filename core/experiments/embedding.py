@@ -80,6 +80,7 @@ class Run:
     grad: Tensor | None  # the gradient of weight, (V, D)
     counts: Tensor  # how often input names each row, (V,)
     options: Options
+    loss: Loss
 
     @property
     def call(self) -> Call:
@@ -90,16 +91,6 @@ class Run:
     def most(self) -> int:
         """The row that is named most often."""
         return int(self.counts.argmax())
-
-    @property
-    def times(self) -> int:
-        """How often."""
-        return int(self.counts.max())
-
-    @property
-    def unnamed(self) -> int:
-        """Rows that no token names."""
-        return int((self.counts == 0).sum())
 
     @property
     def rescaled(self) -> list[int]:
@@ -122,7 +113,7 @@ def run(input: Tensor, weight: Tensor, options: Options, loss: Loss = "sum") -> 
         upstream = torch.ones_like(output) if loss == "sum" else output
         grad = embedding_backward(upstream, input, after, **vars(options))
     counts = torch.bincount(input.flatten(), minlength=len(weight))
-    return Run(input, weight, after, output, upstream, grad, counts, options)
+    return Run(input, weight, after, output, upstream, grad, counts, options, loss)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """embedding as a board: each token ties its row of the table to its row of the output."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
@@ -20,7 +21,7 @@ from core.words import _, say
 from core.words.numbers import letters, number
 
 LONGEST_NAME = 9  # letters of a token at a row
-LETTER, GAP = 7, 12  # pixels
+LETTER, GAP, LINE = 7, 12, 12  # pixels: of a letter, beside a name, of a line
 PLAIN = " .,:;!?'+-/()=…␣"  # what a label may hold besides letters and digits: markup means something to a chart
 
 
@@ -39,8 +40,7 @@ def pictures(run: Run) -> dict[str, Picture]:
             "counts", run.counts, colour.magnitude(run.counts), _("how often each row is picked"), axes="v"
         )
         return found | {"counts": counts}
-    ones = run.upstream is not None and bool((run.upstream == 1).all())
-    scale = colour.magnitude(run.grad) if ones else colour.signed(run.grad)
+    scale = colour.magnitude(run.grad) if run.loss == "sum" else colour.signed(run.grad)
     return found | {
         "grad": Picture("grad", run.grad, scale, _("gradient of weight"), axes="v d", notes=sums(run)),
     }
@@ -54,13 +54,13 @@ def panels(
     least = PROJECTED_TEXT if projector else SMALLEST_TEXT
     made = {name: board.panel(picture, side, name != "counts", least) for name, picture in found.items()}
     rows = [label(word) for word in vocabulary] if vocabulary is not None else [""] * len(run.after)
-    made["weight"] = named(made["weight"], [f"{v} {row}".strip() for v, row in enumerate(rows)])
+    made["weight"] = named(made["weight"], [f"{v} {row}".strip() for v, row in enumerate(rows)], side)
     if tokens is not None:
-        made["output"] = named(made["output"], [label(token) for token in tokens])
-        made["input"] = with_tokens(made["input"], [label(token) for token in tokens])
+        made["output"] = named(made["output"], [label(token) for token in tokens], side)
+        made["input"] = with_tokens(made["input"], [label(token) for token in tokens], side)
     if "grad" in made:
         counts = run.counts.tolist()
-        made["grad"] = named(made["grad"], [f"{row or v} ×{counts[v]}" for v, row in enumerate(rows)])
+        made["grad"] = named(made["grad"], [f"{row or v} ×{counts[v]}" for v, row in enumerate(rows)], side)
     return made
 
 
@@ -69,17 +69,22 @@ def of_input(input: Tensor) -> str:
     return titled("input", input).removesuffix(" int64")
 
 
-def with_tokens(panel: Panel, tokens: Sequence[str]) -> Panel:
-    """The line of numbers with the token of each over it; with the number of its place where a token is too long."""
+def with_tokens(panel: Panel, tokens: Sequence[str], side: int) -> Panel:
+    """The line of numbers with the token of each over it, where all fit over their cells."""
+    if LETTER * max(map(letters, tokens)) > side:
+        return panel
     drawn = panel.figure.to_dict()
-    names = [token if letters(token) <= 3 else str(place) for place, token in enumerate(tokens)]
-    axis = drawn["layout"]["xaxis"] | {"tickvals": list(range(len(names))), "ticktext": names}
+    axis = drawn["layout"]["xaxis"] | {"tickvals": list(range(len(tokens))), "ticktext": list(tokens)}
     return replace(panel, figure=unchecked(drawn["data"], drawn["layout"] | {"xaxis": axis}))
 
 
-def named(panel: Panel, names: Sequence[str]) -> Panel:
-    """A matrix with these names at its rows, in a margin that holds them."""
-    return board.with_row_names(panel, names, GAP + LETTER * max(map(letters, names)))
+def named(panel: Panel, names: Sequence[str], side: int) -> Panel:
+    """A matrix with these names at its rows, in a margin that holds them; at as many as do not touch."""
+    rows = range(0, len(names), max(1, math.ceil(LINE / side)))
+    shown = board.with_row_names(panel, [names[row] for row in rows], GAP + LETTER * max(map(letters, names)))
+    drawn = shown.figure.to_dict()
+    axis = drawn["layout"]["yaxis"] | {"tickvals": list(rows)}
+    return replace(panel, figure=unchecked(drawn["data"], drawn["layout"] | {"yaxis": axis}))
 
 
 def label(token: str) -> str:
