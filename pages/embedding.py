@@ -19,7 +19,7 @@ from pages.embedding_parts import beliefs
 
 NUMBERS = Limits(ranks=(2,), max_side=24, max_elements=192, allow_nonfinite=True)
 INDICES = Limits(ranks=(1, 2), max_side=24, max_elements=48, allow_nonfinite=True)
-HEIGHT, TALLEST, ROW = 250, 420, 22  # pixels of the pictures, at least and at most, and of a row of many
+HEIGHT, TALLEST, ROW = 250, 420, 32  # pixels of the pictures, at least and at most, and of a row of many
 WIDE, BESIDE_NAMES = 20, 26  # columns that do not fit side by side; pixels of a cell then
 MAX_NORMS, NORM_TYPES = ("None", "0.5", "1", "2"), ("2", "1", "inf")
 LOSSES: dict[runs.Loss, str] = {"sum": "output.sum()", "squares": "output.pow(2).sum() / 2"}
