@@ -22,6 +22,7 @@ INDICES = Limits(ranks=(1, 2), max_side=24, max_elements=48, allow_nonfinite=Tru
 HEIGHT, TALLEST, ROW = 250, 420, 32  # pixels of the pictures, at least and at most, and of a row of many
 WIDE, BESIDE_NAMES = 20, 26  # columns that do not fit side by side; pixels of a cell then
 MAX_NORMS, NORM_TYPES = ("None", "0.5", "1", "2"), ("2", "1", "inf")
+PICKS = ("input", "weight", "output", "grad")  # pictures whose cells can be pinned
 LOSSES: dict[runs.Loss, str] = {"sum": "output.sum()", "squares": "output.pow(2).sum() / 2"}
 
 PICKED = N_("Each number of **input** picks a row of **weight**. Row {row} is picked **{times:|time|times}**, and on the way back the gradients of those places are added: it receives **{grad}**.")  # fmt: skip
@@ -118,7 +119,7 @@ def show(run: runs.Run, tokens: runs.Tokens | None, cell: tuple[int, ...]) -> No
     beside = (p["weight"], "[", p["input"], "] =", p["output"], "", back)
     below = (p["input"], board.BREAK, p["weight"], "→", p["output"], "", back)
     board.show(
-        *(below if wide else beside), links=draw.ties(run), spelled=draw.sentences(), picks={"input": "cell"},
+        *(below if wide else beside), links=draw.ties(run), spelled=draw.sentences(), picks=dict.fromkeys(PICKS, "cell"),
         pinned=("input", cell),
     )  # fmt: skip
 

@@ -32,8 +32,15 @@ def pictures(run: Run) -> dict[str, Picture]:
     weight = say("{weight}, after the call", weight=title) if run.rescaled else title
     found = {
         "input": Picture("input", run.input, colour.identity(len(run.after)), of_input(run.input), axes=token),
-        "weight": Picture("weight", run.after, numbers, weight, axes="v d", notes=readers(run)),
-        "output": Picture("output", run.output, numbers, titled("output", run.output), axes=f"{token} d"),
+        "weight": Picture("weight", run.after, numbers, weight, axes="v d", notes=readers(run), picks=firsts(run)),
+        "output": Picture(
+            "output",
+            run.output,
+            numbers,
+            titled("output", run.output),
+            axes=f"{token} d",
+            picks=[spot(cell[:-1]) for cell in cells(run.output)],
+        ),
     }
     if run.grad is None:
         counts = Picture(
@@ -42,7 +49,9 @@ def pictures(run: Run) -> dict[str, Picture]:
         return found | {"counts": counts}
     scale = colour.magnitude(run.grad) if run.loss == "sum" else colour.signed(run.grad)
     return found | {
-        "grad": Picture("grad", run.grad, scale, _("gradient of weight"), axes="v d", notes=sums(run)),
+        "grad": Picture(
+            "grad", run.grad, scale, _("gradient of weight"), axes="v d", notes=sums(run), picks=firsts(run)
+        ),
     }
 
 
@@ -108,6 +117,17 @@ def sentences() -> dict[str, str]:
         "grad": "{note:grad}",
         "counts": "`{at:counts}` = **{counts}**",
     }
+
+
+def firsts(run: Run) -> list[str]:
+    """For each cell of the table, the first place of input that picks its row: what a pin there pins."""
+    said = [spot(places[0]) if (places := places_of(run, row)) else "" for row in range(len(run.after))]
+    return [text for text in said for _column in range(run.after.shape[1])]
+
+
+def spot(place: Index) -> str:
+    """A place of input as the control of the picked place has it."""
+    return ", ".join(map(str, place))
 
 
 def places_of(run: Run, row: int) -> list[Index]:

@@ -1,6 +1,5 @@
 """What embedding asks of its indices and its table."""
 
-import math
 from typing import Any
 
 import torch
@@ -24,18 +23,18 @@ def embedding_arguments(
         fits = -rows <= check_integer(padding_idx, "padding_idx") < max(rows, 1)
         require(fits, "padding_idx", f"lie in {-rows}…{rows - 1}, the rows of weight", padding_idx, AssertionError)
     if max_norm is not None:
-        _check_renormalised(weight, check_number(max_norm, "max_norm"), check_number(norm_type, "norm_type"))
+        check_number(max_norm, "max_norm")
+        check_number(norm_type, "norm_type")
+        _check_renormalised(weight)
     if input.numel() and readable(input):
         low, high = (int(bound) for bound in input.aminmax())
         must = f"hold numbers in 0…{rows - 1}, the rows of weight"
         require(low >= 0 and high < rows, "input", must, low if low < 0 else high, IndexError)
 
 
-def _check_renormalised(weight: Tensor, max_norm: float, norm_type: float) -> None:
+def _check_renormalised(weight: Tensor) -> None:
     """A table that can be written to and whose rows have a norm."""
-    del max_norm
     real = weight.is_floating_point() or weight.is_complex()
     require(real, "weight", "be floating point where max_norm is given", weight.dtype)
     shared = any(stride == 0 and size > 1 for stride, size in zip(weight.stride(), weight.shape, strict=True))
     require(not shared, "weight", "have memory of its own for each element where max_norm is given", "an expanded one")
-    require(not math.isnan(norm_type), "norm_type", "be a number", norm_type)
