@@ -12,6 +12,7 @@ from core.ops import (
     conv_transpose2d,
     convolution,
     dropout,
+    embedding,
     gather,
     init,
     linear,
@@ -102,6 +103,14 @@ TOPICS: tuple[Topic, ...] = (
         ":material/ads_click:",
         "Which number does each place of `index` pick, and where does its gradient go?",
         gather.OPERATORS,
+    ),
+    Topic(
+        "embedding",
+        "Embedding",
+        "Products and picks",
+        ":material/table_rows:",
+        "Which rows of the table does a list of tokens pick, and what comes back to a row that was picked twice?",
+        embedding.OPERATORS,
     ),
     Topic(
         "no_grad",

@@ -38,6 +38,7 @@ FORMULA = {  # the steps of each one's arithmetic, in any order, with .* between
     "einsum": r" \* .*\.sum\(",
     "gather": r"strides?.*index_select\(",
     "scatter": r"strides?.*index_copy\(",
+    "embedding": r"index_select\(.*index_add\(",
     "nll_loss": r"gather\(.*\.sum\(",
     "cross_entropy": r"log_softmax\(.*label_smoothing",
     "binary_cross_entropy": r"torch\.log\(p\).*log1p\(-p\)",

@@ -26,9 +26,13 @@ Function = Callable[..., Any]
 
 
 def arguments_of(operator: Operator, sample: Any) -> tuple:
-    """A sample's arguments in the order of torch's function; the database keeps einsum's operands in front."""
+    """A sample's arguments in the order of torch's function; the database keeps einsum's operands and embedding's
+    table in front.
+    """
     if operator.mirrors == "torch.einsum":
         return (sample.args[0], *sample.input)
+    if operator.mirrors == "torch.nn.functional.embedding":
+        return (sample.args[0], sample.input, *sample.args[1:])
     return (sample.input, *sample.args)
 
 

@@ -23,7 +23,12 @@ def test_backward_is_autograds(operator):
         wanted = [tensor for tensor in arguments(asked) if tensor.requires_grad]
         if not wanted:
             continue
-        expected = torch.autograd.grad(output, wanted, grad, allow_unused=True)
+        try:
+            expected = torch.autograd.grad(output, wanted, grad, allow_unused=True)
+        except RuntimeError as theirs:  # embedding's options that exclude each other are refused on the way back
+            with pytest.raises(type(theirs)):
+                operator.backward(grad, *call.args, **call.kwargs)
+            continue
         torch.manual_seed(0)
         found = operator.backward(grad, *call.args, **call.kwargs)
         found = found if isinstance(found, tuple) else (found,)
