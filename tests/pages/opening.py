@@ -50,7 +50,8 @@ def sound(app: AppTest) -> AppTest:
 
 def tells(alt: str) -> bool:
     """Whether the words for a chart say what it shows: numbers, or more than a title's few words."""
-    return len(alt) >= 8 and (any(c.isdigit() for c in alt) or len(alt.split()) >= 6)
+    numbers = any(c.isdigit() for c in alt) or "∞" in alt or "NaN" in alt
+    return len(alt) >= 8 and (numbers or len(alt.split()) >= 6)
 
 
 def control(app: AppTest, key: str) -> Any:
