@@ -8,22 +8,11 @@ import numpy as np
 import torch
 
 from core.experiments.chain import origins
-from core.experiments.chain.operations import (
-    MAX_ELEMENTS,
-    MAX_RANK,
-    MAX_STEPS,
-    OPERATIONS,
-    Parameter,
-    Step,
-    default_step,
-    is_whole,
-    make_step,
-    predict,
-    too_large,
-    usable,
-)
-from core.experiments.chain.origins import UNKNOWN, Origins
+from core.experiments.chain.operation import MAX_ELEMENTS, MAX_RANK, MAX_STEPS, MOST_PLACES, Parameter
+from core.experiments.chain.operations import Step, default_step, is_whole, make_step, predict, too_large, usable
+from core.experiments.chain.origins import UNKNOWN, ZERO, Origins
 from core.experiments.chain.run import Numbers, Stage, run_chain, whole_storage
+from core.experiments.chain.table import OPERATIONS
 from core.experiments.chain.text import start_tensor
 from core.experiments.layout import addresses, rule
 from core.experiments.layout.rule import Copy, Layout
@@ -90,6 +79,15 @@ def argument(draw: random.Random, name: str, parameter: Parameter, layout: Layou
         dims = list(range(n))
         draw.shuffle(dims)
         return tuple(dims if name == "permute" else dims[: draw.randint(0, min(2, n))])
+    if parameter.kind in ("places", "mask"):
+        size = draw.choice(layout.shape) if n else 1
+        if parameter.kind == "mask":
+            return tuple(draw.randint(0, 1) for _ in range(min(size, MOST_PLACES) if draw.random() < 0.9 else 1))
+        return tuple(draw.randrange(-1 if draw.random() < 0.2 else 0, max(size, 1)) for _ in range(draw.randint(0, 4)))
+    if name == "pad":
+        return tuple(draw.choice([0, 1, 2, -1]) for _ in range(draw.choice([0, 2, 2, 4, 6, 3])))
+    if name == "roll" and parameter.kind == "ints":
+        return tuple(draw.randint(-3, 5) for _ in range(draw.choice([0, 1, 1, 1, 2])))
     if parameter.kind == "ints":
         return tuple(draw.choice([0, 1, 2, 3, *layout.stride]) for _ in range(draw.randint(0, 3)))
     if name == "expand":
@@ -167,7 +165,8 @@ def on_meta(x: torch.Tensor, drawn: Sequence[Step], stages: Sequence[Stage]) -> 
             found.append(f"{real.code}: {real.status} for real, {other.status} on meta")
         elif real.facts and other.facts:
             ours, theirs = (
-                (f.layout, f.verdict, f.storage, f.is_contiguous, f.dtype) for f in (real.facts, other.facts)
+                (f.layout if f.layout.numel else f.layout.shape, f.verdict, f.storage, f.is_contiguous, f.dtype)
+                for f in (real.facts, other.facts)
             )
             found += [] if ours == theirs else [f"{real.code}: {ours} for real, {theirs} on meta"]
     ran = [stage for stage in stages if stage.tensor is not None]
@@ -186,4 +185,9 @@ def followed(traced: Origins, stage: Stage) -> bool:
     known, there = torch.from_numpy(first >= 0), stage.cells
     unwritten = set(cells[(first < 0) & (first != UNKNOWN)].tolist())
     same = torch.equal(values[known], there[known])
-    return same and (UNKNOWN in first or unwritten == set(stage.facts.uninitialised))
+    zeros = cells[first == ZERO]
+    if there[zeros].any() or not (
+        UNKNOWN in first or unwritten - set(zeros.tolist()) == set(stage.facts.uninitialised)
+    ):
+        return False
+    return same

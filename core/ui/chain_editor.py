@@ -7,12 +7,14 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from core.experiments.chain import operations
+from core.experiments.chain import operation, operations
 from core.experiments.chain import run as chain
 from core.experiments.chain import text as chain_text
-from core.experiments.chain.operations import Fill, Step
+from core.experiments.chain.operation import Fill
+from core.experiments.chain.operations import Step
 from core.experiments.chain.presets import PRESETS
 from core.experiments.chain.run import Stage
+from core.experiments.layout.rule import Copy
 from core.tensors.dtypes import DTYPES
 from core.ui import controls, state
 from core.words import N_, _, say
@@ -39,7 +41,7 @@ def show(beside: Callable[[], None]) -> tuple[Stage, ...]:
         chips = st.container(horizontal=True, gap="xsmall", width="content")
     with row, st.popover(_("Edit as text"), key="as_text"):
         text = controls.text(
-            "chain", "Chain of operations", DEFAULTS["chain"], longest=operations.MAX_TEXT, width=560,
+            "chain", "Chain of operations", DEFAULTS["chain"], longest=operation.MAX_TEXT, width=560,
             help="A line of Python, `x.permute(1, 0)[:, ::2].flatten()`, which is read and never run; or steps joined "
             "by `>`, `permute(1,0)>view(5,6)`, as the buttons write them.",
         )  # fmt: skip
@@ -142,6 +144,10 @@ def swapped(steps: tuple[Step, ...], place: int) -> tuple[Step, ...]:
     return (*steps[:place], steps[place + 1], steps[place], *steps[place + 2 :])
 
 
+VIEWS = N_("**Views** of this tensor: no number moves")
+COPIES = N_("**Copies**: a storage of their own")
+
+
 def add(steps: tuple[Step, ...], last: Stage) -> None:
     """Choose an operation that works on the last tensor; its arguments can be edited afterwards.
 
@@ -149,14 +155,17 @@ def add(steps: tuple[Step, ...], last: Stage) -> None:
     """
     assert last.facts is not None
     where = last.facts.layout
-    if len(steps) >= operations.MAX_STEPS:
-        st.caption(say("A chain has at most {most} steps: remove one first.", most=operations.MAX_STEPS))
+    if len(steps) >= operation.MAX_STEPS:
+        st.caption(say("A chain has at most {most} steps: remove one first.", most=operation.MAX_STEPS))
         return
     if last.number < len(steps):
         st.caption(say("Step {number} is refused: a new step goes before it.", number=last.number + 1))
-    for name in operations.usable(where):
-        step = operations.default_step(name, where)
-        st.button(
-            f"`{step.code(f'x{last.number}')}`  {_(step.operation.description)}", key=f"add {name}", type="tertiary",
-            on_click=lambda step=step: write((*steps[: last.number], step, *steps[last.number :])),
-        )  # fmt: skip
+    offered = [operations.default_step(name, where) for name in operations.usable(where)]
+    copies = [isinstance(operations.predict(step, where)[0], Copy) for step in offered]
+    for heading, copy in ((VIEWS, False), (COPIES, True)):
+        st.caption(_(heading))
+        for step in (step for step, copied in zip(offered, copies, strict=True) if copied == copy):
+            st.button(
+                f"`{step.code(f'x{last.number}')}`  {_(step.operation.description)}", key=f"add {step.op}",
+                type="tertiary", on_click=lambda step=step: write((*steps[: last.number], step, *steps[last.number :])),
+            )  # fmt: skip

@@ -6,7 +6,8 @@ import streamlit as st
 
 from core.experiments.chain import holding as runs
 from core.experiments.chain.holding import Holding, Kept
-from core.experiments.chain.operations import MAX_STEPS, Step
+from core.experiments.chain.operation import MAX_STEPS
+from core.experiments.chain.operations import Step
 from core.experiments.chain.run import Stage
 from core.figures import holding as draw
 from core.figures.windowed import in_units

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from core.experiments.chain.python import is_python, parse_python, read_python
 from core.experiments.chain.run import run_chain
@@ -18,13 +19,18 @@ LINES = [
     "x.unfold(2, 2, 1)", "x.unfold(dimension=2, size=2, step=1)", "x.unflatten(2, (2, 2))", "x.squeeze()",
     "x.as_strided((2, 2), (1, 1))", "x.expand(2, 2, 3, 4)", "x.flip(0, 1)", "x[:]", "x.select(1, index=2)",
     "x[[1, 0, 1]]", "x[:, [2, 0]]", "x[..., [3, 1]]", "x.repeat(2, 1, 1)", "x.tile(2)", "x.diagonal(0, 1, 2)",
+    "x.roll(1)", "x.roll(1, 0)", "x.roll((1, -2), dims=(0, 2))", "x.rot90()", "x.rot90(3, (1, 2))", "x.tril(-1)",
+    "x.repeat_interleave(2)", "x.repeat_interleave(3, dim=1)", "torch.cat([x, x], -1)", "torch.stack((x, x))",
+    "torch.stack([x.mT, x.mT], dim=1)", "F.pad(x, (1, 2))", "F.pad(x, (1, 0, -1, 2))", "x[[1, -1], ..., 1:]",
+    "x.permute(2, 0, 1)[:, [0, 1, 0]]", "x[:, [True, False, True]]", "x[0, :, [False, True, True, False]]",
+    "torch.roll(x, 2, -1)", "x.permute(1, 2, 0)[..., [1, 0], None]", "x[:, 1:, [2, 0]]",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("line", LINES)
 def test_the_chain_of_a_line_makes_pythons_tensor(line):
     x = torch.arange(24.0).reshape(2, 3, 4)
-    theirs = eval(line.removeprefix("y = "), {"x": x, "torch": torch})
+    theirs = eval(line.removeprefix("y = "), {"x": x, "torch": torch, "F": F})
     steps = parse_python(line)
     assert is_python(line)
     assert parse_chain(format_chain(steps)) == steps == parse_chain(line)
@@ -49,6 +55,10 @@ def test_the_compact_form_is_not_taken_for_python(text):
         ("x.to(memory_format=torch.sparse)", "channels_last"),
         ("x[mask]", "only whole numbers"),
         ("x[..., ...]", "once at most"),
+        ("x[x > 5]", "hangs on the numbers"),
+        ("x[[0, 1], [1, 0]]", "in pairs"),
+        ("torch.cat([x, y])", "stands there twice"),
+        ("torch.cat([x, x, x])", "stands there twice"),
         ("x.permute(order=(1, 0))", "no argument"),
         ("x.view(2,", "not a line of Python"),
         ("(x + 1).view(2)", "not of the form|no operation|start with|can't read"),
@@ -80,8 +90,8 @@ def test_one_of_several_parts(line):
 
 def test_names_for_several_parts():
     lines = "x = torch.zeros(2, 3, 12)\nq, k, v = x.chunk(3, -1)\nk.transpose(1, 2)"
-    assert format_chain(parse_python(lines)) == "narrow(-1,4,4)>transpose(1,2)"
-    assert format_chain(read_python("q, k, v = x.chunk(3, -1)", (2, 6)).steps) == "narrow(-1,4,2)"
+    assert format_chain(parse_python(lines)) == "chunk(3,-1,1)>transpose(1,2)"
+    assert format_chain(read_python("q, k, v = x.chunk(3, -1)", (2, 6)).steps) == "chunk(3,-1,2)"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.experiments.chain.operations import MAX_ELEMENTS, WHOLE
+from core.experiments.chain.operation import MAX_ELEMENTS, WHOLE
 from tests import chains
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*(T. on tensors|T is deprecated)")

@@ -9,8 +9,8 @@ import torch
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from core.experiments.chain.operations import OPERATIONS
-from core.experiments.chain.run import whole_storage
+from core.experiments.chain.run import same_copy, whole_storage
+from core.experiments.chain.table import OPERATIONS
 from core.experiments.layout import addresses, cache, operations, rule
 from core.experiments.layout.arguments import infer_size
 from core.experiments.layout.rule import Copy, Layout, ViewRefused
@@ -67,13 +67,27 @@ def arguments(draw, x, name):
         d = draw(dim)
         known = n > 0 and -n <= d < n and x.shape[d] > 0 and draw(st.integers(0, 9))
         return (d, draw(factored(x.shape[d]) if known else st.lists(st.integers(-2, 4), max_size=3).map(tuple)))
-    if name == "as_strided":
-        size = draw(st.lists(st.integers(-1 if draw(st.integers(0, 9)) == 0 else 0, 4), max_size=3))
+    if name in ("as_strided", "as_strided_scatter"):
+        least = -1 if name == "as_strided" and draw(st.integers(0, 9)) == 0 else 0
+        size = draw(st.lists(st.integers(least, 4), max_size=3))
         stride = draw(st.lists(st.integers(0, 4), min_size=len(size), max_size=len(size)))
         return (tuple(size), tuple(stride), draw(st.none() | st.integers(-1, 3)))
     if name == "resize_":
         return (tuple(draw(st.lists(st.integers(-1 if draw(st.integers(0, 9)) == 0 else 0, 4), max_size=4))),)
-    values = {"dim": dim, "int": small, "dims": dims, "sizes": dims, "ints": dims}
+    if name == "pad":
+        return (tuple(draw(st.lists(st.integers(-2, 3), max_size=2 * n + draw(st.integers(0, 1))))),)
+    if name == "rot90":
+        return draw(small), draw(dims | st.permutations(range(n)).map(lambda order: tuple(order[:2])))
+    if name in ("chunk", "split", "unbind"):
+        which = draw(st.integers(-2, 2))
+        return (draw(dim), which) if name == "unbind" else (draw(st.integers(-1, 4)), draw(dim), which)
+    sizes = st.sampled_from([*x.shape, 1] if n else [1])
+    places = st.lists(st.integers(-1, 3), max_size=4).map(tuple)
+    mask = sizes.flatmap(lambda size: st.lists(st.integers(0, 1), min_size=size, max_size=size)).map(tuple)
+    values = {
+        "dim": dim, "int": small, "dims": dims, "sizes": dims, "ints": dims, "places": places,
+        "mask": mask if draw(st.integers(0, 9)) else st.just((1, 0)),
+    }  # fmt: skip
     return tuple(
         draw(values[p.kind] | st.none() if p.optional and not p.is_tuple else values[p.kind])
         for p in OPERATIONS[name].parameters
@@ -137,8 +151,11 @@ def test_each_operation_is_predicted_layout_storage_and_refusal(name, data):
     assume(all(n >= 0 for n in y.shape))  # torch makes a size of -1 beside one of 0
     assert isinstance(predicted, Layout | Copy), f"torch accepts {name}{args} of {before}, we refuse: {predicted}"
     copied = y.untyped_storage()._cdata != storage
-    assert (predicted.layout if isinstance(predicted, Copy) else predicted) == Layout.of(y)
     assert isinstance(predicted, Copy) == copied
+    if copied:
+        assert same_copy(predicted.layout, Layout.of(y))
+    else:
+        assert predicted == Layout.of(y)
 
 
 @pytest.mark.parametrize(
@@ -165,10 +182,9 @@ def test_contiguity_is_torchs(x):
 @given(st.lists(st.integers(0, 4), max_size=5).map(tuple))
 def test_fresh_strides_are_torchs(shape):
     assert rule.contiguous_stride(shape) == torch.empty(shape).stride()
-    if len(shape) == 4:
-        there = torch.empty(shape, memory_format=torch.channels_last)
-        if 0 not in shape:
-            assert rule.channels_last_stride(shape) == there.stride()
+    formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+    if len(shape) in formats:
+        assert rule.channels_last_stride(shape) == torch.empty(shape, memory_format=formats[len(shape)]).stride()
     else:
         with pytest.raises(RuntimeError, match="4 dimensions"):
             rule.channels_last_stride(shape)

@@ -6,13 +6,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.experiments.chain import origins
-from core.experiments.chain.origins import UNKNOWN, Origins
+from core.experiments.chain.origins import UNKNOWN, ZERO, Origins
 from core.experiments.chain.run import Numbers, followed, run_chain, sources
 from core.experiments.chain.text import parse_chain, start_tensor
 
 STEPS = ("T", "contiguous", "clone", "flip(0)", "flip(0,-1)", "reshape(-1)", "flatten(0,-1)", "unsqueeze(0)",
          "slice(0,1,None,None)", "slice(-1,None,None,2)", "resize_(5,5)",
-         "expand(2,-1,-1)", "view(-1,1)", "unflatten(0,(1,-1))")  # fmt: skip
+         "expand(2,-1,-1)", "view(-1,1)", "unflatten(0,(1,-1))", "repeat(2,1,1)", "tile(2)", "roll(1,())",
+         "roll((1,-2),(0,-1))", "rot90(1,(0,1))", "rot90(2,(0,-1))", "rot90(3,(1,0))", "repeat_interleave(2,-1)",
+         "repeat_interleave(3,None)", "cat(-1)", "stack(0)", "stack(-1)", "index_select(0,(0,0))", "index(-1,(-1,0))",
+         "mask(0,(0,1,1))", "masked_select(1)", "masked_select((0,1,1,0))", "take_along_dim(3,0,3)",
+         "where((1,0,0,1))", "where((1,0,1))", "pad(1,1)", "pad(-1,0,2,1)", "tril(0)", "triu(1)",
+         "as_strided_scatter((2,2),(3,1),0)", "as_strided_scatter(3,2,None)")  # fmt: skip
+
+
+REPEATS = {
+    "repeat",
+    "tile",
+    "cat",
+    "stack",
+    "repeat_interleave",
+    "index_select",
+    "index",
+    "take_along_dim",
+    "where",
+    "masked_select",
+}
 
 
 @settings(max_examples=150, deadline=None)
@@ -26,8 +45,8 @@ def test_every_cell_has_the_number_it_came_with(texts, shape):
     for stage in stages:
         cells = np.arange(stage.facts.layout.storage_size)
         values, first = traced.numbers(stage.facts.storage, cells)
-        known = torch.from_numpy(first >= 0)
-        assert set(cells[first < 0].tolist()) == stage.facts.uninitialised
+        known = torch.from_numpy((first >= 0) | (first == ZERO))
+        assert set(cells[~known.numpy()].tolist()) == stage.facts.uninitialised
         assert torch.equal(values[known], stage.cells[known])
         assert UNKNOWN not in first
 
@@ -45,7 +64,10 @@ def test_a_number_is_followed_to_its_copies_and_back(texts, data):
     address = data.draw(st.integers(0, one.facts.layout.storage_size - 1))
     known = followed(copies, one.facts.storage, address, other.facts.storage)
     there = traced.followed(one.facts.storage, address, other.facts.storage)
-    assert there in known if known else there is None
+    if there is None:  # of several copies the first is followed, and a later step may leave it out
+        assert not known or REPEATS & {step.op for step in parse_chain(">".join(texts))}
+    else:
+        assert there in known
 
 
 def test_what_a_large_chain_holds_is_counted_out():

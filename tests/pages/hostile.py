@@ -39,7 +39,9 @@ NUMBERS = ("0", "1", "2", "-1", "3", "4", "5", "12", "30", "None", "4096", "9999
 OPERATIONS = (
     "view", "reshape", "permute", "transpose", "T", "mT", "movedim", "slice", "select", "narrow", "unsqueeze",
     "squeeze", "expand", "repeat", "flatten", "unflatten", "diagonal", "unfold", "as_strided", "flip", "roll",
-    "contiguous", "clone", "channels_last", "resize_", "repeat_interleave", "eval", "__class__", "tile",
+    "contiguous", "clone", "channels_last", "resize_", "repeat_interleave", "eval", "__class__", "tile", "cat", "stack",
+    "chunk", "split", "unbind", "pad", "rot90", "index", "mask", "masked_select", "where", "take_along_dim",
+    "as_strided_scatter", "channels_last_3d", "tril",
 )  # fmt: skip
 TABS = ("Pitfalls", "Walk through", "Predict", "Code", "Timing", "Take away", "Merging", "Cost", "Curve", "x")
 PARTS = ("controls", "pitfalls", "walk", "predict", "code", "timing", "take-away", "answers", "<b>", "")

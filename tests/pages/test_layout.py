@@ -6,9 +6,10 @@ import torch
 
 from core.experiments.chain import large
 from core.experiments.chain.claims import moved
-from core.experiments.chain.operations import OPERATIONS, default_step
+from core.experiments.chain.operations import default_step
 from core.experiments.chain.presets import PRESETS
 from core.experiments.chain.run import run_chain
+from core.experiments.chain.table import OPERATIONS
 from core.experiments.chain.text import format_chain, format_step, parse_chain, start_tensor
 from core.experiments.layout.rule import Layout
 from pages.layout_parts.cost import walked
@@ -55,7 +56,7 @@ def test_the_preset_menu_writes_the_link(name):
 
 @pytest.mark.parametrize("op", list(OPERATIONS))
 def test_every_operation_of_the_menu_runs(op):
-    shape = (2, 3, 4, 4) if op == "channels_last" else (4, 6)
+    shape = {"channels_last": (2, 3, 4, 4), "channels_last_3d": (2, 3, 2, 2, 2)}.get(op, (4, 6))
     step = default_step(op, Layout.of(start_tensor(shape)))
     app = open_page("layout", shape=",".join(map(str, shape)), dtype="float32", fill="arange", chain=format_step(step))
     assert "our reasoning agrees with torch" in words(app)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from core.experiments.chain.claims import moved
-from core.experiments.chain.operations import MAX_STEPS, Step, predict, too_large
+from core.experiments.chain.operation import MAX_STEPS
+from core.experiments.chain.operations import Step, predict, too_large
 from core.experiments.chain.run import Stage, facts_of
 from core.experiments.layout.rule import Copy, Layout, laid_out
 

@@ -8,15 +8,14 @@ import torch
 
 from core.experiments.chain.operations import Step
 from core.experiments.chain.run import Numbers, Stage, facts_of
+from core.experiments.chain.sources import FOLLOWED, Indices
 from core.experiments.layout import addresses
-from core.experiments.layout.rule import Ints, Layout
+from core.experiments.layout import operations as predicted
+from core.experiments.layout.rule import Layout
 from core.experiments.layout.window import index_at
 
-UNWRITTEN, UNKNOWN = -1, -2  # in place of an address: torch wrote nothing there; the operation is not followed here
-SAME_INDEX = ("contiguous", "clone", "channels_last")
-SAME_PLACE = ("reshape", "flatten")  # in reading order
-
-Indices = tuple[np.ndarray, ...]  # one array a dimension
+# In place of an address: torch wrote nothing there; the operation is not followed here; the step put a 0 there.
+UNWRITTEN, UNKNOWN, ZERO = -1, -2, -3
 
 
 @dataclass(frozen=True)
@@ -29,25 +28,47 @@ class Copied:
 
     def sources(self, cells: np.ndarray) -> np.ndarray:
         """For cells of the new storage, the addresses in the storage before it that they were copied from."""
+        if self.step.op == "as_strided_scatter":
+            return self._beside_the_written(cells)
         written = (cells >= 0) & (cells < self.after.numel)
         if not written.any():
             return np.full_like(cells, UNWRITTEN)
-        index = _dense_index(self.after, np.where(written, cells, 0))
-        there = _moved(self.step, self.after.shape, self.before.shape, index)
-        if there is None:
+        if self.step.op not in FOLLOWED:
             return np.where(written, UNKNOWN, UNWRITTEN)
+        back, _ = FOLLOWED[self.step.op]
+        index = _dense_index(self.after, np.where(written, cells, 0))
+        there, zero = back(self.before.shape, self.after.shape, index, self.step.args)
         found = self.before.storage_offset + sum(
             (i * s for i, s in zip(there, self.before.stride, strict=True)), np.zeros_like(cells)
         )
-        return np.where(written, found, UNWRITTEN)
+        return np.where(written, np.where(zero, ZERO, found), UNWRITTEN)
 
     def copy_of(self, address: int) -> int | None:
         """A cell of the new storage that was copied from this address; None where there is none."""
+        if self.step.op == "as_strided_scatter" and self._keeps_cells:
+            return None if self._is_written(address) else address
         index = index_at(self.before, address)
-        if index is None:
+        if index is None or self.step.op not in FOLLOWED:
             return None
-        there = _moved(self.step, self.before.shape, self.after.shape, tuple(np.array([i]) for i in index))
-        return None if there is None else addresses.address(self.after, [int(i[0]) for i in there])
+        _, forth = FOLLOWED[self.step.op]
+        there = forth(self.before.shape, self.after.shape, index, self.step.args)
+        return None if there is None else addresses.address(self.after, [int(np.ravel(i)[0]) for i in there])
+
+    # ---- as_strided_scatter, which copies cells rather than elements -------------------------------------------
+
+    @property
+    def _keeps_cells(self) -> bool:
+        """Whether the whole storage was copied cell by cell: not where elements shared cells."""
+        return self.before.stride == self.after.stride
+
+    def _is_written(self, cell: int) -> bool:
+        size, stride, offset = self.step.args
+        return index_at(predicted.as_strided(self.after, size, stride, offset), cell) is not None  # type: ignore[arg-type]
+
+    def _beside_the_written(self, cells: np.ndarray) -> np.ndarray:
+        found = cells if self._keeps_cells else Copied(Step("clone"), self.before, self.after).sources(cells)
+        zero = np.array([self._is_written(cell) for cell in cells.tolist()], dtype=bool)
+        return np.where(zero, ZERO, found)
 
 
 def _dense_index(layout: Layout, cells: np.ndarray) -> Indices:
@@ -59,19 +80,6 @@ def _dense_index(layout: Layout, cells: np.ndarray) -> Indices:
         else:
             index[d], cells = np.divmod(cells, layout.stride[d])
     return tuple(index[d] for d in range(layout.ndim))
-
-
-def _moved(step: Step, shape: Ints, to: Ints, index: Indices) -> Indices | None:
-    """The indices, in a tensor of the other shape, of the same numbers, before the step or behind it."""
-    if step.op in SAME_INDEX:
-        return index
-    if step.op == "flip":
-        dims = {d % max(len(shape), 1) for d in step.args[0] or ()}  # type: ignore[union-attr]
-        return tuple(n - 1 - i if d in dims else i for d, (i, n) in enumerate(zip(index, shape, strict=True)))
-    if step.op in SAME_PLACE:
-        place = np.ravel_multi_index(index, shape) if shape else np.zeros(1, dtype=np.int64)
-        return tuple(np.unravel_index(place, to)) if to else ()
-    return None
 
 
 @dataclass(frozen=True)
@@ -92,7 +100,8 @@ class Origins:
         """The numbers in these cells, and the address each had in the first storage, or why there is none."""
         first = self.back(storage, cells)
         first = np.where(first >= self.written[0], UNWRITTEN, first)
-        return self.start.at(np.maximum(first, 0)), first
+        values = self.start.at(np.maximum(first, 0))
+        return torch.where(torch.from_numpy(first == ZERO), torch.zeros_like(values), values), first
 
     def followed(self, storage: int, address: int, to: int) -> int | None:
         """An address in another storage of the number at this one: where it came from, or where it was copied to."""

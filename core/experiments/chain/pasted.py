@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from core.experiments.chain.operations import MAX_ELEMENTS, MAX_RANK, MAX_STEPS, Step, make_step, quoted
+from core.experiments.chain.operation import MAX_ELEMENTS, MAX_RANK, MAX_STEPS
+from core.experiments.chain.operations import Step, make_step, quoted
 from core.experiments.chain.python import is_python, read_python
 from core.experiments.chain.text import check_shape, parse_chain
 from core.experiments.layout.addresses import needed_cells

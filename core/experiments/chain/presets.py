@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import torch
 
-from core.experiments.chain.operations import Fill, Step
+from core.experiments.chain.operation import Fill
+from core.experiments.chain.operations import Step
 from core.experiments.chain.text import parse_chain, start_tensor
 from core.experiments.layout.rule import Ints
 from core.words import N_

@@ -13,17 +13,12 @@ from typing import Any
 
 import torch
 
-from core.experiments.chain.operations import (
-    MAX_DIGITS,
-    OPERATIONS,
-    Step,
-    Value,
-    make_step,
-    predict,
-    quoted,
-)
+from core.experiments.chain.operation import MAX_DIGITS, Value
+from core.experiments.chain.operations import Step, make_step, predict, quoted
+from core.experiments.chain.table import OPERATIONS
 from core.experiments.layout import rule
 from core.experiments.layout.arguments import wrap_dim
+from core.experiments.layout.operations import at_most, lengths
 from core.experiments.layout.rule import Ints, Layout
 from core.tensors.dtypes import DTYPES
 from core.words import say
@@ -31,13 +26,12 @@ from core.words import say
 SAME = {  # other names of torch for an operation
     "swapaxes": "transpose", "swapdims": "transpose", "moveaxis": "movedim", "ravel": "flatten", "resize": "reshape",
 }  # fmt: skip
-DEFAULTS: dict[str, tuple[Value, ...]] = {
-    "flatten": (0, -1),
-    "tril": (0,),
-    "triu": (0,),
-}  # where torch has others than None
+DEFAULTS: dict[str, tuple[Value, ...]] = {  # where torch has others than None
+    "flatten": (0, -1), "tril": (0,), "triu": (0,), "rot90": (1, (0, 1)),
+}  # fmt: skip
+TWICE = {"cat": "cat", "concat": "cat", "concatenate": "cat", "stack": "stack"}  # what joins tensors
+MODULES = ("torch", "F", "torch.nn.functional")
 PARTED = {"chunk": ("chunks", "dim"), "split": ("split_size", "dim"), "unbind": ("dim",)}  # what gives several tensors
-MOST_PARTS = 256
 FORMATS = {"channels_last": ("channels_last",), "contiguous_format": ("contiguous",), "preserve_format": ()}
 MADE = ("zeros", "ones", "empty", "rand", "randn", "full", "arange", "tensor")  # torch's, of a shape that they name
 ARITHMETIC: Mapping[type[ast.operator], Callable[[int, int], int]] = {
@@ -138,7 +132,7 @@ class Reader:
         if isinstance(node, ast.Name):
             return self.named(node.id)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            if isinstance(node.func.value, ast.Name) and node.func.value.id == "torch":
+            if ast.unparse(node.func.value) in MODULES:
                 return self.of_torch(node.func.attr, node)
             chain = self.tensor(node.func.value)
             return longer(chain, self.called(node.func.attr, node.args, node.keywords))
@@ -157,7 +151,7 @@ class Reader:
         """The tensors of `x.chunk(3, -1)`, `x.split(2)`, `torch.unbind(x)`; None where it is no such call."""
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.func.attr not in PARTED:
             return None
-        of_torch = isinstance(node.func.value, ast.Name) and node.func.value.id == "torch"
+        of_torch = ast.unparse(node.func.value) in MODULES
         whole, *args = [*([] if of_torch else [node.func.value]), *node.args]
         chain, name = self.tensor(whole), node.func.attr
         given = dict(zip(PARTED[name], self.numbers(args), strict=False))
@@ -185,6 +179,8 @@ class Reader:
         if name not in MADE:
             if not call.args:
                 raise ValueError(say("can't read {call}: it names no tensor", call=quoted(ast.unparse(call))))
+            if name in TWICE:
+                return self.joined(TWICE[name], call)
             return longer(self.tensor(call.args[0]), self.called(name, call.args[1:], call.keywords))
         dtype = next((ast.unparse(k.value).removeprefix("torch.") for k in call.keywords if k.arg == "dtype"), "")
         given = () if name == "tensor" else self.numbers(call.args)
@@ -196,6 +192,17 @@ class Reader:
             sizes = self.numbers(call.args[:1]) if name == "full" else given
             shape = sizes[0] if sizes and isinstance(sizes[0], tuple) else sizes
         return Chain("", (), shape, DTYPES.get(dtype))
+
+    def joined(self, name: str, call: ast.Call) -> Chain:
+        """`torch.cat([x, x], 1)`, of one tensor that stands there twice."""
+        listed = call.args[0].elts if isinstance(call.args[0], (ast.List, ast.Tuple)) else []
+        chains = [self.tensor(node) for node in listed]
+        if len(chains) != 2 or chains[0] != chains[1]:
+            raise ValueError(
+                say("{name} is read of one tensor that stands there twice, `torch.{name}([x, x], 0)`", name=name)
+            )
+        dim = next((k.value for k in call.keywords if k.arg in ("dim", "axis")), *call.args[1:2] or [ast.Constant(0)])
+        return longer(chains[0], [make_step(name, self.value(dim))])
 
     def layout(self, chain: Chain) -> Layout:
         """The layout of a tensor whose sizes are asked for. ValueError where they are not known."""
@@ -246,18 +253,41 @@ class Reader:
     # ---- indices -----------------------------------------------------------------------------------------------
 
     def indexed(self, node: ast.expr) -> Iterator[Step]:
-        """`x[0, ..., ::2, None]` as one step an entry; behind `...` the dimensions are counted from the end."""
+        """`x[0, ..., ::2, None]` as one step an entry; behind `...` the dimensions are counted from the end.
+
+        As in torch, a list or a mask is looked up when all else has been cut to size.
+        """
         entries = list(node.elts) if isinstance(node, ast.Tuple) else [node]
         dots = [i for i, entry in enumerate(entries) if _holds(entry, ...)]
         if len(dots) > 1:
             raise ValueError(say("an index has `...` once at most"))
         front, back = (entries[: dots[0]], entries[dots[0] + 1 :]) if dots else (entries, [])
+        lists: list[tuple[ast.expr, int]] = []
         dim = 0
         for entry in front:
-            yield from self.entry(entry, dim)
+            if isinstance(entry, ast.List):
+                lists.append((entry, dim))
+            else:
+                yield from self.entry(entry, dim)
             dim += isinstance(entry, (ast.Slice, ast.List)) or _holds(entry, None)  # a number's dimension goes
         for i, entry in enumerate(back, start=1):
-            yield from self.entry(entry, -1 - sum(not _holds(later, None) for later in back[i:]))
+            at = -1 - sum(not _holds(later, None) for later in back[i:])
+            if isinstance(entry, ast.List):
+                lists.append((entry, -1 - sum(_stays(later) for later in back[i:])))
+            else:
+                yield from self.entry(entry, at)
+        if len(lists) > 1:
+            raise ValueError(say("two lists in one index pick element by element, in pairs: that is not read here"))
+        for entry, at in lists:
+            yield self.listed(entry, at)
+
+    def listed(self, entry: ast.expr, dim: int) -> Step:
+        """The step of a list of places, or of a mask, `[True, False]`."""
+        assert isinstance(entry, ast.List)
+        said = [node.value for node in entry.elts if isinstance(node, ast.Constant) and isinstance(node.value, bool)]
+        if said and len(said) == len(entry.elts):
+            return make_step("mask", dim, tuple(map(int, said)))
+        return make_step("index", dim, self.value(entry))
 
     def entry(self, entry: ast.expr, dim: int) -> Iterator[Step]:
         """The step of one entry of an index; none for a bare `:`."""
@@ -266,10 +296,13 @@ class Reader:
             if bounds != [None, None, None]:
                 yield make_step("slice", dim, *bounds)
             return
+        if isinstance(entry, ast.Compare):
+            raise ValueError(
+                say(
+                    "which elements a comparison picks hangs on the numbers: write the mask, `x[:, [True, False, True]]`"
+                )
+            )
         index = self.value(entry)
-        if isinstance(index, tuple):
-            yield make_step("index_select", dim, index)
-            return
         yield make_step("unsqueeze", dim) if index is None else make_step("select", dim, index)
 
     # ---- numbers -----------------------------------------------------------------------------------------------
@@ -384,30 +417,35 @@ def _in_format(name: str, node: ast.expr) -> Iterator[Step]:
     yield from (make_step(op) for op in FORMATS[asked])
 
 
+def _stays(entry: ast.expr) -> bool:
+    """Whether an entry of an index leaves a dimension in the result."""
+    return isinstance(entry, (ast.Slice, ast.List)) or _holds(entry, None)
+
+
 def _holds(entry: ast.expr, what: object) -> bool:
     return isinstance(entry, ast.Constant) and entry.value is what
 
 
 def parted(name: str, given: Mapping[str, Any], layout: Layout) -> list[Step]:
-    """The step to each part: unbind selects, chunk and split narrow; parts of chunk are of one size but for the last."""
+    """The step to each part, as many as there are; of a split into sizes, a narrow each."""
     dim = given.get("dim", 0)
     if not isinstance(dim, int) or not layout.ndim:
         raise ValueError(say("{name} takes a tensor apart along one of its dimensions", name=name))
-    size = layout.shape[wrapped(dim, layout)]
-    if name == "unbind":
-        return [make_step("select", dim, i) for i in range(at_most(size))]
-    asked = given.get(PARTED[name][0])
-    if isinstance(asked, tuple):
-        lengths = list(asked)
-        if sum(lengths) != size:
-            raise ValueError(say("the parts {asked} do not add up to {size}", asked=asked, size=size))
-    elif isinstance(asked, int) and asked > 0:
-        each = max(asked if name == "split" else -(-size // asked), 1)
-        lengths = [min(each, size - start) for start in range(0, at_most(-(-size // each)) * each, each)] or [0]
-    else:
+    size, asked = layout.shape[wrapped(dim, layout)], given.get(PARTED[name][0])
+    try:
+        if name == "unbind":
+            at_most(size)
+            return [make_step("unbind", dim, i) for i in range(size)]
+        if isinstance(asked, int):
+            return [make_step(name, asked, dim, i) for i in range(len(lengths(name, size, asked)))]
+    except RuntimeError as error:
+        raise ValueError(str(error)) from None
+    if not isinstance(asked, tuple):
         raise ValueError(say("{name} needs to know how many, or how large: a whole number of at least 1", name=name))
-    starts = [sum(lengths[:i]) for i in range(at_most(len(lengths)))]
-    return [make_step("narrow", dim, start, length) for start, length in zip(starts, lengths, strict=True)]
+    if sum(asked) != size:
+        raise ValueError(say("the parts {asked} do not add up to {size}", asked=asked, size=size))
+    at_most(len(asked))
+    return [make_step("narrow", dim, sum(asked[:i]), length) for i, length in enumerate(asked)]
 
 
 def wrapped(dim: int, layout: Layout) -> int:
@@ -416,10 +454,3 @@ def wrapped(dim: int, layout: Layout) -> int:
         return wrap_dim(dim, layout.ndim)
     except IndexError as error:
         raise ValueError(str(error)) from None
-
-
-def at_most(parts: int) -> int:
-    """So many parts. ValueError where they are more than are kept apart here."""
-    if parts > MOST_PARTS:
-        raise ValueError(say("there would be {parts:,} parts; {most} are the most here", parts=parts, most=MOST_PARTS))
-    return parts

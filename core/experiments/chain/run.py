@@ -13,9 +13,11 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from core.experiments.chain.operations import MAX_STEPS, Fill, Step, is_whole, predict, too_large
+from core.experiments.chain.operation import MAX_STEPS, Fill
+from core.experiments.chain.operations import Step, is_whole, predict, too_large
 from core.experiments.layout import addresses, rule
 from core.experiments.layout.addresses import Extent
+from core.experiments.layout.operations import TooMany
 from core.experiments.layout.rule import Copy, Ints, Layout, ViewRefusal, ViewRefused
 from core.words import N_, _, say
 
@@ -93,7 +95,7 @@ class Stage:
         if self.facts is None:
             return self.predicted is None
         if isinstance(self.predicted, Copy):
-            return self.facts.verdict == "copy" and self.predicted.layout == self.facts.layout
+            return self.facts.verdict == "copy" and same_copy(self.predicted.layout, self.facts.layout)
         return self.facts.verdict != "copy" and self.predicted == self.facts.layout
 
     @property
@@ -102,6 +104,11 @@ class Stage:
         if self.tensor is None or self.facts is None:
             raise ValueError(say("stage {number} has no tensor: {status}", number=self.number, status=self.status))
         return whole_storage(self.tensor)[: self.facts.layout.storage_size]
+
+
+def same_copy(predicted: Layout, made: Layout) -> bool:
+    """Whether a copy is laid out as predicted. One without elements has no order: torch's kernels give any strides."""
+    return predicted == made or (predicted.numel == 0 and predicted.shape == made.shape)
 
 
 def facts_of(stage: Stage) -> Facts:
@@ -195,6 +202,8 @@ def _run_step(
     predicted, why = predict(step, before)
     if predicted is not None and (problem := too_large(predicted)):
         return replace(todo, status="refused", explanation=say(REFUSED, op=step.op, why=problem)), unwritten
+    if isinstance(why, TooMany) or (why and x.is_meta and step.operation.by_integers):  # torch is not asked
+        return replace(todo, status="refused", explanation=_explained(step, why)), unwritten
     try:
         y, verdict = _apply(step, x, grown=0)
     except (RuntimeError, IndexError, ValueError, TypeError) as error:
@@ -213,9 +222,11 @@ def _run_step(
 def _apply(step: Step, x: torch.Tensor, grown: int) -> tuple[torch.Tensor, Verdict]:
     """Call torch. Cells by which resize_ lets the storage grow are set to `grown`: whatever lay there is no number."""
     if step.op != "resize_":
-        y = step.operation.call(x, *step.args)
-        if step.op == "flip" and x.is_meta:
-            y = x.clone()  # strides as of a real flip: torch's meta kernel has others for sizes of 0 and 1
+        y = (
+            made_by_integers(step, x)
+            if x.is_meta and step.operation.by_integers
+            else step.operation.call(x, *step.args)
+        )
         if y is x:
             return y, "itself"
         return y, "view" if shares_storage(x, y) else "copy"
@@ -223,6 +234,13 @@ def _apply(step: Step, x: torch.Tensor, grown: int) -> tuple[torch.Tensor, Verdi
     y = step.operation.call(_alias(x), *step.args)  # the earlier stage keeps showing how it looked
     whole_storage(y)[before:] = grown
     return y, "in place"
+
+
+def made_by_integers(step: Step, x: torch.Tensor) -> torch.Tensor:
+    """The meta tensor that torch's real kernel would give."""
+    layout = rule.laid_out(step.operation.predict(Layout.of(x), *step.args))
+    cells = torch.empty(layout.storage_size, dtype=x.dtype, device="meta")
+    return cells.as_strided(layout.shape, layout.stride, layout.storage_offset)
 
 
 def _refused(todo: Stage, step: Step, error: Exception, why: Exception | None) -> Stage:
@@ -248,10 +266,16 @@ def _measure(x: torch.Tensor, unwritten: torch.Tensor, verdict: Verdict, earlier
         storage=_storage_number(x, earlier),
         storage_pointer=x.untyped_storage().data_ptr(),
         is_contiguous=x.is_contiguous(),
-        is_channels_last=x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last),
+        is_channels_last=is_channels_last(x),
         extent=addresses.extent(layout, x.element_size()),
         uninitialised=_marked(unwritten),
     )
+
+
+def is_channels_last(x: torch.Tensor) -> bool:
+    """What torch says of a tensor of images, or of volumes."""
+    formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+    return x.dim() in formats and x.is_contiguous(memory_format=formats[x.dim()])
 
 
 def _marked(unwritten: torch.Tensor) -> frozenset[int]:

@@ -7,19 +7,8 @@ from typing import Any
 
 import torch
 
-from core.experiments.chain.operations import (
-    MAX_DIGITS,
-    MAX_STEPS,
-    MAX_TEXT,
-    Fill,
-    Step,
-    Value,
-    is_whole,
-    make_step,
-    operation_named,
-    quoted,
-    too_large,
-)
+from core.experiments.chain.operation import MAX_DIGITS, MAX_STEPS, MAX_TEXT, Fill, Value
+from core.experiments.chain.operations import Step, is_whole, make_step, operation_named, quoted, too_large
 from core.experiments.chain.python import is_python, parse_python
 from core.experiments.layout import rule
 from core.experiments.layout.rule import Ints
@@ -59,7 +48,7 @@ def parse_step(text: str) -> Step:
         raise ValueError(
             say("the step has {characters} characters; at most {most} are read", characters=len(text), most=MAX_TEXT)
         )
-    match = re.fullmatch(r"([A-Za-z_]{1,20})(?:\((.*)\))?", re.sub(r"[ \t\n]+", "", text))
+    match = re.fullmatch(r"([A-Za-z_][A-Za-z_0-9]{0,19})(?:\((.*)\))?", re.sub(r"[ \t\n]+", "", text))
     if match is None:
         raise ValueError(say("{text} is not of the form name(1,2,3)", text=quoted(text)))
     op = operation_named(match[1]).name

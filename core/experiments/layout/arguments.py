@@ -65,12 +65,17 @@ def distinct_dims(dims: Sequence[int], ndim: int, who: str) -> Ints:
     return tuple(seen)
 
 
-def check_rank_4(shape: Sequence[int]) -> None:
-    """RuntimeError unless there are the four dimensions that channels_last orders."""
-    if len(shape) != 4:
+def check_rank(shape: Sequence[int], ndim: int) -> None:
+    """RuntimeError unless there are as many dimensions as channels_last (4), or channels_last_3d (5), orders."""
+    if len(shape) == ndim:
+        return
+    if ndim == 4:
         raise RuntimeError(
             say("channels_last: needs 4 dimensions (N, C, H, W), the tensor has {ndim}", ndim=len(shape))
         )
+    raise RuntimeError(
+        say("channels_last_3d: needs 5 dimensions (N, C, D, H, W), the tensor has {ndim}", ndim=len(shape))
+    )
 
 
 def spelled(numbers: Sequence[int]) -> str:

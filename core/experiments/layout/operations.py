@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from core.experiments.layout.addresses import needed_cells, wrap_index
-from core.experiments.layout.arguments import check_rank_4, distinct_dims, infer_size, spelled, wrap_dim
+from core.experiments.layout.arguments import check_rank, distinct_dims, infer_size, spelled, wrap_dim
 from core.experiments.layout.rule import (
     Copy,
     Ints,
     Layout,
     ViewRefused,
+    channels_last_order,
     channels_last_stride,
     contiguous_stride,
     dense_stride,
@@ -140,6 +141,73 @@ def narrow(layout: Layout, dim: int, start: int, length: int) -> Layout:
     return _resized(layout, dim, length, layout.stride[dim], start)
 
 
+MOST_PARTS = 256
+
+
+class TooMany(ValueError):  # noqa: N818 (what is asked for, not a fault)
+    """More parts than are made here."""
+
+
+def lengths(name: str, size: int, asked: int) -> list[int]:
+    """How long the parts are into which chunk (so many) and split (so long) cut a dimension of this size."""
+    at_least_1(name, asked)
+    if name == "chunk" and size == 0:  # as many empty ones as asked for
+        at_most(asked)
+        return [0] * asked
+    each = max(asked if name == "split" else -(-size // asked), 1)
+    at_most(count := max(-(-size // each), 1))
+    return [min(each, size - start) for start in range(0, count * each, each)]
+
+
+def at_least_1(name: str, asked: int) -> None:
+    """RuntimeError where no part, or parts of no length, are asked for."""
+    if asked < 1:
+        raise RuntimeError(say("{name}: {asked} is not allowed; it takes at least 1", name=name, asked=asked))
+
+
+def at_most(parts: int) -> None:
+    """TooMany where there are more parts than are made here."""
+    if parts > MOST_PARTS:
+        raise TooMany(say("there would be {parts:,} parts; {most} are the most here", parts=parts, most=MOST_PARTS))
+
+
+def chunk(layout: Layout, chunks: int, dim: int, which: int) -> Layout:
+    """One of `chunks` parts along dim, each as long as the first but for the last: narrow."""
+    if layout.ndim:
+        at_least_1("chunk", chunks)
+    return _part(layout, dim, lengths("chunk", _size(layout, dim, "chunk"), chunks), which)
+
+
+def split(layout: Layout, split_size: int, dim: int, which: int) -> Layout:
+    """One of the parts of `split_size` along dim; the last may be shorter."""
+    if layout.ndim and split_size < 0:
+        at_least_1("split", split_size)
+    size = _size(layout, dim, "split")
+    if split_size == size == 0:  # torch gives one part, which is empty
+        return _part(layout, dim, [0], which)
+    return _part(layout, dim, lengths("split", size, split_size), which)
+
+
+def unbind(layout: Layout, dim: int, which: int) -> Layout:
+    """One of the tensors that lie side by side along dim: select."""
+    if layout.ndim == 0:
+        raise IndexError(_("unbind: a tensor of 0 dimensions has none to take apart"))
+    size = layout.shape[dim := wrap_dim(dim, layout.ndim)]
+    at_most(size)
+    return select(layout, dim, wrap_index(which, size, dim))
+
+
+def _size(layout: Layout, dim: int, name: str) -> int:
+    if layout.ndim == 0:
+        raise RuntimeError(say("{name}: a tensor of 0 dimensions has none to take apart", name=name))
+    return layout.shape[wrap_dim(dim, layout.ndim)]
+
+
+def _part(layout: Layout, dim: int, long: Sequence[int], which: int) -> Layout:
+    which = wrap_index(which, len(long), wrap_dim(dim, layout.ndim))
+    return narrow(layout, dim, sum(long[:which]), long[which])
+
+
 def expand(layout: Layout, size: Sequence[int]) -> Layout:
     """Repeat dimensions of size 1, and add leading ones, without a copy: their stride is 0."""
     shape, stride = expand_stride(layout, size)
@@ -259,64 +327,9 @@ def diagonal(layout: Layout, offset: int, dim1: int, dim2: int) -> Layout:
     )
 
 
-def repeat(layout: Layout, sizes: Sequence[int]) -> Copy:
-    """Each dimension so many times, one after the other, in a new contiguous storage."""
-    if len(sizes) < layout.ndim:
-        raise RuntimeError(
-            say("repeat: {given} numbers given, the tensor has {ndim} dimensions", given=len(sizes), ndim=layout.ndim)
-        )
-    shape = (*(1,) * (len(sizes) - layout.ndim), *layout.shape)
-    repeated = tuple(n * times for n, times in zip(shape, sizes, strict=True))
-    if any(n < 0 for n in repeated):
-        raise RuntimeError(say("repeat: negative numbers in {sizes} are not allowed", sizes=spelled(sizes)))
-    return Copy(fresh(repeated))
-
-
-def tile(layout: Layout, dims: Sequence[int]) -> Copy:
-    """repeat, whose numbers stand for the last dimensions."""
-    return repeat(layout, (*(1,) * (layout.ndim - len(dims)), *dims))
-
-
-class NoSuchPlace(IndexError, RuntimeError):  # noqa: N818
-    """torch raises the one or the other, as the kernel has it that meets the index."""
-
-
-def index_select(layout: Layout, dim: int, index: Sequence[int]) -> Copy:
-    """The elements at these places along dim. A copy, because no stride walks an arbitrary list."""
-    dim = wrap_dim(dim, layout.ndim)
-    size = layout.shape[dim] if layout.ndim else 1
-    if layout.ndim == 0 and len(index) != 1:
-        raise RuntimeError(_("index_select: a tensor of 0 dimensions gives one element"))
-    if wrong := [i for i in index if not 0 <= i < size]:
-        raise NoSuchPlace(
-            say(
-                "index_select: index {index} is outside dimension {dim} of size {size}; it counts from 0",
-                index=wrong[0],
-                dim=dim,
-                size=size,
-            )
-        )
-    if layout.ndim == 0:
-        return Copy(fresh(()))
-    return Copy(fresh((*layout.shape[:dim], len(index), *layout.shape[dim + 1 :])))
-
-
 def clone(layout: Layout) -> Copy:
     """A copy that keeps the order of the dimensions in memory, but neither gaps nor overlaps."""
     return Copy(fresh(layout.shape, layout.stride if is_dense(layout) else preserved_stride(layout)))
-
-
-def flip(layout: Layout, dims: Sequence[int]) -> Copy:
-    """Reversed along dims. A copy, because torch has no negative strides."""
-    distinct_dims(dims, layout.ndim, "flip")
-    return clone(layout)
-
-
-def triangle(layout: Layout, _diagonal: int) -> Copy:
-    """tril and triu: the part of each matrix on one side of a diagonal, 0 in place of the rest. Always contiguous."""
-    if layout.ndim < 2:
-        raise RuntimeError(say("tril, triu: need 2 dimensions or more, the tensor has {ndim}", ndim=layout.ndim))
-    return contiguous_copy(layout)
 
 
 def contiguous_copy(layout: Layout) -> Copy:
@@ -331,7 +344,16 @@ def contiguous(layout: Layout) -> Layout | Copy:
 
 def channels_last(layout: Layout) -> Layout | Copy:
     """x.to(memory_format=torch.channels_last): itself where the strides look like it, otherwise a copy."""
-    check_rank_4(layout.shape)
+    return _channels_last(layout, 4)
+
+
+def channels_last_3d(layout: Layout) -> Layout | Copy:
+    """x.to(memory_format=torch.channels_last_3d), of an (N, C, D, H, W) tensor."""
+    return _channels_last(layout, 5)
+
+
+def _channels_last(layout: Layout, ndim: int) -> Layout | Copy:
+    check_rank(layout.shape, ndim)
     if looks_channels_last(layout):
         return layout
     return Copy(fresh(layout.shape, channels_last_stride(layout.shape)))
@@ -351,13 +373,16 @@ def resize_(layout: Layout, size: Sequence[int]) -> Layout:
     return replace(result, storage_size=max(layout.storage_size, needed_cells(result)))
 
 
-def preserved_stride(layout: Layout) -> Ints:
-    """Dense strides that keep the order of the dimensions: smallest stride innermost (c10 infer_dense_strides)."""
+def preserved_stride(layout: Layout, beside: Ints = ()) -> Ints:
+    """Dense strides that keep the order of the dimensions: smallest stride innermost (c10 infer_dense_strides).
+
+    `beside` are the strides of a second tensor that is read with it: they tell where its own do not (TensorIterator).
+    """
     order = list(range(layout.ndim))[::-1]  # innermost first, as in a contiguous tensor
     for i in range(1, layout.ndim):  # an insertion sort, because stride 0 compares with nothing
         k = i
         for j in reversed(range(i)):
-            comparison = _compare(layout, order[j], order[k])
+            comparison = _compare(layout, beside, order[j], order[k])
             if comparison < 0:
                 break
             if comparison > 0:
@@ -366,27 +391,39 @@ def preserved_stride(layout: Layout) -> Ints:
     return dense_stride(layout.shape, order)
 
 
-def _compare(layout: Layout, a: int, b: int) -> int:
+def _compare(layout: Layout, beside: Ints, a: int, b: int) -> int:
     """-1 where dimension a belongs inside b, 1 where outside, 0 where strides do not tell."""
-    if layout.stride[a] == 0 or layout.stride[b] == 0:
-        return 0
-    if layout.stride[a] != layout.stride[b]:
-        return -1 if layout.stride[a] < layout.stride[b] else 1
-    return 1 if layout.shape[a] > layout.shape[b] else 0
+    for stride in (layout.stride, beside):
+        if not stride or stride[a] == 0 or stride[b] == 0:
+            continue
+        if stride[a] != stride[b]:
+            return -1 if stride[a] < stride[b] else 1
+        if layout.shape[a] > layout.shape[b]:
+            return 1
+    return 0
 
 
 def looks_channels_last(layout: Layout) -> bool:
-    """True where strides ascend in the order C, W, H, N (c10 is_channels_last_strides_2d); gaps are allowed."""
-    if layout.ndim != 4 or layout.stride[1] == 0:
+    """True where strides ascend in the order C, W, H, N, or C, W, H, D, N (c10 is_channels_last_strides_2d, _3d).
+
+    Gaps are allowed.
+    """
+    if layout.ndim not in (4, 5) or layout.stride[1] == 0:
         return False
     least = 0
-    for d in (1, 3, 2, 0):
+    for d in channels_last_order(layout.ndim):
         size, stride = layout.shape[d], layout.stride[d]
-        # the last test: all of C, H, W have size 1, which torch calls contiguous, not channels_last
+        # the last test: where all of C, H, W have size 1 torch says contiguous, not channels_last
         if size == 0 or stride < least or (d == 0 and least == layout.stride[1]):
             return False
         least = stride * size
     return True
+
+
+def suggested_stride(layouts: Sequence[Layout], shape: Ints) -> Ints:
+    """Strides of a new tensor that torch makes in the memory format of all of these, contiguous where they differ."""
+    formats = {looks_channels_last(layout) for layout in layouts}
+    return channels_last_stride(shape) if formats == {True} else contiguous_stride(shape)
 
 
 def _resized(layout: Layout, dim: int, size: int, stride: int, start: int) -> Layout:

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import torch
 
-from core.experiments.layout.arguments import Ints, check_rank_4, spelled
+from core.experiments.layout.arguments import Ints, check_rank, spelled
 from core.words import say
 
 
@@ -69,10 +69,19 @@ def contiguous_stride(shape: Sequence[int]) -> Ints:
 
 
 def channels_last_stride(shape: Sequence[int]) -> Ints:
-    """Strides of an (N, C, H, W) tensor kept in memory as N, H, W, C. RuntimeError unless there are 4 dimensions."""
-    check_rank_4(shape)
-    _, c, h, w = shape
-    return (h * w * c, 1, w * c, c)
+    """Strides of an (N, C, H, W) tensor kept in memory as N, H, W, C; of (N, C, D, H, W) as N, D, H, W, C.
+
+    RuntimeError unless there are 4 or 5 dimensions.
+    """
+    if len(shape) != 5:
+        check_rank(shape, 4)
+    _, c, *space = shape
+    return (math.prod(space) * c, 1, *(c * math.prod(space[d + 1 :]) for d in range(len(space))))
+
+
+def channels_last_order(ndim: int) -> Ints:
+    """The dimensions from the one that varies fastest: channels, width, height, (depth,) sample."""
+    return (1, *range(ndim - 1, 1, -1), 0)
 
 
 def fresh(shape: Sequence[int], stride: Sequence[int] | None = None) -> Layout:
@@ -99,7 +108,7 @@ def is_contiguous(layout: Layout) -> bool:
 
 def is_channels_last(layout: Layout) -> bool:
     """Contiguous in the order N, H, W, C: what is_contiguous(memory_format=torch.channels_last) says."""
-    return layout.ndim == 4 and _fills(layout, (1, 3, 2, 0))
+    return layout.ndim in (4, 5) and _fills(layout, channels_last_order(layout.ndim))
 
 
 def is_dense(layout: Layout) -> bool:
