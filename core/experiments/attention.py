@@ -252,6 +252,34 @@ def _shares(one: Tensor, other: Tensor) -> bool:
     return one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr()
 
 
+@dataclass(frozen=True)
+class Grouped:
+    """The same queries with fewer heads of keys and values: `shared` heads of the query ask one of them."""
+
+    keys: Tensor  # (G, L, E)
+    weights: Tensor  # (H, L, L)
+    shared: int  # H / G
+    off: float  # the largest difference from F.scaled_dot_product_attention(…, enable_gqa=True)
+    kept: int  # numbers that a token leaves in the cache: a key and a value for each of the G heads
+    kept_ungrouped: int  # with as many as the query has
+    differ: float  # the largest difference between the weights of two heads that share their keys
+
+
+def grouped(found: Heads, kv_heads: int) -> Grouped:
+    """Keep the first `kv_heads` of the keys and values; it has to divide the number of heads."""
+    query, key, value = found.steps.heads
+    key, value = key[:kv_heads], value[:kv_heads]
+    shared = len(query) // kv_heads
+    asked, given = key.repeat_interleave(shared, 0), value.repeat_interleave(shared, 0)
+    steps = ops.attention_steps(query, asked, given, None, 0.0, query.shape[-1] ** -0.5)
+    theirs = F.scaled_dot_product_attention(query, key, value, enable_gqa=True)
+    each, groups = 2 * query.shape[-1], steps.weights.unflatten(0, (kv_heads, shared))
+    return Grouped(
+        key, steps.weights, shared, float((steps.output - theirs).abs().max()), kv_heads * each, len(query) * each,
+        float((groups - groups[:, :1]).abs().max()),
+    )  # fmt: skip
+
+
 # ---- the same in blocks, and token by token -----------------------------------------------------------------------
 
 

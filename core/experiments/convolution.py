@@ -1,6 +1,6 @@
 """A convolution and how it comes about: what each output is made of, and the windows as columns (im2col)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -21,6 +21,16 @@ from core.ops.operator import Call
 
 LARGEST_PATCH = 7  # cells along a side of the part of an image that is gone through cell by cell
 EDGES = "Sobel x"
+FAMOUS_KERNELS: Mapping[str, tuple[tuple[float, ...], ...]] = {
+    "identity": ((0, 0, 0), (0, 1, 0), (0, 0, 0)),
+    "box blur": ((1 / 9, 1 / 9, 1 / 9), (1 / 9, 1 / 9, 1 / 9), (1 / 9, 1 / 9, 1 / 9)),
+    "gaussian blur": ((1 / 16, 2 / 16, 1 / 16), (2 / 16, 4 / 16, 2 / 16), (1 / 16, 2 / 16, 1 / 16)),
+    "edges (Laplacian)": ((0, 1, 0), (1, -4, 1), (0, 1, 0)),
+    "sharpen": ((0, -1, 0), (-1, 5, -1), (0, -1, 0)),
+    "Sobel x": ((-1, 0, 1), (-2, 0, 2), (-1, 0, 1)),
+    "Sobel y": ((-1, -2, -1), (0, 0, 0), (1, 2, 1)),
+    "emboss": ((-2, -1, 0), (-1, 1, 1), (0, 1, 2)),
+}
 CORNER = torch.tensor([[0.0, 1.0], [2.0, 3.0]])  # the reader's own kernel at first
 
 
@@ -112,9 +122,9 @@ def kernels(kind: str, shape: Sequence[int], seed: int) -> tuple[Tensor, tuple[s
     if kind == "counting":
         starts = torch.arange(float(shape[0]))[:, None]  # so that no two output channels are alike
         return (starts + torch.arange(torch.Size(shape[1:]).numel())).reshape(shape), (kind,) * shape[0]
-    famous = list(ops.FAMOUS_KERNELS)
+    famous = list(FAMOUS_KERNELS)
     names = tuple(famous[(famous.index(kind) + o) % len(famous)] for o in range(shape[0]))
-    stacked = torch.stack([torch.tensor(ops.FAMOUS_KERNELS[name], dtype=torch.float32) for name in names])
+    stacked = torch.stack([torch.tensor(FAMOUS_KERNELS[name], dtype=torch.float32) for name in names])
     return stacked[:, None].expand(shape).contiguous(), names
 
 

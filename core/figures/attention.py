@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from core.experiments import attention as runs
-from core.experiments.attention import Blocks, Cached, Heads, Order, Run
+from core.experiments.attention import Blocks, Cached, Grouped, Heads, Order, Run
 from core.experiments.patches import GRID, PIXELS, SIDE, Looked
 from core.figures import colour, curves
 from core.figures.board import Panel, Relation, panel, with_row_names
@@ -123,6 +123,15 @@ def heads(found: Heads) -> tuple[list[Part], list[Relation]]:
         Picture("looks", found.steps.attention.weights, SHARES, "weights of each head", axes="h i j", leading_names=(_word("head"),), across=True), "→",
         Picture("merged", found.steps.merged, mixed, "outputs, merged", axes="i d"),
     ], [ties]  # fmt: skip
+
+
+def grouped(found: Grouped) -> tuple[list[Part], list[Relation]]:
+    """The heads of the keys, and the weights of the heads of the query that ask them."""
+    groups = [(h // found.shared, h) for h in range(len(found.weights))]
+    return [
+        Picture("shared", found.keys, colour.signed(found.keys), say("keys of {count:|head|heads}", count=len(found.keys)), axes="g j e", leading_names=(_word("head"),), across=True), "→",
+        Picture("asking", found.weights, SHARES, "weights of each head", axes="h i j", leading_names=(_word("head"),), across=True),
+    ], [Relation("g h", np.array(groups))]  # fmt: skip
 
 
 def _word(text: Words) -> str:

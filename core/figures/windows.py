@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from core.experiments.convolution import Flip, Run, Unrolled, copied_from, flat_output
+from core.experiments.convolution import FAMOUS_KERNELS, Flip, Run, Unrolled, copied_from, flat_output
 from core.experiments.windows import Index, padding_cells, taps
 from core.figures import colour, images
 from core.figures.board import Panel, Relation
@@ -136,7 +136,7 @@ def kernel_picture(run: Run, channel: int | None = None) -> Picture:
     first = channel or 0
     weight = run.weight if channel is None else run.weight[channel : channel + 1]
     name = run.names[first] if run.names else ""
-    known = name in ops.FAMOUS_KERNELS and len(weight) == 1
+    known = name in FAMOUS_KERNELS and len(weight) == 1
     return Picture(
         "w", weight[0, 0] if run.flat else weight, colour.signed(run.weight),
         say("w: {name}", name=_(name)) if known else say("w: weight {shape}", shape=times(weight.shape)), leading_names=("o", "g"), axes=KERNEL[run.flat],

@@ -5,7 +5,7 @@
 with zeros outside the input. The kernel is not flipped: signal processing calls this cross-correlation.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,8 +17,6 @@ from core.ops.kit.windows import Ints, Pads, Pair, Windows, output_size, outputs
 from core.ops.operator import Call, Operator
 
 __all__ = ["Ints", "Pads", "Pair", "output_size", "outputs_using", "pads", "pair", "same_padding", "window"]
-
-Kernel = tuple[tuple[float, ...], ...]
 
 
 # ---- textbook --------------------------------------------------------------------------------------------------
@@ -188,18 +186,6 @@ def count_multiply_adds(
     out_channels, height, width = output_shape
     kh, kw = pair(kernel_size, "kernel_size")
     return batch * out_channels * height * width * (in_channels // groups) * kh * kw
-
-
-FAMOUS_KERNELS: Mapping[str, Kernel] = {
-    "identity": ((0, 0, 0), (0, 1, 0), (0, 0, 0)),
-    "box blur": ((1 / 9, 1 / 9, 1 / 9), (1 / 9, 1 / 9, 1 / 9), (1 / 9, 1 / 9, 1 / 9)),
-    "gaussian blur": ((1 / 16, 2 / 16, 1 / 16), (2 / 16, 4 / 16, 2 / 16), (1 / 16, 2 / 16, 1 / 16)),
-    "edges (Laplacian)": ((0, 1, 0), (1, -4, 1), (0, 1, 0)),
-    "sharpen": ((0, -1, 0), (-1, 5, -1), (0, -1, 0)),
-    "Sobel x": ((-1, 0, 1), (-2, 0, 2), (-1, 0, 1)),
-    "Sobel y": ((-1, -2, -1), (0, 0, 0), (1, 2, 1)),
-    "emboss": ((-2, -1, 0), (-1, 1, 1), (0, 1, 2)),
-}
 
 
 # ---- registry --------------------------------------------------------------------------------------------------

@@ -101,9 +101,8 @@ def edit(stages: tuple[Stage, ...], steps: tuple[Step, ...]) -> None:
 
 
 def chip(step: Step) -> str:
-    """A step as its button names it; a slice by its brackets, as people write it."""
-    code = step.code("")
-    return f"`{code}`" if code.startswith("[") else chain_text.format_step(step)
+    """A step as its button names it; a slice and a list by their brackets, as people write them."""
+    return f"`{step.code('')}`" if step.op in ("slice", "index") else chain_text.format_step(step)
 
 
 def change(steps: tuple[Step, ...], place: int) -> None:
@@ -164,8 +163,10 @@ def add(steps: tuple[Step, ...], last: Stage) -> None:
     copies = [isinstance(operations.predict(step, where)[0], Copy) for step in offered]
     for heading, copy in ((VIEWS, False), (COPIES, True)):
         st.caption(_(heading))
-        for step in (step for step, copied in zip(offered, copies, strict=True) if copied == copy):
-            st.button(
-                f"`{step.code(f'x{last.number}')}`  {_(step.operation.description)}", key=f"add {step.op}",
-                type="tertiary", on_click=lambda step=step: write((*steps[: last.number], step, *steps[last.number :])),
-            )  # fmt: skip
+        with st.container(gap=None):
+            for step in (step for step, copied in zip(offered, copies, strict=True) if copied == copy):
+                st.button(
+                    f"`{step.code(f'x{last.number}')}`  {_(step.operation.description)}", type="tertiary",
+                    on_click=lambda step=step: write((*steps[: last.number], step, *steps[last.number :])),
+                    key=f"add {step.op}",
+                )  # fmt: skip

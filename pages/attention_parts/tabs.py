@@ -11,6 +11,12 @@ HEADS = N_("""Each head is an attention of its own on {each:|feature|features} o
 `nn.MultiheadAttention`'s within **{off}**, its weights within **{weights_off}**. Splitting moved no number: `unflatten` and `transpose` are views.""")
 MERGED = N_("Merging copied **{copied:|byte|bytes}**: the outputs of one token's heads do not lie side by side.")
 ONE_HEAD = N_("Merging copied nothing either: with one head there is nothing to put side by side.")
+GROUPED = N_("""**Grouped heads.** {shared} heads of the query ask one head of the keys and values, `enable_gqa=True`: a token leaves **{kept}** numbers in the cache, not {kept_ungrouped}. The output is
+`F.scaled_dot_product_attention`'s within **{off}**.""")
+DIFFER = N_("The weights of heads that share their keys differ by up to **{differ}**: their queries are their own.")
+UNGROUPED = N_(
+    """**Grouped heads.** Here each head of the query has keys and values of its own, and a token leaves **{kept}** numbers in the cache. Give key and value fewer heads: several heads of the query then share them."""
+)
 ORDER = N_("""**Where a token stands.** Put the tokens in reverse, and each token's output changes by **{without}** at most, which is rounding: attention asks *what* stands there, not *where*. With a
 positional encoding added (sine and cosine of the position, picture above) it changes by **{with_positions}**.""")
 ALONE = N_(
@@ -46,9 +52,25 @@ def several_heads(tokens: tuple[str, ...], seed: int) -> None:
         _("Stride"): [str(step.stride) for step in found.way],
         _("Copies"): [say("{n:|byte|bytes}", n=step.copied) if step.copied else _("nothing: a view") for step in found.way],
     })  # fmt: skip
+    if count > 1:
+        grouped_heads(found, count)
     order = runs.order(found, seed)
     board.show(draw.positions(order), spelled="`{at:encoding}` = **{encoding}**", cell=22, name="positions")
     st.markdown(say(ORDER if len(tokens) > 1 else ALONE, order))
+
+
+def grouped_heads(found: runs.Heads, count: int) -> None:
+    """Several heads of the query that share one of the keys and values."""
+    with controls.row("groups"):
+        kv_heads = controls.choice("kv_heads", "Heads of key and value", [n for n in runs.HEAD_SIZES if n <= count])
+    shared = runs.grouped(found, kv_heads)
+    parts, links = draw.grouped(shared)
+    board.show(*parts, links=links, spelled=GROUPED_SPELLED, cell=22, name="groups")
+    said = [say(GROUPED if kv_heads < count else UNGROUPED, shared)]
+    st.markdown(" ".join(said + [say(DIFFER, shared)] * (shared.differ > 0)))
+
+
+GROUPED_SPELLED = {"shared": "`{at:shared}` = **{shared}**", "asking": "`{at:asking}` = **{asking}**"}
 
 
 def in_blocks(run: runs.Run) -> None:

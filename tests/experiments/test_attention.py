@@ -76,6 +76,16 @@ def test_heads_are_torchs_and_only_merging_copies(num_heads):
     assert (found.alike > 0) == (num_heads > 1)
 
 
+@pytest.mark.parametrize(("num_heads", "kv_heads"), [(2, 1), (2, 2), (4, 1), (4, 2), (1, 1)])
+@pytest.mark.parametrize("tokens", [TOKENS, ("one",)])
+def test_grouped_heads_are_torchs(num_heads, kv_heads, tokens):
+    found = runs.grouped(runs.heads(tokens, num_heads, 3), kv_heads)
+    assert found.off < 1e-6
+    assert (found.shared, len(found.keys)) == (num_heads // kv_heads, kv_heads)
+    assert found.kept * found.shared == found.kept_ungrouped == 2 * runs.FEATURES
+    assert (found.differ > 0) == (found.shared > 1 and len(tokens) > 1)
+
+
 def test_order_does_not_matter_without_positions():
     found = runs.order(runs.heads(TOKENS, 2, 0), 0)
     assert found.without < 1e-6 < 0.01 < found.with_positions

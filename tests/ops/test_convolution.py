@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from core.experiments.convolution import FAMOUS_KERNELS
 from core.ops.convolution import (
-    FAMOUS_KERNELS,
     conv2d,
     conv2d_steps,
     corr2d,

@@ -9,8 +9,8 @@ import torch
 from torch.nn.functional import conv2d
 
 from core.data import digit
+from core.experiments.convolution import FAMOUS_KERNELS
 from core.figures import board as figures
-from core.ops.convolution import FAMOUS_KERNELS
 from core.tensors import text as tensor_text
 from core.tensors.limits import Limits
 from core.ui import frame, predict
