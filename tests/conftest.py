@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from hypothesis import settings
 from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
 
+from core.ui.start import settle_torch
 from tests.serving import free_port, start_server
 
 CHROMIUM_FLAGS = [
@@ -39,14 +39,14 @@ MOST_ENTRIES = 30  # of a tab's history, which ends at 50: where it counts no fu
 
 
 @pytest.fixture(scope="session", autouse=True)
-def one_thread() -> None:
-    """As `start.prepare` has it: products summed by several threads differ in the last bit from what a script prints.
+def settled() -> None:
+    """As a server's start has it: products summed by several threads differ in the last bit from what a script prints.
 
     The server's start sets it, and a page that is opened without a server goes without. Where several tests run at
     once, each with as many threads as there are cores, a small product also takes thirty times as long: threads wait
     for each other in turns.
     """
-    torch.set_num_threads(1)
+    settle_torch()
 
 
 @pytest.fixture(scope="session")

@@ -54,13 +54,24 @@ def prepare() -> None:
     """
     ask_nobody()
     catalogue("zh")
-    torch.set_num_threads(1)  # forty readers would otherwise start forty pools of threads
+    settle_torch()
     for module in pkgutil.walk_packages(core.__path__, "core."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     for operator in topics.operators():
         compare.operator(operator, operator.make_call(operator.sizes[0], torch.float32, torch.device("cpu"), 0))
     freeze("start")
+
+
+def settle_torch() -> None:
+    """One thread for torch, and its own kernels alone.
+
+    Forty readers would otherwise start forty pools of threads. And oneDNN, to which torch hands convolutions in half
+    precision, reads outside the input of some (width 1, stride 2, dilation 2, on a processor with AVX512-FP16), which
+    ends the process: of every reader. A timing run is a process of its own and leaves torch as it is.
+    """
+    torch.set_num_threads(1)
+    torch.backends.mkldnn.set_flags(False)
 
 
 def ask_nobody() -> None:

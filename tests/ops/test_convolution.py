@@ -270,6 +270,14 @@ def test_famous_kernels_keep_or_cancel_a_flat_image(name):
     )
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("padding", [1, 3])
+def test_half_precision_where_onednn_would_end_the_process(dtype, padding):
+    """Width 1, stride 2, dilation 2: the server's start and the tests keep torch to its own kernels."""
+    input, weight = normal(1, 2, 5, 1, seed=1, dtype=dtype), normal(3, 2, 1, 1, seed=2, dtype=dtype)
+    check(conv2d, F.conv2d, input, weight, None, 2, padding, 2)
+
+
 # ---- what the tutorial's version cannot do ---------------------------------------------------------------------
 
 
