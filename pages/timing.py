@@ -16,6 +16,7 @@ from core.timing.settings import TIERS
 from core.topics import SECTIONS, TOPICS, Topic
 from core.ui import board, controls, frame, state, timing_panel, timing_run, timing_words
 from core.words import N_, _, say
+from pages.timing_parts import methods
 
 SWEEPS = N_(("large", "small"))
 BUDGET = 120  # seconds of a run by default
@@ -75,6 +76,7 @@ def lesson(topic: Topic) -> None:
         _table(operators, found)
         timing_run.notes(found)
         timing_run.downloads("all", found)
+    methods.show()
 
 
 def _sections() -> list[str]:
