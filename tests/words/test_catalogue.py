@@ -52,6 +52,19 @@ def _is_template(text: str) -> bool:
     return True
 
 
+def unclosed(text: str) -> list[str]:
+    """Bold passages that Markdown leaves as asterisks: a sign closes one at its end only before a space or a sign."""
+    shown = CODE.sub("1", text)
+    ends = [place.start() for place in re.finditer(r"\*\*", shown)][1::2]
+    return [shown[: end + 3] for end in ends if re.search(r"[^\w\s]\*\*\w$", shown[end - 1 : end + 3])]
+
+
+def test_bold_passages_are_closed(catalogue):
+    assert [found for entry in catalogue for found in unclosed(entry.string)] == []
+    assert unclosed("**一个数。**另一个") == ["**一个数。**另"]
+    assert unclosed("**一个数**。另一个，**再一个**") == []
+
+
 def test_a_term_is_translated_by_one_word(language, catalogue):
     with (words.path_of(language).parent / "glossary.csv").open() as file:
         terms = {row["term"]: row["translation"] for row in csv.DictReader(file)}
