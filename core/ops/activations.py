@@ -123,7 +123,7 @@ def gelu(input: Tensor, *, approximate: str = "none") -> Tensor:
     """x · Φ(x): with "none" by erf, Φ(x) = ½(1 + erf(x/√2)); with "tanh" by
     Φ(x) ≈ ½(1 + tanh(√(2/π)(x + 0.044715x³))) (Hendrycks and Gimpel, 2016). As F.gelu.
 
-    −inf gives nan (−inf · 0), as in torch; +inf gives inf, where torch's CPU kernel for many numbers gives nan.
+    −inf gives nan (−inf · 0), as in torch; +inf gives inf, where oneDNN, which torch takes for many numbers, gives nan.
     Raises NotImplementedError for input that is not floating point, RuntimeError for another `approximate`.
     """
     x = kit.floating(input, "input")

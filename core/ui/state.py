@@ -16,7 +16,7 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-PAGE, PAGES = "_page", "_pages"  # where session state keeps the page on screen, and {page: Kept}
+PAGE, PAGES, KEPT = "_page", "_pages", "_kept"  # in session state: the page on screen, {page: Kept}, and its own
 WIDE = "_wide"  # where session state keeps what the address asks of every page, for the side bar to take along
 APP_WIDE = frozenset({"lang", "hide", "projector"})  # belong to no page; nor does a key that begins with "_"
 
@@ -56,8 +56,10 @@ class Kept:
 
 def current() -> Kept:
     """The part of the page on screen."""
-    pages: dict[str, Kept] = st.session_state.setdefault(PAGES, {})
-    return pages.setdefault(st.session_state.get(PAGE, ""), Kept())
+    found: Kept | None = st.session_state.get(KEPT)  # one look-up: a run asks some seventy times
+    if found is None:
+        found = st.session_state[KEPT] = Kept()
+    return found
 
 
 def own() -> MutableMapping[str, Any]:
@@ -76,7 +78,7 @@ def enter(name: str) -> None:
     if left is not None:
         clear()
     st.session_state[PAGE] = name
-    page = pages.setdefault(name, Kept())
+    page = st.session_state[KEPT] = pages.setdefault(name, Kept())
     if back and arrived == page.address:
         return  # the entry that this page was left at
     if back:

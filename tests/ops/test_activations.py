@@ -65,7 +65,8 @@ def test_infinite_numbers(name):
 def test_gelu_of_infinity_as_its_docstring_says():
     assert ours.gelu(torch.tensor(INF)) == INF
     assert ours.gelu(torch.tensor(-INF)).isnan()
-    assert F.gelu(torch.full((16,), INF)).isnan().all()
+    with torch.backends.mkldnn.flags(enabled=True):
+        assert F.gelu(torch.full((16,), INF)).isnan().all()
 
 
 @by_case
