@@ -14,7 +14,7 @@ from core.ui import board, chain_editor, controls, frame, link
 from core.ui.board import At, Part
 from core.ui.frame import Try
 from core.words import N_, _, listed, say, spelled
-from pages.layout_parts import asked, bits, pasted, refused
+from pages.layout_parts import asked, bits, pasted, refused, sparse
 from pages.layout_parts.believed import pitfalls
 from pages.layout_parts.cost import show_cost
 from pages.layout_parts.holding import show_holding
@@ -87,6 +87,7 @@ def lesson(topic: Topic) -> None:
             N_("On a GPU"): lambda: show_gpu(stage, cell),
             N_("Who holds the memory"): lambda: show_holding(ran, stages),
             N_("As bits"): lambda: bits.show(stage, cell),
+            N_("Sparse"): lambda: sparse.show(stage),
         },
         tries=TRIES,
     )

@@ -432,3 +432,23 @@ def test_the_picked_number_is_the_one_that_is_shown_and_words_are_no_number():
     app = open_page("layout", tab="As bits", shape="2,2", cell="1,1")
     assert "".join(panels(app)["float16"].cells.texts) == "0" + "10000" + "1000000000"  # 3 = 2 · 1.5
     assert open_page("layout", tab="As bits", number="three").error
+
+
+@pytest.mark.parametrize("kind", ["coo", "csr", "jagged"])
+@pytest.mark.parametrize(
+    "start",
+    [
+        {"shape": "3,4", "dtype": "float16"},
+        {"shape": "5", "chain": ""},
+        {"shape": "9,30", "chain": "T"},
+        {"shape": "4096,4096", "chain": ""},
+        {"shape": "0,3", "chain": ""},
+        {"shape": "2,2", "dtype": "complex64", "chain": ""},
+        {"shape": "2,3", "dtype": "bool", "chain": ""},
+    ],
+    ids=lambda start: start["shape"],
+)
+def test_the_sparse_tab_takes_any_tensor(start, kind):
+    for share in ("0", "1"):
+        app = open_page("layout", **({"chain": "T"} | start), tab="Sparse", held=kind, zeros=share)
+        assert (panels(app)["values"].cells is None) == (share == "1")
