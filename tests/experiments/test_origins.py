@@ -84,3 +84,13 @@ def test_an_operation_that_is_not_followed_is_said_to_be_unknown():
     copied = origins.of(stages).copies[1]
     other = origins.Copied(type(copied.step)("no such"), copied.before, copied.after)
     assert (other.sources(np.arange(6)) == UNKNOWN).all()
+
+
+def test_a_mask_of_one_entry_is_not_written_out_for_a_long_dimension():
+    stages = run_chain(start_tensor((2, 2**30)), parse_chain("masked_select(1)"))
+    traced = origins.of(stages)
+    cells = np.array([0, 2**30 - 1, 2**30, 2**31 - 1])
+    assert traced.back(1, cells).tolist() == cells.tolist()
+    assert traced.followed(0, 2**30 + 5, 1) == 2**30 + 5
+    none = origins.of(run_chain(start_tensor((2, 2**30)), parse_chain("masked_select(0)")))
+    assert none.followed(0, 7, 1) is None

@@ -5,7 +5,7 @@ holds a zero that was nowhere before. `forth` takes one index of the tensor befo
 was copied from it; None where there is none.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -135,18 +135,22 @@ def first_picked(shape: Ints, index: Ints, dim: int, listed: Ints) -> Ints | Non
     return along(index, dim, chosen.index(index[dim])) if index[dim] in chosen else None
 
 
-def columns(shape: Ints, mask: Ints) -> tuple[Ints, Ints]:
-    """A tensor's shape broadcast against a mask of its last dimension, and where the mask says True."""
+def columns(shape: Ints, mask: Ints) -> tuple[Ints, Sequence[int]]:
+    """A tensor's shape broadcast against a mask of its last dimension, and where the mask says True.
+
+    A mask of one entry stands for a dimension of any length: its places are a range.
+    """
     last = shape[-1] if shape else 1
     size = len(mask) if last == 1 else last
-    return (*shape[:-1], size), places(mask if len(mask) == size else mask * size)
+    whole_row = range(size if mask and mask[0] else 0)
+    return (*shape[:-1], size), whole_row if len(mask) == 1 else places(mask)
 
 
 def selected(shape: Ints, _to: Ints, index: Any, args: Any) -> Any:
     """Those for which a mask says True, in reading order."""
     wide, holds = columns(shape, args[0])
     row, which = np.divmod(index[0], max(len(holds), 1))
-    column = np.array(holds or (0,), dtype=np.int64)[which]
+    column = which if isinstance(holds, range) else np.array(holds or (0,), dtype=np.int64)[which]
     if not shape:
         return ()
     return (*at_place(row, wide[:-1]), column % shape[-1])
@@ -155,11 +159,11 @@ def selected(shape: Ints, _to: Ints, index: Any, args: Any) -> Any:
 def first_selected(shape: Ints, _to: Ints, index: Ints, args: Any) -> Ints | None:
     """The first of the selected elements that came from here."""
     wide, holds = columns(shape, args[0])
-    fits = [k for k, column in enumerate(holds) if not shape or column % shape[-1] == index[-1]]
-    if not fits:
+    column = index[-1] if shape and shape[-1] != 1 else holds[0] if holds else -1
+    if column not in holds:
         return None
     row = int(np.ravel(place(index[:-1], wide[:-1]))[0]) if shape else 0
-    return (row * len(holds) + fits[0],)
+    return (row * len(holds) + holds.index(column),)
 
 
 # ---- beside zeros ----------------------------------------------------------------------------------------------
